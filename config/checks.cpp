@@ -1,0 +1,167 @@
+#include "config/checks.hpp"
+
+#include "core/printable.hpp"
+#include "core/request/mailbox.hpp"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace connector::config::check {
+namespace {
+
+bool digit(char c) {
+    return c >= '0' && c <= '9';
+}
+bool letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+std::optional<std::uint16_t> port_of(std::string_view text) {
+    std::uint16_t port = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+    if (error != std::errc() || end != text.data() + text.size() || port == 0) return std::nullopt;
+    return port;
+}
+
+bool ip_literal(const std::string& text, int family) {
+    std::array<unsigned char, 16> octets{};
+    return ::inet_pton(family, text.c_str(), octets.data()) == 1;
+}
+
+// RFC 1123 names as A-labels, or addresses; underscores are met in the wild and harm nobody.
+bool host_fit(std::string_view host) {
+    if (host.size() >= 2 && host.front() == '[' && host.back() == ']')
+        return ip_literal(std::string(host.substr(1, host.size() - 2)), AF_INET6);
+    if (host.empty() || host.size() > 253 || host.front() == '.' || host.front() == '-' || host.back() == '-')
+        return false;
+    return host.find("..") == std::string_view::npos && std::all_of(host.begin(), host.end(), [](char c) {
+               return letter(c) || digit(c) || c == '-' || c == '.' || c == '_';
+           });
+}
+
+// host, host:port, [v6], [v6]:port
+struct Authority {
+    std::string_view host;
+    std::string_view port;
+    bool has_port = false;
+};
+Authority split(std::string_view text) {
+    const std::size_t bracket = text.rfind(']');
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string_view::npos || (bracket != std::string_view::npos && colon < bracket))
+        return {text, {}, false};
+    return {text.substr(0, colon), text.substr(colon + 1), true};
+}
+
+bool url_fit(std::string_view rest, bool port_needed, bool path_allowed) {
+    const std::size_t slash = rest.find('/');
+    const Authority where = split(rest.substr(0, slash));
+    if (!host_fit(where.host) || (where.has_port ? !port_of(where.port) : port_needed)) return false;
+    if (slash == std::string_view::npos) return true;
+    const std::string_view path = rest.substr(slash);
+    if (!path_allowed && path != "/") return false;
+    return path.find("/../") == std::string_view::npos && !path.ends_with("/..") &&
+           std::all_of(path.begin(), path.end(), [](char c) {
+               return letter(c) || digit(c) ||
+                      std::string_view("-._~!$&'()*+,;=:@%/").find(c) != std::string_view::npos;
+           });
+}
+
+Complaint unless(bool fit, std::string_view complaint) {
+    return fit ? std::nullopt : Complaint(std::string(complaint));
+}
+
+}  // namespace
+
+Complaint service_url(std::string_view text) {
+    return unless(text.starts_with("https://") && url_fit(text.substr(8), false, true),
+                  "an https address: https://host[:port]/path, without user, query or fragment");
+}
+
+Complaint proxy_url(std::string_view text) {
+    if (text.find('@') != std::string_view::npos)
+        return "http://host:port without a user; proxy_user and proxy_password are keys of their own";
+    return unless(text.starts_with("http://") && url_fit(text.substr(7), true, false),
+                  "http://host:port (the proxy itself is spoken to in clear; what goes through it is TLS end to end)");
+}
+
+Complaint published_url(std::string_view text) {
+    const std::size_t scheme = text.starts_with("http://") ? 7 : text.starts_with("https://") ? 8 : 0;
+    return unless(scheme != 0 && url_fit(text.substr(scheme), false, true),
+                  "an http address that devices can reach: http://host[:port]/path");
+}
+
+std::optional<ListenAddress> parse_listen(std::string_view text) {
+    const Authority where = split(text);
+    const auto port = where.has_port ? port_of(where.port) : std::nullopt;
+    if (!port) return std::nullopt;
+    if (where.host.starts_with('[') && where.host.ends_with(']')) {
+        std::string address(where.host.substr(1, where.host.size() - 2));
+        if (!ip_literal(address, AF_INET6)) return std::nullopt;
+        const bool loopback = address == "::1";
+        return ListenAddress{std::move(address), *port, loopback};
+    }
+    std::string address(where.host);
+    if (!ip_literal(address, AF_INET)) return std::nullopt;
+    const bool loopback = address.starts_with("127.");
+    return ListenAddress{std::move(address), *port, loopback};
+}
+
+Complaint listen_address(std::string_view text) {
+    return unless(text.empty() || parse_listen(text),
+                  "an address and a port, 127.0.0.1:9464 or [::1]:9464, or \"\" for no endpoint");
+}
+
+Complaint oid(std::string_view text) {
+    // X.660: the first arc is 0 to 2, and the second below 40 under 0 and 1.
+    bool fit = text.size() >= 3 && text[0] >= '0' && text[0] <= '2' && text[1] == '.' && text.size() <= 128;
+    std::size_t arcs = 1;
+    std::size_t at = 2;
+    while (fit && at <= text.size()) {
+        const std::size_t end = std::min(text.find('.', at), text.size());
+        const std::string_view arc = text.substr(at, end - at);
+        fit = !arc.empty() && std::all_of(arc.begin(), arc.end(), digit) && (arc.size() == 1 || arc[0] != '0');
+        if (fit && arcs == 1 && text[0] != '2') fit = arc.size() == 1 || (arc.size() == 2 && arc[0] < '4');
+        ++arcs;
+        at = end + 1;
+    }
+    return unless(fit, "an object identifier in dots and digits, such as 1.3.6.1.5.5.7.3.2");
+}
+
+Complaint mail_domain(std::string_view text) {
+    const bool fit = text.find('@') == std::string_view::npos && text.find('*') == std::string_view::npos &&
+                     text.find('.') != std::string_view::npos && request::to_a_labels(text).has_value();
+    return unless(fit, "whole mail domains such as corp.example (no @, no *; a domain covers only itself)");
+}
+
+Complaint host_name(std::string_view text) {
+    return unless(host_fit(text), "host names or addresses, without a port");
+}
+
+Complaint no_proxy_entry(std::string_view text) {
+    const std::string_view host = text.starts_with('.') ? text.substr(1) : text;
+    return unless(host_fit(host), "host names, addresses, or .domain for all hosts of a domain");
+}
+
+Complaint plain_text(std::string_view text) {
+    return unless(!text.empty() && text.size() <= 128 && printable(text) == text, "1 to 128 printable characters");
+}
+
+Complaint account_name(std::string_view text) {
+    const bool fit = !text.empty() && text.size() <= 32 && !digit(text[0]) && text[0] != '-' &&
+                     std::all_of(text.begin(), text.end(),
+                                 [](char c) { return letter(c) || digit(c) || c == '_' || c == '-' || c == '.'; });
+    return unless(fit, "the name of a group");
+}
+
+Complaint element_name(std::string_view text) {
+    const bool fit = !text.empty() && text.size() <= 64 && text[0] != '-' &&
+                     std::all_of(text.begin(), text.end(),
+                                 [](char c) { return letter(c) || digit(c) || c == '_' || c == '-' || c == '.'; });
+    return unless(fit, "1 to 64 of A-Z a-z 0-9 . _ -");
+}
+
+}  // namespace connector::config::check

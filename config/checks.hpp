@@ -1,0 +1,33 @@
+// Constraints on single texts of the configuration. A complaint is the end of the sentence "… must be", or nullopt.
+// Pure; any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace connector::config::check {
+
+using Complaint = std::optional<std::string>;
+
+[[nodiscard]] Complaint service_url(std::string_view text);    // https, host, no user, query or fragment
+[[nodiscard]] Complaint proxy_url(std::string_view text);      // http://host:port and nothing else
+[[nodiscard]] Complaint published_url(std::string_view text);  // http or https, stands in certificates
+[[nodiscard]] Complaint listen_address(std::string_view text);
+[[nodiscard]] Complaint oid(std::string_view text);
+[[nodiscard]] Complaint mail_domain(std::string_view text);
+[[nodiscard]] Complaint host_name(std::string_view text);
+[[nodiscard]] Complaint no_proxy_entry(std::string_view text);
+[[nodiscard]] Complaint plain_text(std::string_view text);    // 1–128 printable characters
+[[nodiscard]] Complaint account_name(std::string_view text);  // a Unix user or group
+[[nodiscard]] Complaint element_name(std::string_view text);  // NAME of [authority.NAME]: labels of metrics, arguments
+
+struct ListenAddress {
+    std::string address;  // IP literal, without brackets
+    std::uint16_t port = 0;
+    bool loopback = false;
+};
+[[nodiscard]] std::optional<ListenAddress> parse_listen(std::string_view text);
+
+}  // namespace connector::config::check

@@ -1,0 +1,356 @@
+#include "config/loader.hpp"
+
+#include "config/credentials.hpp"
+#include "config/platform.hpp"
+#include "config/rows.hpp"
+#include "config/rules.hpp"
+#include "config/value.hpp"
+#include "core/printable.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+
+namespace connector::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uintmax_t k_largest_file = 1024UL * 1024UL;
+
+struct Place {
+    std::uint32_t line = 0;
+    std::uint32_t column = 0;
+};
+Place place_of(const toml::source_region& region) {
+    return {region.begin.line, region.begin.column};
+}
+
+std::string dotted(std::string_view outer, std::string_view inner) {
+    return outer.empty() ? std::string(inner) : std::string(outer) + "." + std::string(inner);
+}
+
+// Who says what, and what it means: for the keys that have no default because they decide whom to believe.
+std::string explained(std::span<const Choice> choices) {
+    std::string built;
+    std::string later;
+    for (const Choice& choice : choices) {
+        std::string sentence = "\"" + std::string(choice.word) + "\": " + std::string(choice.meaning);
+        if (choice.meaning.empty()) sentence = "\"" + std::string(choice.word) + "\"";
+        (choice.built ? built : later) += (choice.built ? built : later).empty() ? sentence : "; " + sentence;
+    }
+    return "choose " + built + (later.empty() ? "" : ". Not built yet: " + later);
+}
+
+class Loading {
+public:
+    Loading(const fs::path& file, Need need) : file_(fs::absolute(file).lexically_normal()), need_(need) {
+        const PlatformPaths paths = platform_paths();
+        settings_.file = file_;
+        settings_.storage.directory = paths.state;
+        settings_.log.file = paths.log;
+        settings_.audit.file = paths.audit;
+        settings_.control.socket = paths.control;
+    }
+
+    Loaded of_text(std::string_view text) {
+        toml::table root;
+        try {
+            root = toml::parse(text, std::string_view("toml"));
+        } catch (const toml::parse_error& error) {
+            tell(place_of(error.source()), "", "is not TOML: " + printable(error.description()), "");
+            return finish();
+        }
+        // All the defaults first: a key that is absent, or wrong, has one.
+        apply_defaults("", {settings_});
+        walk(root, "", "", {settings_});
+        derive();
+        look_for_missing();
+        if (need_ == Need::run)
+            check_rules(
+                settings_,
+                [this](std::string_view key, std::string message, std::string hint) {
+                    // Of a value that could not be read only that is certain.
+                    if (malformed_.find(key) == malformed_.end())
+                        tell(place_of_key(key), std::string(key), std::move(message), std::move(hint));
+                },
+                [this](std::string_view key, std::string message, std::string hint) {
+                    const Place at = place_of_key(key);
+                    loaded_.warnings.push_back(
+                        {file_.string(), at.line, at.column, printable(key), std::move(message), std::move(hint)});
+                });
+        return finish();
+    }
+
+    void tell(Place at, std::string key, std::string message, std::string hint) {
+        loaded_.problems.push_back({printable(file_.string()), at.line, at.column, printable(key),
+                                    printable(message, 4096), printable(hint, 4096)});
+    }
+
+    Loaded finish() {
+        const auto earlier = [](const Problem& left, const Problem& right) {
+            return std::tie(left.line, left.column) < std::tie(right.line, right.column);
+        };
+        std::stable_sort(loaded_.problems.begin(), loaded_.problems.end(), earlier);
+        std::stable_sort(loaded_.warnings.begin(), loaded_.warnings.end(), earlier);
+        if (loaded_.problems.empty()) loaded_.settings = std::move(settings_);
+        return std::move(loaded_);
+    }
+
+private:
+    // A table of the file, or one element of a map-style table.
+    struct Instance {
+        std::string_view section;
+        std::string path;
+        std::set<std::string, std::less<>> seen;
+    };
+
+    [[nodiscard]] bool looked_at(std::string_view section) const {
+        const Section* known = find_section(section);
+        return known == nullptr || (known->needs & bit(need_)) != 0;
+    }
+
+    void apply_defaults(std::string_view section, const Target& target) {
+        const fs::path base = file_.parent_path();
+        for (const Key& key : keys()) {
+            const bool wanted =
+                section.empty() ? key.section.find('*') == std::string_view::npos : key.section == section;
+            if (wanted && key.set != nullptr && !key.default_value.empty()) key.set(target, default_of(key, base));
+        }
+    }
+
+    // One table: its keys, its tables, its map-style tables; and whatever is none of these.
+    void walk(const toml::table& table, std::string_view section, const std::string& path, const Target& target) {
+        if (!section.empty()) {
+            places_[path] = place_of(table.source());
+            instances_.push_back({section, path, {}});
+        }
+        const std::size_t instance = instances_.size();  // one above its index; 0 for the file itself
+        for (const auto& [name, node] : table) {
+            const std::string full = dotted(path, name.str());
+            const std::string inner = dotted(section, name.str());
+            if (const Key* key = section.empty() ? nullptr : find_key(section, name.str())) {
+                places_[full] = place_of(name.source());
+                if (read(*key, node, full, target)) instances_[instance - 1].seen.emplace(name.str());
+            } else if (const Section* known = find_section(inner)) {
+                walk_section(*known, node, full, target, name);
+            } else if (find_section(inner + ".*") != nullptr) {
+                walk_elements(inner + ".*", node, full, target, name);
+            } else if (need_ != Need::control) {
+                unknown(section, name, full, node);
+            }
+        }
+    }
+
+    void walk_section(const Section& known, const toml::node& node, const std::string& full, const Target& target,
+                      const toml::key& name) {
+        if (!looked_at(known.name)) return;
+        if (!known.built)
+            return tell(place_of(name.source()), full, "[" + full + "] is not built yet", "take the table out");
+        if (const auto* inner = node.as_table()) return walk(*inner, known.name, full, target);
+        tell(place_of(name.source()), full, "must be a table", "write [" + full + "] on a line of its own");
+    }
+
+    void walk_elements(const std::string& pattern, const toml::node& node, const std::string& full,
+                       const Target& target, const toml::key& table_name) {
+        const Section& known = *find_section(pattern);
+        if (!looked_at(known.name)) return;
+        const auto* table = node.as_table();
+        if (table == nullptr)
+            return tell(place_of(table_name.source()), full, "must be a table of tables", "write [" + full + ".NAME]");
+        for (const auto& [name, element] : *table) {
+            const std::string path = dotted(full, name.str());
+            const auto* inner = element.as_table();
+            if (inner == nullptr) {
+                tell(place_of(name.source()), path, "must be a table", "write [" + full + ".NAME] above its keys");
+                continue;
+            }
+            const bool authority = known.name == "authority.*";
+            const auto wanted = authority ? check::element_name(name.str()) : check::plain_text(name.str());
+            if (wanted) {
+                tell(place_of(name.source()), path, "its name must be " + *wanted, "");
+                continue;
+            }
+            walk_element(known, *inner, std::string(name.str()), path, target);
+        }
+    }
+
+    void walk_element(const Section& known, const toml::table& table, const std::string& name, const std::string& path,
+                      const Target& target) {
+        Target inner = target;
+        if (known.name == "import.*") {
+            inner.import_key = &settings_.import_keys[name];
+            inner.import_key->key_name = name;
+        } else if (known.name == "authority.*") {
+            // The other keys are its type's own: of a type that is not known nothing more can be said.
+            const Key& type = *find_key(known.name, "type");
+            const toml::node* node = table.get("type");
+            if (node != nullptr && !read_value(type, *node, file_.parent_path()).complaints.empty()) {
+                read(type, *node, dotted(path, "type"), inner);
+                return;
+            }
+            inner.authority = &settings_.authorities[name];
+            apply_defaults("authority.*.breaker", inner);
+        } else {
+            inner.authority_template = &inner.authority->templates[name];
+        }
+        apply_defaults(known.name, inner);
+        walk(table, known.name, path, inner);
+    }
+
+    // False: there, and as good as absent (an empty list where one is needed).
+    bool read(const Key& key, const toml::node& node, const std::string& full, const Target& target) {
+        const Reading reading = read_value(key, node, file_.parent_path());
+        for (const Complaint& complaint : reading.complaints)
+            tell({complaint.line, complaint.column}, full, complaint.message, complaint.hint);
+        if (!reading.complaints.empty()) {
+            malformed_.insert(full);
+            return true;
+        }
+        if (!key.built && !only_default(key, reading.value)) {
+            tell(place_of(node.source()), full, "is not built yet: " + std::string(key.description),
+                 key.default_value.empty() ? "leave it out" : "leave it out, or at " + std::string(key.default_value));
+            return true;
+        }
+        if (key.set != nullptr) key.set(target, reading.value);
+        look_at_file(key, reading.value, place_of(node.source()), full);
+        return key.type != ValueType::text_list || !reading.value.texts.empty();
+    }
+
+    [[nodiscard]] static bool only_default(const Key& key, const Value& value) {
+        if (key.type == ValueType::text_list) return value.texts.empty();
+        if (key.type == ValueType::path_list) return value.paths.empty();
+        return key.type == ValueType::integer && std::to_string(value.number) == key.default_value;
+    }
+
+    // For the daemon every file has to be there; a command on another machine has only what it uses.
+    void look_at_file(const Key& key, const Value& value, Place at, const std::string& full) {
+        const bool secret = key.type == ValueType::secret || key.type == ValueType::key_file;
+        if (need_ != Need::run && !(key.section == "management" && key.must_exist)) return;
+        if (secret && value.secret.source == SecretRef::Source::file && key.name != "admin_token") {
+            if (const auto looked = check_secret_file(value.secret.path, OwnerRule::anyone); !looked)
+                tell(at, full, looked.error().message, "");
+        }
+        if (key.must_exist && value.text != "system") look_at_certificates(value.path, at, full);
+    }
+
+    void look_at_certificates(const fs::path& path, Place at, const std::string& full) {
+        std::error_code error;
+        const auto status = fs::status(path, error);
+        std::string fault;
+        if (!fs::exists(status))
+            fault = "does not exist";
+        else if (!fs::is_regular_file(status))
+            fault = "is not a plain file";
+        else if (fs::file_size(path, error) == 0)
+            fault = "is empty";
+        else if (!std::ifstream(path).is_open())
+            fault = "may not be read by this account";
+        if (!fault.empty())
+            tell(at, full, path.string() + " " + fault, "relative paths are relative to the configuration file");
+    }
+
+    void unknown(std::string_view section, const toml::key& name, const std::string& full, const toml::node& node) {
+        const Place at = place_of(name.source());
+        if (section.empty()) {
+            const std::string near = nearest_section(name.str());
+            if (node.is_table())
+                return tell(at, full, "there is no such table", near.empty() ? "" : "did you mean [" + near + "]?");
+            const std::string key = nearest_key("", name.str());
+            return tell(at, full, "stands outside of every table", key.empty() ? "" : "did you mean " + key + "?");
+        }
+        const std::string near = nearest_key(section, name.str());
+        tell(at, full, "there is no such key", near.empty() ? "" : "did you mean " + near + "?");
+    }
+
+    void derive() {
+        auto& management = settings_.management;
+        if (management.certificate.empty()) management.certificate = settings_.storage.directory / "connector.crt";
+        if (management.key.empty()) management.key = settings_.storage.directory / "connector.key";
+        settings_.importer.rules.mail_domains = settings_.policy.allowed_mail_domains;
+    }
+
+    void look_for_missing() {
+        for (const Section& section : sections()) {
+            const bool named = section.name.find('*') != std::string_view::npos;
+            const bool there = std::any_of(instances_.begin(), instances_.end(),
+                                           [&](const Instance& instance) { return instance.section == section.name; });
+            if (!named && !there && looked_at(section.name))
+                instances_.push_back({section.name, std::string(section.name), {}});
+        }
+        for (const Instance& instance : instances_)
+            for (const Key& key : keys())
+                if (key.section == instance.section && key.required != nullptr && key.required(settings_, need_) &&
+                    instance.seen.find(key.name) == instance.seen.end())
+                    missing(key, dotted(instance.path, key.name));
+    }
+
+    void missing(const Key& key, const std::string& full) {
+        const bool empty = places_.find(full) != places_.end();
+        const std::string what = empty ? "must not be empty" : "is missing";
+        std::string hint = key.type == ValueType::choice ? explained(key.choices) : "must be " + expected_form(key);
+        if (!key.sample.empty() && key.type != ValueType::choice) hint += ", such as " + std::string(key.sample);
+        tell(place_of_key(full), full, what + "; it is needed by " + std::string(key.needed_by), hint);
+    }
+
+    // Of the key, else of its table, else of the file.
+    [[nodiscard]] Place place_of_key(std::string_view key) const {
+        for (std::string path(key); !path.empty();) {
+            if (const auto found = places_.find(path); found != places_.end()) return found->second;
+            const std::size_t dot = path.rfind('.');
+            path.resize(dot == std::string::npos ? 0 : dot);
+        }
+        return {};
+    }
+
+    fs::path file_;
+    Need need_;
+    Settings settings_;
+    Loaded loaded_;
+    std::vector<Instance> instances_;
+    std::map<std::string, Place, std::less<>> places_;
+    std::set<std::string, std::less<>> malformed_;
+};
+
+}  // namespace
+
+std::string Problem::text() const {
+    std::string line_text = file;
+    if (line != 0) line_text += ":" + std::to_string(line);
+    if (line != 0 && column != 0) line_text += ":" + std::to_string(column);
+    line_text += ": ";
+    if (!key.empty()) line_text += key + ": ";
+    line_text += message;
+    if (!hint.empty()) line_text += " (" + hint + ")";
+    return line_text;
+}
+
+Loaded load_text(std::string_view text, const fs::path& file, Need need) {
+    return Loading(file, need).of_text(text);
+}
+
+Loaded load(const fs::path& file, Need need) {
+    Loading loading(file, need);
+    std::error_code error;
+    const auto status = fs::status(file, error);
+    const auto refuse = [&](std::string message, std::string hint) {
+        loading.tell({}, "", std::move(message), std::move(hint));
+        return loading.finish();
+    };
+    if (!fs::exists(status)) return refuse("there is no such file", "name the configuration with --config FILE");
+    if (!fs::is_regular_file(status)) return refuse("is not a plain file", "");
+    if (fs::file_size(file, error) > k_largest_file || error)
+        return refuse("is larger than 1 MiB", "this cannot be a configuration");
+    // Who may write it decides whom the connector believes.
+    if (need == Need::run && (status.permissions() & fs::perms::others_write) != fs::perms::none)
+        return refuse("may be written by everyone", "chmod o-w it");
+    std::ifstream stream(file, std::ios::binary);
+    std::ostringstream text;
+    if (!stream.is_open() || !(text << stream.rdbuf()))
+        return refuse("cannot be read by this account, or is empty", "");
+    return loading.of_text(text.str());
+}
+
+}  // namespace connector::config

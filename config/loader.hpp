@@ -1,0 +1,39 @@
+// TOML to Settings: either all of it is right, or every fault is told at once with its place and the way out.
+// Follows the table (table.hpp) for single keys; what concerns several keys together is in rules.cpp.
+// Looks at files it names (there and readable), never into them. Any thread.
+#pragma once
+
+#include "config/settings.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace connector::config {
+
+struct Problem {
+    std::string file;
+    std::uint32_t line = 0;    // from 1; 0: the file as a whole
+    std::uint32_t column = 0;  // from 1; 0: the line as a whole
+    std::string key;           // "management.url", or ""
+    std::string message;       // one printable line, never a secret
+    std::string hint;          // what to do, or ""
+
+    // `connector.toml:3:8: management.url: must be … (hint)`
+    [[nodiscard]] std::string text() const;
+};
+
+struct Loaded {
+    std::optional<Settings> settings;  // set where `problems` is empty
+    std::vector<Problem> problems;     // in the file's order
+    std::vector<Problem> warnings;     // loads, and is worth a look
+    [[nodiscard]] bool ok() const noexcept { return settings.has_value(); }
+};
+
+[[nodiscard]] Loaded load(const std::filesystem::path& file, Need need);
+// The same for text in memory; relative paths are relative to `file`, which need not exist.
+[[nodiscard]] Loaded load_text(std::string_view text, const std::filesystem::path& file, Need need);
+
+}  // namespace connector::config

@@ -1,0 +1,157 @@
+#include "config/rules.hpp"
+
+#include "config/rows.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace connector::config {
+namespace {
+
+namespace fs = std::filesystem;
+using request::Kind;
+
+// Whether a file lies in a folder or below it, with links in the folders followed as far as they exist.
+bool inside(const fs::path& file, const fs::path& folder) {
+    std::error_code ignored;
+    const fs::path inner = fs::weakly_canonical(file.parent_path(), ignored) / file.filename();
+    const fs::path outer = fs::weakly_canonical(folder, ignored);
+    const auto ends = std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end());
+    return ends.first == outer.end() || (std::next(ends.first) == outer.end() && ends.first->empty());
+}
+
+void pair_is_whole(bool first, bool second, std::string_view first_key, std::string_view second_key,
+                   const Tell& problem) {
+    if (first == second) return;
+    problem(first ? first_key : second_key, "needs " + std::string(first ? second_key : first_key) + " beside it",
+            "set both or neither");
+}
+
+void recipients(const Settings& settings, const Tell& problem, const Tell& warning) {
+    if (!when::keys_are_delivered(settings, Need::run)) return;
+    const auto& rules = settings.recipients.rules;
+    if (!rules.dedicated_ca && rules.required_eku.empty() && rules.required_policy.empty())
+        problem(
+            "recipients.required_eku",
+            "nothing tells a device certificate from the other certificates of its authority",
+            "set required_eku or required_policy to what only device certificates have; or dedicated_ca = true where "
+            "the authorities in ca_file certify devices and nothing else");
+    for (const auto& oid : rules.required_eku)
+        if (oid == eku::k_email_protection || oid == eku::k_any)
+            problem("recipients.required_eku", oid + " is never accepted in a device certificate",
+                    "name the extended key usage of device certificates, often 1.3.6.1.5.5.7.3.2");
+    if (rules.binding == trust::Binding::service)
+        warning("recipients.binding", "the service's word is taken for whose device it is",
+                "`certificate` or `register` prove it");
+}
+
+void policy(const Settings& settings, const Tell& warning) {
+    if (!when::keys_are_delivered(settings, Need::run)) return;
+    if (settings.policy.identity == trust::IdentitySource::service)
+        warning("policy.identity", "the service's word is taken for who a user is", "`certificate` proves it");
+    if (settings.policy.allow_security_identifier && settings.policy.identity == trust::IdentitySource::certificate)
+        warning("policy.allow_security_identifier",
+                "a device certificate proves no security identifier: such orders are refused",
+                "leave it false until policy.identity can be \"directory\"");
+    if (settings.policy.allow_security_identifier && settings.policy.identity == trust::IdentitySource::service)
+        warning("policy.allow_security_identifier", "the service may name any Windows account in a certificate",
+                "set it to false");
+    if (settings.connector.does(Kind::pkcs_issue) && settings.authorities.empty())
+        warning("connector.kinds", "pkcs.issue is on, and there is no [authority.NAME]",
+                "every such request will fail");
+}
+
+void importing(const Settings& settings, const Tell& problem, const Tell& warning) {
+    pair_is_whole(!settings.importer.certificate.empty(), settings.importer.key.has_value(), "importer.certificate",
+                  "importer.key", problem);
+    std::map<std::pair<std::string, std::string>, std::string> seen;
+    for (const auto& [name, key] : settings.import_keys) {
+        const auto [found, fresh] = seen.try_emplace({key.provider_name, key.key_name}, name);
+        if (!fresh)
+            problem("import." + name + ".key_name", "has the same two names as [import." + found->second + "]",
+                    "a record would not know its key; give one of them another provider_name or key_name");
+    }
+    if (!settings.connector.does(Kind::pfx_deliver)) return;
+    if (settings.import_keys.empty())
+        warning("connector.kinds", "pfx.deliver is on, and there is no [import.NAME]", "every such request will fail");
+    if (settings.importer.rules.signatures == trust::SignatureRule::off)
+        warning("importer.signatures", "whatever the service stores is delivered as an imported certificate",
+                "\"required\" proves who imported it");
+}
+
+void authorities(const Settings& settings, const Tell& problem, const Tell& warning) {
+    std::map<fs::path, std::string> directories;
+    for (const auto& [name, authority] : settings.authorities) {
+        const std::string at = "authority." + name;
+        const auto [found, fresh] = directories.try_emplace(authority.directory, name);
+        if (!fresh && !authority.directory.empty())
+            problem(at + ".directory", "is that of [authority." + found->second + "]",
+                    "one authority has one directory; use two templates instead");
+        for (const auto& [alias, form] : authority.templates) {
+            const std::string below = at + ".template." + alias;
+            if (form.validity_days > settings.policy.max_validity_days)
+                warning(below + ".validity_days", "is longer than policy.max_validity_days",
+                        "a certificate that long is not delivered");
+            if (!form.key_usage.within(settings.policy.allowed_key_usages))
+                warning(below + ".key_usage", "has more than policy.allowed_key_usages",
+                        "such a certificate is not delivered");
+            const auto& allowed = settings.policy.allowed_extended_key_usages;
+            if (std::any_of(form.extended_key_usage.begin(), form.extended_key_usage.end(), [&](const auto& oid) {
+                    return std::find(allowed.begin(), allowed.end(), oid) == allowed.end();
+                }))
+                warning(below + ".extended_key_usage", "has more than policy.allowed_extended_key_usages",
+                        "such a certificate is not delivered");
+        }
+    }
+}
+
+void house(const Settings& settings, const Tell& problem, const Tell& warning) {
+    const auto& management = settings.management;
+    if (management.ca_system)
+        warning("management.ca_file", "every public authority may speak for the service",
+                "name the service's authority");
+    if (management.proxy.empty() && (!management.proxy_user.empty() || management.proxy_password))
+        problem(management.proxy_user.empty() ? "management.proxy_password" : "management.proxy_user",
+                "stands without management.proxy", "set proxy, or leave it out");
+    else
+        pair_is_whole(!management.proxy_user.empty(), management.proxy_password.has_value(), "management.proxy_user",
+                      "management.proxy_password", problem);
+    if (management.proxy_user.find(':') != std::string::npos)
+        problem("management.proxy_user", "has a `:`, which Basic authentication cannot carry", "");
+
+    if (settings.sealing.key && settings.sealing.key->source == SecretRef::Source::file &&
+        inside(settings.sealing.key->path, settings.storage.directory))
+        problem("sealing.key", "lies inside storage.directory: whoever copies the database has its key with it",
+                "move the file elsewhere, or use credential:NAME");
+
+    pair_is_whole(!settings.delivery.certificate.empty(), settings.delivery.key.has_value(), "delivery.certificate",
+                  "delivery.key", problem);
+    if (!settings.delivery.chain_file.empty() && settings.delivery.certificate.empty())
+        problem("delivery.chain_file", "stands without delivery.certificate", "set both or neither");
+
+    const auto& health = settings.health;
+    pair_is_whole(!health.tls_certificate.empty(), health.tls_key.has_value(), "health.tls_certificate",
+                  "health.tls_key", problem);
+    if (!health.address.empty() && !health.loopback && health.tls_certificate.empty() && !health.allow_remote)
+        problem("health.listen", "is not loopback, and would be open to the network in clear",
+                "set tls_certificate and tls_key, or allow_remote = true behind something that guards it");
+    if (health.page == HealthPage::full && !health.token)
+        warning("health.page", "the full page names nobody without health.token", "set health.token");
+
+    if (!settings.log.file.empty() && settings.log.file == settings.audit.file)
+        problem("audit.file", "is the file of log.file", "the audit log needs a file of its own");
+}
+
+}  // namespace
+
+void check_rules(const Settings& settings, const Tell& problem, const Tell& warning) {
+    if (settings.connector.kinds.empty())
+        problem("connector.kinds", "is empty: there would be nothing to do", "leave it out for all that is built");
+    recipients(settings, problem, warning);
+    policy(settings, warning);
+    importing(settings, problem, warning);
+    authorities(settings, problem, warning);
+    house(settings, problem, warning);
+}
+
+}  // namespace connector::config

@@ -1,0 +1,18 @@
+// Inside config/ only: what concerns several keys together. Looks at no file's content.
+#pragma once
+
+#include "config/settings.hpp"
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace connector::config {
+
+// Told with the key at fault, what is wrong, and the way out.
+using Tell = std::function<void(std::string_view key, std::string message, std::string hint)>;
+
+// Contradictions. For Need::run alone; other commands need no consistent daemon.
+void check_rules(const Settings& settings, const Tell& problem, const Tell& warning);
+
+}  // namespace connector::config

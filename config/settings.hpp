@@ -1,0 +1,203 @@
+// The configuration as the rest of the connector sees it: typed, complete, checked. Made by config/loader alone and
+// not changed afterwards; SIGHUP makes a new one.
+// Refuses: values of secrets (a SecretRef says where one lies, credentials.hpp fetches it) and contents of certificate
+// files (paths stand here; whoever builds the rules out of them reads them: `issuers` and `signers` are left empty).
+// Values only, any thread.
+#pragma once
+
+#include "core/request/limits.hpp"
+#include "core/request/policy.hpp"
+#include "core/trust/importer.hpp"
+#include "core/trust/person.hpp"
+#include "core/trust/recipient.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace connector::config {
+
+// What a command is going to do with the configuration: it decides which tables are looked at and what must be there.
+enum class Need {
+    run,          // the daemon, check-config, doctor: everything
+    import_tool,  // `import …`: management, importer, import
+    enroll,       // `enroll`, `unenroll`: management, connector, storage
+    local_ca,     // `local-ca …`: storage, authority, audit
+    control       // commands over the control socket, or on the database: control, storage, sealing, audit
+};
+
+// Where a secret lies.
+struct SecretRef {
+    enum class Source { credential, file, pkcs11, dpapi, cng };
+    Source source = Source::file;
+    std::string name;            // credential: its name; pkcs11, dpapi, cng: what follows the colon
+    std::filesystem::path path;  // file: absolute
+
+    // For people and logs: `file:/path`, `credential:name`; URIs without their query.
+    [[nodiscard]] std::string text() const;
+    bool operator==(const SecretRef&) const = default;
+};
+
+struct Management {
+    std::string url;  // https://host[:port]/base, no trailing `/`
+    bool ca_system = false;
+    std::filesystem::path ca_file;  // empty where ca_system
+    std::filesystem::path certificate;
+    std::filesystem::path key;  // a plain file of our own: it is replaced when the certificate is renewed
+    std::string proxy;          // http://host:port, or ""
+    std::string proxy_user;
+    std::optional<SecretRef> proxy_password;
+    std::vector<std::string> no_proxy;
+    std::optional<SecretRef> admin_token;
+    std::chrono::seconds poll_wait{};
+    std::uint32_t batch = 0;
+    std::chrono::seconds request_timeout{};
+};
+
+struct Connector {
+    std::string name;  // "" = the host's name
+    std::vector<request::Kind> kinds;
+    std::uint32_t crypto_threads = 0;  // 0 = all cores
+    std::uint32_t in_flight = 0;
+    std::uint32_t max_pending = 0;
+    std::chrono::seconds drain{};
+
+    [[nodiscard]] bool does(request::Kind kind) const noexcept;
+};
+
+struct Storage {
+    std::filesystem::path directory;
+    std::chrono::days keep_closed{};
+    std::chrono::days keep_undelivered{};
+
+    [[nodiscard]] std::filesystem::path database() const { return directory / "connector.db"; }
+};
+
+struct Sealing {
+    std::optional<SecretRef> key;
+};
+
+struct Delivery {
+    std::filesystem::path certificate;  // empty: the connector's own certificate signs
+    std::optional<SecretRef> key;
+    std::filesystem::path chain_file;  // or empty
+    bool legacy_allowed = true;        // pkcs12_legacy = "auto"
+};
+
+struct Recipients {
+    trust::RecipientRules rules;    // `issuers` is for the daemon to fill, from ca_file
+    std::filesystem::path ca_file;  // PEM
+    std::chrono::days hold{};
+};
+
+struct Importer {
+    trust::ImporterRules rules;          // `signers` is for the daemon to fill, from signers_file; mail_domains are set
+    std::filesystem::path signers_file;  // PEM, or empty
+    std::filesystem::path certificate;   // the import tool's own
+    std::optional<SecretRef> key;
+};
+
+struct ImportKey {
+    SecretRef key;
+    std::optional<SecretRef> passphrase;
+    std::string provider_name;
+    std::string key_name;
+};
+
+enum class RsaGenerator { openssl, nettle };
+struct Crypto {
+    RsaGenerator rsa_generator = RsaGenerator::openssl;
+    bool pool = true;
+};
+
+struct Breaker {
+    std::uint32_t failures = 0;
+    std::chrono::seconds open{};
+};
+struct AuthorityTemplate {
+    std::string name;  // the authority's own; "" where it has none
+    // local
+    KeyUsage key_usage;
+    std::vector<std::string> extended_key_usage;
+    std::uint32_t validity_days = 0;
+    std::string crl_url;
+    std::string aia_url;
+};
+enum class AuthorityType { local };
+struct Authority {
+    AuthorityType type = AuthorityType::local;
+    std::uint32_t concurrency = 0;
+    std::chrono::seconds timeout{};
+    Breaker breaker;
+    std::map<std::string, AuthorityTemplate, std::less<>> templates;  // by alias
+    // local
+    std::filesystem::path directory;
+    std::optional<SecretRef> key_passphrase;
+};
+
+enum class LogLevel { trace, debug, info, warn, error };
+enum class LogFormat { text, json };
+enum class Journal { automatic, on, off };
+enum class LogUsers { clear, hashed };
+struct Log {
+    LogLevel level = LogLevel::info;
+    std::filesystem::path file;  // empty: none, stderr or journal only
+    LogFormat format = LogFormat::text;
+    std::uint32_t max_size_mb = 0;
+    std::uint32_t files = 0;
+    Journal journal = Journal::automatic;
+    LogUsers users = LogUsers::clear;
+};
+
+struct Audit {
+    std::filesystem::path file;
+};
+
+enum class HealthPage { summary, full, off };
+struct Health {
+    std::string listen;   // as it was written; "" = the endpoint is off
+    std::string address;  // its IP literal
+    std::uint16_t port = 0;
+    bool loopback = true;
+    HealthPage page = HealthPage::summary;
+    std::vector<std::string> hosts;  // lower case
+    std::optional<SecretRef> token;
+    std::filesystem::path tls_certificate;
+    std::optional<SecretRef> tls_key;
+    bool allow_remote = false;
+};
+
+struct Control {
+    std::filesystem::path socket;
+    std::string group;
+    std::uint32_t approvers = 1;
+};
+
+struct Settings {
+    std::filesystem::path file;  // where it was read from, absolute
+    Management management;
+    Connector connector;
+    Storage storage;
+    Sealing sealing;
+    Delivery delivery;
+    Recipients recipients;
+    request::PolicyRules policy;
+    Importer importer;
+    request::Limits limits;
+    std::map<std::string, ImportKey, std::less<>> import_keys;  // by [import.NAME]
+    Crypto crypto;
+    std::map<std::string, Authority, std::less<>> authorities;  // by [authority.NAME]
+    Log log;
+    Audit audit;
+    Health health;
+    Control control;
+};
+
+// `/etc/pfx-connector/connector.toml`, `%ProgramData%\pfx-connector\connector.toml`.
+[[nodiscard]] std::filesystem::path default_file();
+
+}  // namespace connector::config

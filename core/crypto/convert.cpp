@@ -1,0 +1,583 @@
+#include "core/crypto/internal/convert.hpp"
+
+#include "core/crypto/aead.hpp"
+#include "core/crypto/certificate.hpp"
+#include "core/crypto/internal/der.hpp"
+
+#include <algorithm>
+#include <ctime>
+
+namespace connector::crypto {
+namespace {
+
+constexpr std::string_view k_upn_oid = "1.3.6.1.4.1.311.20.2.3";
+constexpr std::string_view k_smtp_utf8_oid = "1.3.6.1.5.5.7.8.9";
+constexpr std::string_view k_sid_extension_oid = "1.3.6.1.4.1.311.25.2";
+constexpr std::string_view k_sid_object_oid = "1.3.6.1.4.1.311.25.2.1";
+constexpr int k_key_usage_bits = 9;
+
+bool ascii(std::string_view text) noexcept {
+    return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80U; });
+}
+bool has_nul(std::string_view text) noexcept {
+    return text.find('\0') != std::string_view::npos;
+}
+
+bool utf8(std::string_view text) noexcept {
+    ByteView rest = bytes_of(text);
+    while (!rest.empty()) {
+        unsigned long code_point = 0;
+        const int used = UTF8_getc(rest.data(), static_cast<int>(std::min<std::size_t>(rest.size(), 6)), &code_point);
+        if (used <= 0 || code_point > 0x10FFFFUL || (code_point >= 0xD800UL && code_point <= 0xDFFFUL)) return false;
+        rest = rest.subspan(static_cast<std::size_t>(used));
+    }
+    return true;
+}
+
+// X.680 41.4.
+bool printable_string(std::string_view text) noexcept {
+    return std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+               std::string_view(" '()+,-./:=?").find(c) != std::string_view::npos;
+    });
+}
+
+// RFC 5280 Appendix A: the one string type that the attribute's definition allows, else UTF8String.
+int string_type_of(std::string_view attribute) noexcept {
+    constexpr std::string_view k_country = "2.5.4.6";
+    constexpr std::string_view k_dn_qualifier = "2.5.4.46";
+    if (attribute == k_country || attribute == oid::k_serial_number || attribute == k_dn_qualifier)
+        return V_ASN1_PRINTABLESTRING;
+    if (attribute == oid::k_email_address || attribute == oid::k_domain_component) return V_ASN1_IA5STRING;
+    return V_ASN1_UTF8STRING;
+}
+
+bool fits_type(std::string_view value, int type) noexcept {
+    if (type == V_ASN1_PRINTABLESTRING) return printable_string(value);
+    if (type == V_ASN1_IA5STRING) return ascii(value);
+    return utf8(value);
+}
+
+Asn1String make_string(int type, std::string_view value) {
+    Asn1String string(ASN1_STRING_type_new(type));
+    if (string && ASN1_STRING_set(string.get(), value.data(), static_cast<int>(value.size())) != 1) return nullptr;
+    return string;
+}
+
+using GeneralNamePtr = Owned<GENERAL_NAME, GENERAL_NAME_free>;
+
+GeneralNamePtr make_other_name(std::string_view type_oid, int string_type, std::string_view value) {
+    GeneralNamePtr name(GENERAL_NAME_new());
+    auto type = object_from(type_oid);
+    auto string = make_string(string_type, value);
+    Owned<ASN1_TYPE, ASN1_TYPE_free> any(ASN1_TYPE_new());
+    if (!name || !type || !string || !any) return nullptr;
+    ASN1_TYPE_set(any.get(), string_type, string.release());
+    if (GENERAL_NAME_set0_othername(name.get(), type.get(), any.get()) != 1) return nullptr;
+    static_cast<void>(type.release());
+    static_cast<void>(any.release());
+    return name;
+}
+
+GeneralNamePtr make_ia5_name(int form, std::string_view value) {
+    GeneralNamePtr name(GENERAL_NAME_new());
+    auto string = make_string(V_ASN1_IA5STRING, value);
+    if (!name || !string) return nullptr;
+    GENERAL_NAME_set0_value(name.get(), form, string.release());
+    return name;
+}
+
+std::string_view word_of(NameForm form) noexcept {
+    switch (form) {
+        case NameForm::email: return "email";
+        case NameForm::smtp_utf8: return "SmtpUTF8Mailbox";
+        case NameForm::upn: return "upn";
+        case NameForm::dns: return "dns";
+        case NameForm::uri: return "uri";
+        case NameForm::other: return "other";
+    }
+    return "other";
+}
+
+Result<GeneralNamePtr> to_general_name(const GeneralName& name) {
+    const auto wrong = [&](std::string_view why) {
+        return invalid("alternative name (" + std::string(word_of(name.form)) + "): " + std::string(why));
+    };
+    if (name.value.empty()) return wrong("empty");
+    if (has_nul(name.value)) return wrong("holds a NUL");
+    GeneralNamePtr made;
+    switch (name.form) {
+        case NameForm::email:
+        case NameForm::dns:
+        case NameForm::uri: {
+            if (!ascii(name.value)) return wrong("not ASCII");
+            const int form = name.form == NameForm::email ? GEN_EMAIL : name.form == NameForm::dns ? GEN_DNS : GEN_URI;
+            made = make_ia5_name(form, name.value);
+            break;
+        }
+        case NameForm::smtp_utf8:
+        case NameForm::upn:
+            if (!utf8(name.value)) return wrong("not UTF-8");
+            made = make_other_name(name.form == NameForm::upn ? k_upn_oid : k_smtp_utf8_oid, V_ASN1_UTF8STRING,
+                                   name.value);
+            break;
+        case NameForm::other: return wrong("cannot be asked for");
+    }
+    if (!made) return openssl_internal("alternative name");
+    return made;
+}
+
+Result<GeneralName> from_other_name(const OTHERNAME* name) {
+    const std::string type = dotted(name->type_id);
+    const bool mailbox = type == k_smtp_utf8_oid;
+    if (!mailbox && type != k_upn_oid) return GeneralName{NameForm::other, "otherName:" + type};
+    if (name->value == nullptr || name->value->type != V_ASN1_UTF8STRING)
+        return invalid("subjectAltName: otherName " + type + " is not a UTF8String");
+    const std::string_view text = text_of(octets_of(name->value->value.utf8string));
+    if (text.empty() || has_nul(text) || !utf8(text))
+        return invalid("subjectAltName: otherName " + type + " is broken");
+    return GeneralName{mailbox ? NameForm::smtp_utf8 : NameForm::upn, std::string(text)};
+}
+
+Result<GeneralName> from_general_name(const GENERAL_NAME* name) {
+    int type = -1;
+    const void* value = GENERAL_NAME_get0_value(name, &type);
+    switch (type) {
+        case GEN_EMAIL:
+        case GEN_DNS:
+        case GEN_URI: {
+            const std::string_view text = text_of(octets_of(static_cast<const ASN1_STRING*>(value)));
+            if (text.empty() || has_nul(text) || !ascii(text)) return invalid("subjectAltName: not an IA5String");
+            const auto form = type == GEN_EMAIL ? NameForm::email : type == GEN_DNS ? NameForm::dns : NameForm::uri;
+            return GeneralName{form, std::string(text)};
+        }
+        case GEN_OTHERNAME: return from_other_name(static_cast<const OTHERNAME*>(value));
+        case GEN_IPADD:
+            return GeneralName{NameForm::other,
+                               "iPAddress:" + to_hex(octets_of(static_cast<const ASN1_STRING*>(value)))};
+        case GEN_DIRNAME: return GeneralName{NameForm::other, "directoryName"};
+        case GEN_RID:
+            return GeneralName{NameForm::other, "registeredID:" + dotted(static_cast<const ASN1_OBJECT*>(value))};
+        case GEN_X400: return GeneralName{NameForm::other, "x400Address"};
+        case GEN_EDIPARTY: return GeneralName{NameForm::other, "ediPartyName"};
+        default: return invalid("subjectAltName: an unknown form");
+    }
+}
+
+// Absent, there once and well-formed, or an error.
+template <class T>
+Result<T*> decode_extension(const STACK_OF(X509_EXTENSION) * extensions, int nid, std::string_view name,
+                            bool* critical = nullptr) {
+    int state = -1;
+    auto* value = static_cast<T*>(X509V3_get_d2i(extensions, nid, &state, nullptr));
+    if (value == nullptr && state != -1) return openssl_invalid("extension " + std::string(name) + " does not parse");
+    if (critical != nullptr) *critical = state == 1;
+    return value;
+}
+
+Result<std::optional<KeyUsage>> read_key_usage(const STACK_OF(X509_EXTENSION) * extensions) {
+    const auto decoded = decode_extension<ASN1_BIT_STRING>(extensions, NID_key_usage, "keyUsage");
+    if (!decoded) return decoded.error();
+    const Owned<ASN1_BIT_STRING, ASN1_BIT_STRING_free> bits(*decoded);
+    if (!bits) return std::optional<KeyUsage>();
+    unsigned usage = 0;
+    const int size = ASN1_STRING_length(bits.get()) * 8;
+    for (int bit = 0; bit < size; ++bit) {
+        if (ASN1_BIT_STRING_get_bit(bits.get(), bit) == 0) continue;
+        if (bit >= k_key_usage_bits) return invalid("extension keyUsage has unknown bits");
+        usage |= 1U << static_cast<unsigned>(bit);
+    }
+    return std::optional<KeyUsage>(KeyUsage(static_cast<std::uint16_t>(usage)));
+}
+
+Result<std::optional<std::string>> read_security_identifier(X509_EXTENSION* extension) {
+    // MS-WCCE 2.2.2.7.7.4: GeneralNames with one otherName whose value is the SID as ASCII text.
+    const auto wrong = [] { return openssl_invalid("extension 1.3.6.1.4.1.311.25.2 does not parse"); };
+    const ByteView octets = octets_of(X509_EXTENSION_get_data(extension));
+    const unsigned char* at = octets.data();
+    const GeneralNames names(d2i_GENERAL_NAMES(nullptr, &at, static_cast<long>(octets.size())));
+    if (!names || at != octets.data() + octets.size() || sk_GENERAL_NAME_num(names.get()) != 1) return wrong();
+    int type = -1;
+    const void* value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names.get(), 0), &type);
+    if (type != GEN_OTHERNAME) return wrong();
+    const auto* other = static_cast<const OTHERNAME*>(value);
+    if (dotted(other->type_id) != k_sid_object_oid || other->value == nullptr ||
+        other->value->type != V_ASN1_OCTET_STRING)
+        return wrong();
+    const std::string_view text = text_of(octets_of(other->value->value.octet_string));
+    if (!text.starts_with("S-1-") || !printable_string(text)) return wrong();
+    return std::optional<std::string>(text);
+}
+
+Result<void> read_oid_lists(const STACK_OF(X509_EXTENSION) * extensions, ExtensionFacts& facts) {
+    const auto purposes = decode_extension<EXTENDED_KEY_USAGE>(extensions, NID_ext_key_usage, "extendedKeyUsage");
+    if (!purposes) return purposes.error();
+    if (const Owned<EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free> list(*purposes); list) {
+        facts.extended_key_usage.emplace();
+        for (int i = 0; i < sk_ASN1_OBJECT_num(list.get()); ++i)
+            facts.extended_key_usage->push_back(dotted(sk_ASN1_OBJECT_value(list.get(), i)));
+    }
+    const auto policies = decode_extension<CERTIFICATEPOLICIES>(extensions, NID_certificate_policies, "policies");
+    if (!policies) return policies.error();
+    if (const Owned<CERTIFICATEPOLICIES, CERTIFICATEPOLICIES_free> list(*policies); list) {
+        for (int i = 0; i < sk_POLICYINFO_num(list.get()); ++i)
+            facts.policies.push_back(dotted(sk_POLICYINFO_value(list.get(), i)->policyid));
+    }
+    return {};
+}
+
+Result<void> read_identifiers(const STACK_OF(X509_EXTENSION) * extensions, ExtensionFacts& facts) {
+    const auto constraints = decode_extension<BASIC_CONSTRAINTS>(extensions, NID_basic_constraints, "basicConstraints");
+    if (!constraints) return constraints.error();
+    if (const Owned<BASIC_CONSTRAINTS, BASIC_CONSTRAINTS_free> basic(*constraints); basic) facts.is_ca = basic->ca != 0;
+    const auto subject =
+        decode_extension<ASN1_OCTET_STRING>(extensions, NID_subject_key_identifier, "subjectKeyIdentifier");
+    if (!subject) return subject.error();
+    if (const Owned<ASN1_OCTET_STRING, ASN1_OCTET_STRING_free> id(*subject); id) {
+        const ByteView octets = octets_of(id.get());
+        facts.subject_key_identifier.emplace(octets.begin(), octets.end());
+    }
+    const auto authority =
+        decode_extension<AUTHORITY_KEYID>(extensions, NID_authority_key_identifier, "authorityKeyIdentifier");
+    if (!authority) return authority.error();
+    if (const Owned<AUTHORITY_KEYID, AUTHORITY_KEYID_free> id(*authority); id && id->keyid != nullptr) {
+        const ByteView octets = octets_of(id->keyid);
+        facts.authority_key_identifier.emplace(octets.begin(), octets.end());
+    }
+    return {};
+}
+
+Result<void> add_key_usage(Extensions& list, KeyUsage usage) {
+    const Owned<ASN1_BIT_STRING, ASN1_BIT_STRING_free> bits(ASN1_BIT_STRING_new());
+    if (!bits) return openssl_internal("keyUsage");
+    for (int bit = 0; bit < k_key_usage_bits; ++bit) {
+        if (usage.any_of(static_cast<std::uint16_t>(1U << static_cast<unsigned>(bit))) &&
+            ASN1_BIT_STRING_set_bit(bits.get(), bit, 1) != 1)
+            return openssl_internal("keyUsage");
+    }
+    return add_extension(list, NID_key_usage, bits.get(), true);
+}
+
+Result<void> add_extended_key_usage(Extensions& list, const std::vector<std::string>& oids) {
+    const Owned<EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free> purposes(EXTENDED_KEY_USAGE_new());
+    if (!purposes) return openssl_internal("extendedKeyUsage");
+    for (const auto& oid : oids) {
+        auto object = object_from(oid);
+        if (!object) return invalid("extendedKeyUsage: not a dotted OID");
+        if (sk_ASN1_OBJECT_push(purposes.get(), object.get()) == 0) return openssl_internal("extendedKeyUsage");
+        static_cast<void>(object.release());
+    }
+    return add_extension(list, NID_ext_key_usage, purposes.get(), false);
+}
+
+Result<void> add_security_identifier(Extensions& list, const std::string& sid) {
+    if (!sid.starts_with("S-1-") || !printable_string(sid))
+        return invalid("security identifier: not of the form S-1-…");
+    const GeneralNames names(GENERAL_NAMES_new());
+    auto name = make_other_name(k_sid_object_oid, V_ASN1_OCTET_STRING, sid);
+    if (!names || !name || sk_GENERAL_NAME_push(names.get(), name.get()) == 0)
+        return openssl_internal("security identifier");
+    static_cast<void>(name.release());
+    const Bytes value = der_of(names.get(), i2d_GENERAL_NAMES);
+    const auto type = object_from(k_sid_extension_oid);
+    const auto data = make_string(V_ASN1_OCTET_STRING, text_of(value));
+    const Owned<X509_EXTENSION, X509_EXTENSION_free> extension(
+        X509_EXTENSION_create_by_OBJ(nullptr, type.get(), 0, data.get()));
+    auto* stack = list.release();
+    auto* grown = value.empty() || !extension ? nullptr : X509v3_add_ext(&stack, extension.get(), -1);
+    list.reset(stack);
+    if (grown == nullptr) return openssl_internal("security identifier");
+    return {};
+}
+
+std::string named_curve(int nid) {
+    switch (nid) {
+        case NID_X9_62_prime256v1: return "P-256";
+        case NID_secp384r1: return "P-384";
+        case NID_secp521r1: return "P-521";
+        default: return {};
+    }
+}
+
+bool exponent_fits(const EVP_PKEY* key) {
+    BIGNUM* raw = nullptr;
+    if (EVP_PKEY_get_bn_param(key, "e", &raw) != 1) return false;
+    const BigNumber exponent(raw);
+    constexpr BN_ULONG k_least = 65537;
+    const BigNumber least(BN_new());
+    return least && BN_set_word(least.get(), k_least) == 1 && BN_is_odd(exponent.get()) != 0 &&
+           BN_cmp(exponent.get(), least.get()) >= 0;
+}
+
+}  // namespace
+
+Result<X509NamePtr> to_x509_name(const Name& name) {
+    X509NamePtr made(X509_NAME_new());
+    if (!made) return openssl_internal("name");
+    for (const auto& rdn : name.rdns) {
+        if (rdn.empty()) return invalid("name: an empty RDN");
+        int set = 0;
+        for (const auto& attribute : rdn) {
+            const auto type = object_from(attribute.type);
+            if (!type) return invalid("name: attribute type is not a dotted OID");
+            const int string_type = string_type_of(attribute.type);
+            if (attribute.value.empty() || has_nul(attribute.value) || !fits_type(attribute.value, string_type))
+                return invalid("name: attribute " + attribute.type + " cannot hold this value");
+            // 0 opens an RDN, -1 adds to the last one.
+            if (X509_NAME_add_entry_by_OBJ(made.get(), type.get(), string_type, bytes_of(attribute.value).data(),
+                                           static_cast<int>(attribute.value.size()), -1, set) != 1)
+                return openssl_invalid("name: attribute " + attribute.type);
+            set = -1;
+        }
+    }
+    return made;
+}
+
+Result<Name> from_x509_name(const X509_NAME* name) {
+    Name read;
+    int last_set = -1;
+    for (int i = 0; i < X509_NAME_entry_count(name); ++i) {
+        const X509_NAME_ENTRY* entry = X509_NAME_get_entry(name, i);
+        std::string type = dotted(X509_NAME_ENTRY_get_object(entry));
+        unsigned char* raw = nullptr;
+        const int size = ASN1_STRING_to_UTF8(&raw, X509_NAME_ENTRY_get_data(entry));
+        if (size < 0 || type.empty()) return openssl_invalid("name: attribute " + type + " does not parse");
+        std::string value(text_of(ByteView(raw, static_cast<std::size_t>(size))));
+        CRYPTO_free(raw, __FILE__, __LINE__);
+        if (has_nul(value) || !utf8(value)) return invalid("name: attribute " + type + " is not text");
+        const int set = X509_NAME_ENTRY_set(entry);
+        if (set != last_set) read.rdns.emplace_back();
+        last_set = set;
+        read.rdns.back().push_back(Attribute{std::move(type), std::move(value)});
+    }
+    return read;
+}
+
+Result<GeneralNames> to_general_names(const std::vector<GeneralName>& names) {
+    GeneralNames made(GENERAL_NAMES_new());
+    if (!made) return openssl_internal("alternative names");
+    for (const auto& name : names) {
+        auto one = to_general_name(name);
+        if (!one) return one.error();
+        if (sk_GENERAL_NAME_push(made.get(), one->get()) == 0) return openssl_internal("alternative names");
+        static_cast<void>(one->release());
+    }
+    return made;
+}
+
+Result<std::vector<GeneralName>> from_general_names(const GENERAL_NAMES* names) {
+    std::vector<GeneralName> read;
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
+        auto one = from_general_name(sk_GENERAL_NAME_value(names, i));
+        if (!one) return one.error();
+        read.push_back(std::move(*one));
+    }
+    return read;
+}
+
+Asn1Time to_asn1_time(UtcTime time) {
+    const std::time_t seconds{time.time_since_epoch().count()};
+    return Asn1Time(ASN1_TIME_adj(nullptr, seconds, 0, 0));
+}
+
+std::optional<UtcTime> from_asn1_time(const ASN1_TIME* time) {
+    std::tm parts{};
+    if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
+    using namespace std::chrono;
+    const year_month_day date{year{parts.tm_year + 1900}, month{static_cast<unsigned>(parts.tm_mon + 1)},
+                              day{static_cast<unsigned>(parts.tm_mday)}};
+    if (!date.ok()) return std::nullopt;
+    return sys_days{date} + hours{parts.tm_hour} + minutes{parts.tm_min} + seconds{parts.tm_sec};
+}
+
+Asn1Integer to_serial(ByteView octets) {
+    if (octets.size() > 64) return nullptr;
+    const BigNumber number(BN_bin2bn(octets.data(), static_cast<int>(octets.size()), nullptr));
+    if (!number || BN_is_zero(number.get())) return nullptr;
+    Asn1Integer serial(BN_to_ASN1_INTEGER(number.get(), nullptr));
+    if (!serial || !serial_fits(serial.get())) return nullptr;
+    return serial;
+}
+
+std::string serial_text(const ASN1_INTEGER* serial) {
+    const BigNumber number(ASN1_INTEGER_to_BN(serial, nullptr));
+    if (!number) return {};
+    Bytes octets(static_cast<std::size_t>(BN_num_bytes(number.get())));
+    BN_bn2bin(number.get(), octets.data());
+    if (octets.empty()) octets.push_back(0);
+    return (BN_is_negative(number.get()) != 0 ? "-" : "") + to_hex(octets);
+}
+
+bool serial_fits(const ASN1_INTEGER* serial) {
+    constexpr int k_most_bits = 20 * 8 - 1;  // RFC 5280 4.1.2.2: 20 octets, of which the first bit is the sign
+    const BigNumber number(ASN1_INTEGER_to_BN(serial, nullptr));
+    return number && BN_is_negative(number.get()) == 0 && BN_is_zero(number.get()) == 0 &&
+           BN_num_bits(number.get()) <= k_most_bits;
+}
+
+PublicKeyFacts key_facts(X509_PUBKEY* key) {
+    PublicKeyFacts facts;
+    facts.spki_sha256 = sha256(der_of(key, i2d_X509_PUBKEY));
+    ASN1_OBJECT* algorithm = nullptr;
+    X509_ALGOR* identifier = nullptr;
+    if (X509_PUBKEY_get0_param(&algorithm, nullptr, nullptr, &identifier, key) != 1) return facts;
+    const EVP_PKEY* handle = X509_PUBKEY_get0(key);
+    if (handle == nullptr) return facts;
+    facts.bits = static_cast<unsigned>(std::max(0, EVP_PKEY_get_bits(handle)));
+    switch (OBJ_obj2nid(algorithm)) {
+        case NID_rsaEncryption:
+            facts.algorithm = KeyAlgorithm::rsa;
+            facts.exponent_fit = exponent_fits(handle);
+            break;
+        case NID_rsassaPss:
+            facts.algorithm = KeyAlgorithm::rsa_pss;
+            facts.exponent_fit = exponent_fits(handle);
+            break;
+        case NID_X9_62_id_ecPublicKey: {
+            facts.algorithm = KeyAlgorithm::ec;
+            // By the encoding, not by what the library makes of it: explicit parameters (RFC 5480 2.1.1 forbids
+            // them) that happen to be a known curve's are turned into that curve.
+            const ASN1_OBJECT* curve = nullptr;
+            int type = V_ASN1_UNDEF;
+            const void* value = nullptr;
+            X509_ALGOR_get0(nullptr, &type, &value, identifier);
+            if (type == V_ASN1_OBJECT) curve = static_cast<const ASN1_OBJECT*>(value);
+            if (curve != nullptr) facts.curve = named_curve(OBJ_obj2nid(curve));
+            break;
+        }
+        default: break;
+    }
+    return facts;
+}
+
+Result<Certificate> parse_certificate(ByteView der) {
+    if (der.empty() || der.size() > k_largest_certificate) return invalid("certificate: empty or larger than 64 KiB");
+    if (!der::well_framed(der)) return invalid("certificate: not DER, or octets after it");
+    const unsigned char* at = der.data();
+    Certificate certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+    if (!certificate || at != der.data() + der.size()) return openssl_invalid("certificate: does not parse");
+    // Outside the signed part an octet could be changed without a key: then the SHA-256 would be another.
+    const Bytes again = der_of(certificate.get(), i2d_X509);
+    if (!std::equal(again.begin(), again.end(), der.begin(), der.end()))
+        return invalid("certificate: encoded again it gives other octets");
+    return certificate;
+}
+
+Result<Certificates> parse_certificates(const std::vector<Bytes>& ders) {
+    Certificates stack(sk_X509_new_null());
+    if (!stack) return openssl_internal("certificates");
+    for (const auto& der : ders) {
+        auto certificate = parse_certificate(der);
+        if (!certificate) return certificate.error();
+        if (sk_X509_push(stack.get(), certificate->get()) == 0) return openssl_internal("certificates");
+        static_cast<void>(certificate->release());
+    }
+    return stack;
+}
+
+Result<ExtensionFacts> read_extensions(const STACK_OF(X509_EXTENSION) * extensions) {
+    ExtensionFacts facts;
+    for (int i = 0; i < sk_X509_EXTENSION_num(extensions); ++i) {
+        X509_EXTENSION* extension = sk_X509_EXTENSION_value(extensions, i);
+        std::string type = dotted(X509_EXTENSION_get_object(extension));
+        if (std::find(facts.oids.begin(), facts.oids.end(), type) != facts.oids.end())
+            return invalid("extension " + type + " stands twice");
+        if (type == k_sid_extension_oid) {
+            auto sid = read_security_identifier(extension);
+            if (!sid) return sid.error();
+            facts.security_identifier = std::move(*sid);
+        }
+        facts.oids.push_back(std::move(type));
+    }
+    const auto names = decode_extension<GENERAL_NAMES>(extensions, NID_subject_alt_name, "subjectAltName",
+                                                       &facts.alternative_names_critical);
+    if (!names) return names.error();
+    if (const GeneralNames list(*names); list) {
+        auto read = from_general_names(list.get());
+        if (!read) return read.error();
+        facts.alternative_names = std::move(*read);
+    }
+    auto usage = read_key_usage(extensions);
+    if (!usage) return usage.error();
+    facts.key_usage = *usage;
+    if (auto lists = read_oid_lists(extensions, facts); !lists) return lists.error();
+    if (auto identifiers = read_identifiers(extensions, facts); !identifiers) return identifiers.error();
+    return facts;
+}
+
+Result<void> add_extension(Extensions& list, int nid, void* value, bool critical) {
+    auto* stack = list.release();
+    const int added = X509V3_add1_i2d(&stack, nid, value, critical ? 1 : 0, X509V3_ADD_DEFAULT);
+    list.reset(stack);
+    if (added != 1) return openssl_internal("extension " + std::string(OBJ_nid2sn(nid)));
+    return {};
+}
+
+Result<void> add_extensions(Extensions& list, const WantedExtensions& wanted) {
+    if (wanted.key_usage.bits() != 0) {
+        if (auto added = add_key_usage(list, wanted.key_usage); !added) return added.error();
+    }
+    if (wanted.extended_key_usage != nullptr && !wanted.extended_key_usage->empty()) {
+        if (auto added = add_extended_key_usage(list, *wanted.extended_key_usage); !added) return added.error();
+    }
+    if (wanted.alternative_names != nullptr && !wanted.alternative_names->empty()) {
+        const auto names = to_general_names(*wanted.alternative_names);
+        if (!names) return names.error();
+        if (auto added = add_extension(list, NID_subject_alt_name, names->get(), wanted.alternative_names_critical);
+            !added)
+            return added.error();
+    }
+    if (wanted.security_identifier != nullptr && wanted.security_identifier->has_value()) {
+        if (auto added = add_security_identifier(list, **wanted.security_identifier); !added) return added.error();
+    }
+    return {};
+}
+
+const EVP_MD* signing_digest(const EVP_PKEY* key) {
+    constexpr int k_p384 = 384;
+    constexpr int k_p521 = 521;
+    switch (EVP_PKEY_get_base_id(key)) {
+        case EVP_PKEY_ED25519:
+        case EVP_PKEY_ED448: return nullptr;
+        case EVP_PKEY_EC:
+            if (EVP_PKEY_get_bits(key) == k_p384) return EVP_sha384();
+            if (EVP_PKEY_get_bits(key) == k_p521) return EVP_sha512();
+            return EVP_sha256();
+        default: return EVP_sha256();
+    }
+}
+
+bool strong_digest(int nid) noexcept {
+    switch (nid) {
+        case NID_sha256:
+        case NID_sha384:
+        case NID_sha512:
+        case NID_sha512_256:
+        case NID_sha3_256:
+        case NID_sha3_384:
+        case NID_sha3_512: return true;
+        default: return false;
+    }
+}
+
+bool proves_possession(const PrivateKey& key, ByteView certificate) {
+    const CleanErrors clean;
+    auto parsed = parse_certificate(certificate);
+    if (!parsed) return false;
+    EVP_PKEY* public_half = X509_get0_pubkey(parsed->get());
+    if (public_half == nullptr || EVP_PKEY_eq(public_half, key.native()) != 1) return false;
+    const Bytes challenge = random(32);
+    const EVP_MD* digest = signing_digest(key.native());
+    const Owned<EVP_MD_CTX, EVP_MD_CTX_free> signing(EVP_MD_CTX_new());
+    const Owned<EVP_MD_CTX, EVP_MD_CTX_free> verifying(EVP_MD_CTX_new());
+    std::size_t size = 0;
+    if (!signing || !verifying || EVP_DigestSignInit(signing.get(), nullptr, digest, nullptr, key.native()) != 1 ||
+        EVP_DigestSign(signing.get(), nullptr, &size, challenge.data(), challenge.size()) != 1)
+        return false;
+    Bytes signature(size);
+    return EVP_DigestSign(signing.get(), signature.data(), &size, challenge.data(), challenge.size()) == 1 &&
+           EVP_DigestVerifyInit(verifying.get(), nullptr, digest, nullptr, public_half) == 1 &&
+           EVP_DigestVerify(verifying.get(), signature.data(), size, challenge.data(), challenge.size()) == 1;
+}
+
+}  // namespace connector::crypto

@@ -1,0 +1,43 @@
+// PFX (PKCS#12, RFC 7292): packed for devices, opened from outside.
+// Refuses: what costs too much to open, counted before any key is derived; files without MAC; two identities in one.
+// Nothing that was opened is ever passed on: it is unpacked and packed anew under a password of its own.
+// Any thread; computes for milliseconds to a second.
+#pragma once
+
+#include "core/crypto/key.hpp"
+#include "core/ports/crypto.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace connector::crypto {
+
+using ports::Identity;
+using ports::Pfx;
+using ports::PfxStyle;
+
+// Management API, "Results", importInvalid.
+inline constexpr std::size_t k_pfx_largest = 256 * 1024;
+inline constexpr std::size_t k_pfx_most_bags = 20;
+inline constexpr std::uint64_t k_pfx_most_iterations = 1'000'000;
+inline constexpr std::uint64_t k_pfx_iterations_in_sum = 2'000'000;
+// What is written: the password has 190 bits, iterations add nothing to it.
+inline constexpr int k_pfx_iterations = 2048;
+inline constexpr std::size_t k_pfx_password_size = 32;
+
+// One identity under a fresh password: key and leaf joined by localKeyID, no attributes on CA certificates, no names.
+// aes256: PBES2 with AES-256-CBC and HMAC-SHA-256, MAC SHA-256. legacy3des: pbeWithSHA1And3-KeyTripleDES-CBC, MAC
+// SHA-1. `chain`: the issuers, the leaf's first; self-signed ones are left out. What was packed is read back and
+// compared. kind: invalid where key, certificate and chain do not belong together; else internal.
+[[nodiscard]] Result<Pfx> pack(const PrivateKey& key, ByteView certificate, const std::vector<Bytes>& chain,
+                               PfxStyle style);
+
+// Opens a file with one identity. The password's octets are taken as UTF-8 and, where that fails, as Latin-1.
+// RC2 is decrypted in a library context of its own, which nothing else uses; Identity::weak_encryption tells, also for
+// a key that was not encrypted at all. kind invalid, code importInvalid: larger than the limits above, no MAC or
+// PBMAC1, an unknown cipher or KDF (scrypt too), no key, two keys, key without its certificate, a private half that is
+// not the certificate's. kind invalid, code importUndecryptable: everything else, with one text.
+[[nodiscard]] Result<Identity> open_pfx(ByteView pfx, const SecretBytes& password);
+
+}  // namespace connector::crypto

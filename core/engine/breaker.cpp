@@ -1,0 +1,47 @@
+#include "core/engine/breaker.hpp"
+
+#include <algorithm>
+
+namespace connector::engine {
+
+std::optional<std::chrono::seconds> Breaker::enter(Tick now) {
+    using std::chrono::seconds;
+    if (state_ == State::down) {
+        if (now < open_until_) return std::max(seconds{1}, std::chrono::ceil<seconds>(open_until_ - now));
+        if (inside_ != 0) return rules_.open;  // the probe is under way
+    } else if (inside_ >= rules_.concurrency) {
+        return seconds{1};
+    }
+    ++inside_;
+    return std::nullopt;
+}
+
+bool Breaker::succeeded(UtcTime now) {
+    left();
+    failures_ = 0;
+    if (state_ == State::up) return false;
+    const bool was_down = state_ == State::down;
+    state_ = State::up;
+    since_ = now;
+    return was_down;
+}
+
+bool Breaker::failed(Tick now, UtcTime utc) {
+    left();
+    ++failures_;
+    if (state_ == State::down) {
+        open_until_ = now + rules_.open;
+        return false;
+    }
+    if (failures_ < rules_.failures) return false;
+    state_ = State::down;
+    since_ = utc;
+    open_until_ = now + rules_.open;
+    return true;
+}
+
+void Breaker::left() noexcept {
+    if (inside_ != 0) --inside_;
+}
+
+}  // namespace connector::engine

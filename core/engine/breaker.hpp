@@ -1,0 +1,45 @@
+// One breaker and one concurrency limit for each authority: a dead one never slows the others, and costs one probe at
+// a time. cc-io only.
+#pragma once
+
+#include "core/time.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+namespace connector::engine {
+
+struct AuthorityRules {
+    std::size_t concurrency = 4;
+    std::uint32_t failures = 5;     // in a row, then the breaker opens
+    std::chrono::seconds open{30};  // how long before one probe may pass
+};
+
+class Breaker {
+public:
+    explicit Breaker(AuthorityRules rules) : rules_(rules) {}
+
+    // nullopt: go, and tell succeeded() or failed() afterwards. Else: how long to wait before asking again.
+    [[nodiscard]] std::optional<std::chrono::seconds> enter(Tick now);
+    // The authority answered, whatever it said. True where it was down before.
+    bool succeeded(UtcTime now);
+    // It did not answer, or refused our credential. True where it is down from now on.
+    bool failed(Tick now, UtcTime utc);
+    // Neither: the call was cancelled.
+    void left() noexcept;
+
+    enum class State { unknown, up, down };
+    [[nodiscard]] State state() const noexcept { return state_; }
+    [[nodiscard]] UtcTime since() const noexcept { return since_; }
+
+private:
+    AuthorityRules rules_;
+    State state_ = State::unknown;
+    UtcTime since_;
+    std::size_t inside_ = 0;
+    std::uint32_t failures_ = 0;
+    Tick open_until_;
+};
+
+}  // namespace connector::engine

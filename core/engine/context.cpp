@@ -1,0 +1,71 @@
+#include "core/engine/context.hpp"
+
+#include <algorithm>
+
+namespace connector::engine {
+
+AuthorityRules Context::rules_of(std::string_view authority) const {
+    const auto found = rules.authorities.find(authority);
+    return found == rules.authorities.end() ? AuthorityRules{} : found->second;
+}
+
+double Context::jitter() const {
+    const Bytes octets = ports.crypto.random(4);
+    std::uint32_t number = 0;
+    for (const auto octet : octets) number = (number << 8U) | octet;
+    return static_cast<double>(number) / 4294967296.0;
+}
+
+void Context::set(Check& check, Check::State state, std::string detail) {
+    if (check.state != state) {
+        check.since = now();
+        state_changed.call();
+    }
+    check.state = state;
+    check.detail = std::move(detail);
+}
+
+bool Context::ledger_failed(const Error& error, std::string_view doing) {
+    switch (error.kind) {
+        case ErrorKind::unavailable:
+        case ErrorKind::integrity:
+        case ErrorKind::internal: break;
+        case ErrorKind::invalid:
+        case ErrorKind::refused:
+        case ErrorKind::unauthorized:
+        case ErrorKind::misconfigured:
+        case ErrorKind::throttled:
+        case ErrorKind::timed_out:
+        case ErrorKind::unknown:
+        case ErrorKind::cancelled:
+        case ErrorKind::conflict: return false;
+    }
+    if (status.ledger.state != Check::State::down) {
+        const bool full = error.code == "diskFull";
+        ports.events.raise(Event(full ? event::k_disk_full : event::k_storage_failed)
+                               .with("doing", doing)
+                               .with("reason", error.message));
+    }
+    set(status.ledger, Check::State::down, error.code);
+    return true;
+}
+
+ports::State Context::state() const {
+    if (status.draining) return ports::State::draining;
+    if (status.service.state != Check::State::up || status.ledger.state == Check::State::down)
+        return ports::State::not_ready;
+    std::size_t down = 0;
+    for (const auto& [name, breaker] : breakers) down += breaker.state() == Breaker::State::down ? 1U : 0U;
+    if (down != 0 && down == breakers.size()) return ports::State::not_ready;
+    return down != 0 || status.leasing_paused ? ports::State::degraded : ports::State::ready;
+}
+
+Event about(std::string_view event_id, const request::RequestRecord& record) {
+    return Event(event_id)
+        .with("request", record.request.id.text())
+        .with("kind", to_string(record.request.kind()))
+        .with("user", record.request.user.user_principal_name)
+        .with("device", record.request.device.id.text());
+}
+
+}  // namespace connector::engine

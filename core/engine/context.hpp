@@ -1,0 +1,123 @@
+// What every room of the engine works with: the ports, the operator's rules, and the state that is watched.
+// All of it belongs to cc-io; pool jobs get values.
+#pragma once
+
+#include "core/async/wake.hpp"
+#include "core/engine/breaker.hpp"
+#include "core/event_ids.hpp"
+#include "core/ports/authority.hpp"
+#include "core/ports/clock.hpp"
+#include "core/ports/crypto.hpp"
+#include "core/ports/event_sink.hpp"
+#include "core/ports/key_service.hpp"
+#include "core/ports/ledger.hpp"
+#include "core/ports/management_api.hpp"
+#include "core/ports/offload.hpp"
+#include "core/ports/packager.hpp"
+#include "core/ports/sealer.hpp"
+#include "core/ports/telemetry.hpp"
+#include "core/request/machine.hpp"
+#include "core/request/policy.hpp"
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace connector::engine {
+
+// The operator's choices, as far as they steer the engine.
+struct Rules {
+    std::string version;
+    std::vector<request::Kind> kinds;
+    request::PolicyRules policy;
+    trust::RecipientRules recipients;
+    trust::ImporterRules importer;
+    request::Limits limits;
+    request::RetryRules retry;
+    std::map<std::string, AuthorityRules, std::less<>> authorities;
+    std::chrono::seconds poll_wait{30};
+    std::size_t batch = 100;
+    std::size_t in_flight = 64;
+    std::size_t max_pending = 100000;
+    std::chrono::hours hold{std::chrono::hours{24 * 7}};
+    std::chrono::hours keep_undelivered{std::chrono::hours{24 * 14}};
+    std::chrono::hours keep_closed{std::chrono::hours{24 * 30}};
+    bool legacy_pkcs12 = true;
+};
+
+struct Ports {
+    ports::Clock& clock;
+    ports::Offload& offload;
+    const ports::Crypto& crypto;
+    const ports::KeyService& keys;
+    const ports::Sealer& sealer;
+    const ports::Packager& packager;
+    ports::ManagementApi& management;
+    ports::ImportSource& imports;
+    ports::Ledger& ledger;
+    ports::EventSink& events;
+    ports::Telemetry& telemetry;
+    std::map<std::string, ports::Authority*, std::less<>> authorities;
+};
+
+// One thing that may be up or down, since when, and why.
+struct Check {
+    enum class State { unknown, up, down } state = State::unknown;
+    UtcTime since;
+    std::string detail;  // a code or an age; never a name
+};
+
+// What health, heartbeat and `status` show.
+struct Status {
+    UtcTime started_at;
+    bool draining = false;
+    Check service;
+    Check ledger;
+    std::optional<UtcTime> last_lease_at;
+    std::optional<UtcTime> last_delivery_at;
+    std::optional<UtcTime> certificate_expires_at;
+    std::optional<std::chrono::seconds> clock_skew;
+    std::set<RequestId> in_flight;
+    ports::Counts counts;  // as of the housekeeper's last look
+    std::vector<request::MeterUse> meters;
+    bool leasing_paused = false;
+    bool credential_refused = false;  // no leasing until a heartbeat is answered 204
+};
+
+struct Context {
+    Ports ports;
+    Rules rules;
+    Status status;
+    std::map<std::string, Breaker, std::less<>> breakers;  // one each authority
+    async::Wake work_arrived;    // the dispatcher waits here
+    async::Wake report_waiting;  // the reporter
+    async::Wake state_changed;   // the housekeeper: a heartbeat is due
+
+    Context(boost::asio::any_io_executor executor, Ports the_ports, Rules the_rules)
+        : ports(std::move(the_ports)),
+          rules(std::move(the_rules)),
+          work_arrived(executor),
+          report_waiting(executor),
+          state_changed(executor) {
+        for (const auto& [name, authority] : ports.authorities) breakers.emplace(name, Breaker(rules_of(name)));
+    }
+
+    [[nodiscard]] UtcTime now() const { return ports.clock.utc(); }
+    [[nodiscard]] AuthorityRules rules_of(std::string_view authority) const;
+    // In [0,1), from the operating system's generator.
+    [[nodiscard]] double jitter() const;
+    // Sets a check and calls for a heartbeat when it changed.
+    void set(Check& check, Check::State state, std::string detail);
+    // Notes what a ledger call's failure means for health; gives true where the call failed.
+    bool ledger_failed(const Error& error, std::string_view doing);
+    [[nodiscard]] ports::State state() const;
+};
+
+// An event that names the request it is about, and its user and device.
+[[nodiscard]] Event about(std::string_view event_id, const request::RequestRecord& record);
+
+}  // namespace connector::engine

@@ -1,0 +1,171 @@
+// pfx.deliver: the user's imported certificates, opened under the import key and packed anew for one proved device.
+#include "core/engine/worker.hpp"
+
+#include "core/request/limits.hpp"
+#include "core/request/policy.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <tuple>
+#include <utility>
+
+namespace connector::engine {
+namespace {
+
+namespace asio = boost::asio;
+
+struct Opened {
+    std::vector<OpenedImport> good;
+    std::vector<request::Omitted> faults;
+    std::optional<Error> newest_fault;
+    UtcTime newest_start{};
+};
+
+bool older(const OpenedImport& left, const OpenedImport& right) {
+    return std::tie(left.facts.not_before, left.facts.not_after, left.facts.sha256) <
+           std::tie(right.facts.not_before, right.facts.not_after, right.facts.sha256);
+}
+
+}  // namespace
+
+Worker::Going Worker::deliver() {
+    const auto& order = std::get<request::DeliverImported>(record_.request.order);
+    if (order.delivery.format != request::DeliveryFormat::cms) {
+        Error error(ErrorKind::refused, "unsupported",
+                    "/delivery/format: " + std::string(to_string(order.delivery.format)) +
+                        " is not supported by this connector");
+        auto failing = fail(std::move(error));
+        co_return co_await std::move(failing);
+    }
+    const auto style = request::choose_style(order.delivery.pkcs12, record_.request.device.platform,
+                                             record_.request.device.os_version, context_.rules.legacy_pkcs12);
+    if (!style) {
+        Error error = style.error();
+        auto failing = fail(std::move(error));
+        co_return co_await std::move(failing);
+    }
+    auto proving = proved("intake");
+    auto proof = co_await std::move(proving);
+    if (!proof) co_return false;
+
+    const auto& user = record_.request.user.id;
+    auto fetching = context_.ports.imports.fetch(user, order.purpose, record_.lease.id, cache_.etag(user, order.purpose));
+    auto fetched = co_await std::move(fetching);
+    if (!fetched) {
+        Error error = fetched.error();
+        auto failing = fail(std::move(error));
+        co_return co_await std::move(failing);
+    }
+    if (!fetched->not_modified) cache_.store(user, order.purpose, *fetched);
+    const ports::ImportedHistory* cached = fetched->not_modified ? cache_.find(user, order.purpose) : &*fetched;
+    if (cached == nullptr) {
+        Error error(ErrorKind::unavailable, "internal", "the service says nothing changed, but nothing is known here");
+        auto failing = fail(std::move(error));
+        co_return co_await std::move(failing);
+    }
+    auto selection = std::make_shared<const Selection>(select_records(*cached, order, context_.now()));
+    const auto unreadable = cached->unreadable;
+    if (selection->records.empty() && (unreadable.empty() || !order.thumbprints.empty())) {
+        Error none(ErrorKind::refused, "importNotFound",
+                   "the store has no " + std::string(to_string(order.purpose)) + " certificate for this user");
+        auto failing = fail(std::move(none));
+        co_return co_await std::move(failing);
+    }
+
+    // Counted durably before a single key is opened; a crash cannot give the count back.
+    ports::Commit counted;
+    counted.charges = request::unwrap_charges(context_.rules.limits, user.text(), record_.request.id.text());
+    if (proof->new_recipient)
+        counted.charges.push_back(request::new_recipient_charge(
+            context_.rules.limits, proof->recipient.certificate().key.spki_sha256.hex()));
+    counted.pin = proof->pin;
+    counted.uses_window = proof->uses_window;
+    auto counting = save_with(request::Outcome(request::Counted{}), std::move(counted));
+    const bool going = co_await std::move(counting);
+    if (!going || record_.stage != request::Stage::accepted) co_return false;
+    note(*proof);
+
+    auto job = [selection, purpose = order.purpose, person = proof->person, pfx_style = *style,
+                &rules = context_.rules.importer, &crypto = context_.ports.crypto, &keys = context_.ports.keys] {
+        auto opened = std::make_shared<Opened>();
+        for (const auto& record : selection->records) {
+            auto one = open_imported(record, purpose, person, rules, pfx_style, crypto, keys);
+            if (one) {
+                opened->good.push_back(std::move(*one));
+                continue;
+            }
+            opened->faults.push_back({record.thumbprint, one.error().code, one.error().message});
+            if (!opened->newest_fault || record.start >= opened->newest_start) {
+                opened->newest_fault = one.error();
+                opened->newest_start = record.start;
+            }
+        }
+        std::sort(opened->good.begin(), opened->good.end(), older);
+        const auto same = [](const auto& left, const auto& right) { return left.facts.sha256 == right.facts.sha256; };
+        opened->good.erase(std::unique(opened->good.begin(), opened->good.end(), same), opened->good.end());
+        return opened;
+    };
+    auto opening = context_.ports.offload.run(std::move(job));
+    auto opened = co_await std::move(opening);
+
+    for (const auto& fault : opened->faults) {
+        context_.ports.events.raise(about(event::k_record_omitted, record_)
+                                        .with("thumbprint", fault.thumbprint)
+                                        .with("code", fault.code)
+                                        .with("reason", fault.message));
+        if (fault.code == "importUndecryptable") {
+            Error undecryptable(ErrorKind::refused, fault.code, fault.message);
+            auto counting_failure = count_refusal(undecryptable);
+            co_await std::move(counting_failure);
+        }
+    }
+    if (opened->good.empty()) {
+        Error error = opened->newest_fault.value_or(
+            Error(ErrorKind::refused, unreadable.empty() ? "importNotFound" : unreadable.back().code,
+                  unreadable.empty() ? "no record" : unreadable.back().message));
+        auto failing = fail(std::move(error));
+        co_return co_await std::move(failing);
+    }
+
+    // Keys are open: who may have them is asked again, at this very moment.
+    auto proving_again = proved("wrapping");
+    auto proof_now = co_await std::move(proving_again);
+    if (!proof_now) co_return false;
+
+    request::Package package;
+    std::vector<ports::PackedIdentity> identities;
+    for (auto& one : opened->good) {
+        if (one.weak_encryption)
+            context_.ports.events.raise(
+                about(event::k_weak_encryption_opened, record_).with("thumbprint", one.facts.thumbprint.hex()));
+        if (one.facts.not_after <= context_.now())
+            context_.ports.events.raise(
+                about(event::k_import_expired_delivered, record_).with("thumbprint", one.facts.thumbprint.hex()));
+        package.certificates.push_back(request::DeliveredCertificate{one.facts.der, std::nullopt});
+        for (auto& issuer : one.chain)
+            if (std::find(package.chain.begin(), package.chain.end(), issuer) == package.chain.end())
+                package.chain.push_back(std::move(issuer));
+        identities.push_back(std::move(one.identity));
+    }
+    package.omitted = selection->missing;
+    package.omitted.insert(package.omitted.end(), unreadable.begin(), unreadable.end());
+    package.omitted.insert(package.omitted.end(), opened->faults.begin(), opened->faults.end());
+    const std::size_t delivered = identities.size();
+    auto wrapping = wrap(proof_now->recipient, std::string(to_string(order.purpose)), std::move(identities), std::move(package));
+    auto sealed = co_await std::move(wrapping);
+    if (!sealed) {
+        Error error = sealed.error();
+        auto failing = fail(std::move(error));
+        co_return co_await std::move(failing);
+    }
+    request::Packed packed{std::move(*sealed), {}};
+    request::Outcome outcome(std::move(packed));
+    auto saving = save(std::move(outcome));
+    const bool saved = co_await std::move(saving);
+    if (saved)
+        context_.ports.events.raise(
+            about(event::k_repacked, record_).with("certificates", std::to_string(delivered)));
+    co_return saved;
+}
+
+}  // namespace connector::engine

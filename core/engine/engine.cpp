@@ -1,0 +1,68 @@
+#include "core/engine/engine.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <utility>
+
+namespace connector::engine {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+Engine::Engine(asio::any_io_executor executor, Ports ports, Rules rules)
+    : context_(executor, std::move(ports), std::move(rules)),
+      pollers_(executor),
+      rooms_(executor),
+      poller_(context_, leases_),
+      dispatcher_(context_, cache_, executor),
+      reporter_(context_),
+      housekeeper_(context_, leases_),
+      drain_asked_(executor) {
+    context_.status.started_at = context_.now();
+}
+
+void Engine::drain(std::chrono::seconds most) {
+    if (context_.status.draining) return;
+    drain_most_ = most;
+    context_.status.draining = true;
+    context_.ports.events.raise(Event(event::k_draining));
+    drain_asked_.call();
+}
+
+asio::awaitable<void> Engine::run() {
+    auto& clock = context_.ports.clock;
+    auto first_beat = housekeeper_.beat();
+    co_await std::move(first_beat);
+    pollers_.spawn(poller_.run());
+    rooms_.spawn(dispatcher_.run());
+    rooms_.spawn(reporter_.run());
+    rooms_.spawn(housekeeper_.run());
+    while (!context_.status.draining) {
+        auto waiting = drain_asked_.wait(clock, clock.tick() + 1h);
+        co_await std::move(waiting);
+    }
+    const Tick latest = clock.tick() + drain_most_;
+    auto telling = housekeeper_.beat();
+    co_await std::move(telling);
+    pollers_.cancel();
+    auto polled = pollers_.join();
+    co_await std::move(polled);
+    context_.work_arrived.call();
+    while (dispatcher_.busy() != 0 && clock.tick() < latest) co_await clock.wait_until(clock.tick() + 50ms);
+    if (dispatcher_.busy() != 0) {
+        context_.ports.events.raise(
+            Event(event::k_drain_incomplete).with("requests", std::to_string(dispatcher_.busy())));
+        dispatcher_.cancel();
+    }
+    auto worked = dispatcher_.join();
+    co_await std::move(worked);
+    rooms_.cancel();
+    auto ended = rooms_.join();
+    co_await std::move(ended);
+    if (clock.tick() < latest && context_.status.service.state == Check::State::up) {
+        auto last = reporter_.flush();
+        co_await std::move(last);
+    }
+}
+
+}  // namespace connector::engine

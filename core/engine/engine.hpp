@@ -1,0 +1,38 @@
+// The engine: drives the machine with coroutines on one thread. Starts the rooms, drains them, ends them.
+// cc-io only.
+#pragma once
+
+#include "core/engine/dispatcher.hpp"
+#include "core/engine/housekeeper.hpp"
+#include "core/engine/poller.hpp"
+#include "core/engine/reporter.hpp"
+
+namespace connector::engine {
+
+class Engine {
+public:
+    Engine(boost::asio::any_io_executor executor, Ports ports, Rules rules);
+
+    // First heartbeat, then leasing and working; comes back when drained.
+    [[nodiscard]] boost::asio::awaitable<void> run();
+    // No new leases, steps in progress finish and are saved, what can be told is told; at most `most`.
+    void drain(std::chrono::seconds most);
+
+    [[nodiscard]] Context& context() noexcept { return context_; }
+    [[nodiscard]] const Context& context() const noexcept { return context_; }
+
+private:
+    Context context_;
+    HistoryCache cache_;
+    LeaseBook leases_;
+    async::TaskGroup pollers_;
+    async::TaskGroup rooms_;
+    Poller poller_;
+    Dispatcher dispatcher_;
+    Reporter reporter_;
+    Housekeeper housekeeper_;
+    async::Wake drain_asked_;
+    std::chrono::seconds drain_most_{25};
+};
+
+}  // namespace connector::engine

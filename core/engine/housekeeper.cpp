@@ -1,0 +1,228 @@
+#include "core/engine/housekeeper.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace connector::engine {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t k_most_renewed = 500;
+// A lease whose end is not known (from an earlier life) is renewed at once; others when a third is left.
+constexpr auto k_shortest_look_ahead = 10s;
+
+request::Failure end_of_hold(request::HeldReason reason) {
+    switch (reason) {
+        case request::HeldReason::key_change:
+        case request::HeldReason::user_change:
+            return {"recipientChanged", "a changed recipient was not approved in time", true, std::nullopt};
+        case request::HeldReason::limit: return {"limitReached", "over a limit, and not let go in time", true, std::nullopt};
+        case request::HeldReason::new_recipient:
+        case request::HeldReason::too_many_devices:
+        case request::HeldReason::approval: break;
+    }
+    return {"approvalNeeded", "nobody approved it in time", true, std::nullopt};
+}
+
+}  // namespace
+
+asio::awaitable<void> Housekeeper::run() {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    auto& clock = context_.ports.clock;
+    for (;;) {
+        auto counting = count();
+        co_await std::move(counting);
+        const auto tick = clock.tick();
+        if (tick >= next_hold_check_) {
+            next_hold_check_ = tick + 60s;
+            auto ending = end_old_holds();
+            co_await std::move(ending);
+        }
+        if (tick >= next_purge_) {
+            next_purge_ = tick + 1h;
+            auto purging = purge();
+            co_await std::move(purging);
+        }
+        if (context_.status.service.state != Check::State::unknown && !context_.status.credential_refused) {
+            auto renewing = renew();
+            co_await std::move(renewing);
+        }
+        auto waiting = context_.state_changed.wait(clock, clock.tick() + 1s);
+        const auto before = clock.tick();
+        co_await std::move(waiting);
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none) co_return;
+        // Woken early: the state changed, and the service hears of it at once.
+        const bool changed = clock.tick() - before < 1s;
+        if (changed || clock.tick() >= next_beat_) {
+            auto beating = beat();
+            co_await std::move(beating);
+        }
+    }
+}
+
+asio::awaitable<void> Housekeeper::beat() {
+    const auto& status = context_.status;
+    next_beat_ = context_.ports.clock.tick() + 60s;
+    ports::Heartbeat beat;
+    beat.version = context_.rules.version;
+    beat.started_at = status.started_at;
+    // What keeps us from leasing is not the service's own state; it learns ours as if it were reached.
+    beat.state = context_.state();
+    beat.in_flight = status.in_flight.size();
+    for (const auto& [stage, number] : status.counts.by_stage)
+        if (stage != request::Stage::held) beat.pending += number;
+    for (const auto& [reason, number] : status.counts.held) beat.held += number;
+    beat.delivered = status.counts.delivered;
+    beat.failed = status.counts.failed;
+    if (status.counts.oldest_pending)
+        beat.oldest_pending_seconds = static_cast<std::uint64_t>(
+            std::max<std::int64_t>(0, (context_.now() - *status.counts.oldest_pending).count()));
+    for (const auto& [name, breaker] : context_.breakers) {
+        std::string word = "unknown";
+        if (breaker.state() == Breaker::State::up) word = "up";
+        if (breaker.state() == Breaker::State::down) word = "down";
+        beat.authorities.push_back({name, std::move(word)});
+    }
+    beat.certificate_expires_at = status.certificate_expires_at;
+    auto sending = context_.ports.management.heartbeat(std::move(beat));
+    const auto heard = co_await std::move(sending);
+    if (heard) {
+        if (status.service.state == Check::State::down) context_.ports.events.raise(Event(event::k_service_back));
+        context_.status.credential_refused = false;
+        context_.set(context_.status.service, Check::State::up, "");
+        co_return;
+    }
+    const Error& error = heard.error();
+    if (error.kind == ErrorKind::cancelled) co_return;
+    if (error.kind == ErrorKind::throttled) {
+        // It is there and speaks to us.
+        if (status.service.state == Check::State::unknown) context_.set(context_.status.service, Check::State::up, "");
+        co_return;
+    }
+    const bool refused = error.kind == ErrorKind::unauthorized;
+    if (refused) context_.status.credential_refused = true;
+    if (status.service.state != Check::State::down)
+        context_.ports.events.raise(Event(refused ? event::k_heartbeat_refused : event::k_heartbeat_will_retry)
+                                        .with("code", error.code)
+                                        .with("reason", error.message));
+    context_.status.service.detail = error.code;
+    if (status.service.state != Check::State::down) {
+        context_.status.service.state = Check::State::down;
+        context_.status.service.since = context_.now();
+    }
+    // A refused credential is knocked at once a minute; a service that cannot be reached a little sooner.
+    next_beat_ = context_.ports.clock.tick() + (refused ? 60s : 5s);
+}
+
+asio::awaitable<void> Housekeeper::count() {
+    auto counting = context_.ports.ledger.counts();
+    auto counts = co_await std::move(counting);
+    if (counts) {
+        context_.status.counts = std::move(*counts);
+    } else {
+        context_.ledger_failed(counts.error(), "counting");
+        co_return;
+    }
+    auto metering = context_.ports.ledger.meters(context_.now());
+    auto meters = co_await std::move(metering);
+    if (meters) context_.status.meters = std::move(*meters);
+}
+
+asio::awaitable<void> Housekeeper::renew() {
+    auto listing = context_.ports.ledger.open_leases();
+    auto open = co_await std::move(listing);
+    if (!open) {
+        context_.ledger_failed(open.error(), "looking for leases to renew");
+        co_return;
+    }
+    const auto tick = context_.ports.clock.tick();
+    std::vector<LeaseId> due;
+    std::map<LeaseId, RequestId> requests;
+    std::set<LeaseId> known;
+    for (const auto& [id, lease] : *open) {
+        known.insert(lease.id);
+        const auto end = leases_.find(lease.id);
+        const auto look_ahead = [&] {
+            if (end == leases_.end()) return Tick::duration::max();
+            const auto whole = lease_lengths_.find(lease.id);
+            const auto third = whole == lease_lengths_.end() ? Tick::duration{0} : whole->second / 3;
+            return std::max<Tick::duration>(third, k_shortest_look_ahead);
+        }();
+        if (end != leases_.end() && end->second - tick > look_ahead) {
+            if (!lease_lengths_.contains(lease.id)) lease_lengths_[lease.id] = end->second - tick;
+            continue;
+        }
+        due.push_back(lease.id);
+        requests.emplace(lease.id, id);
+        if (due.size() == k_most_renewed) break;
+    }
+    if (open->size() < k_most_renewed) {
+        std::erase_if(leases_, [&](const auto& entry) { return !known.contains(entry.first); });
+        std::erase_if(lease_lengths_, [&](const auto& entry) { return !known.contains(entry.first); });
+    }
+    if (due.empty() || tick < next_renewal_) co_return;
+    next_renewal_ = tick + 2s;
+    auto renewing = context_.ports.management.renew_leases(std::move(due));
+    auto answer = co_await std::move(renewing);
+    if (!answer) co_return;
+    for (const auto& renewed : answer->renewed) {
+        const auto end = lease_end(renewed.expires_at, answer->date, context_.now(), tick);
+        leases_[renewed.id] = end;
+        lease_lengths_[renewed.id] = end - tick;
+    }
+    for (const auto& lease : answer->lost) {
+        const auto request = requests.find(lease);
+        if (request == requests.end()) continue;
+        leases_[lease] = tick + 24h;  // not asked for again; a new lease brings a new id
+        auto losing = lost(request->second);
+        co_await std::move(losing);
+    }
+}
+
+asio::awaitable<void> Housekeeper::lost(const RequestId& id) {
+    auto reading = context_.ports.ledger.get(id);
+    auto found = co_await std::move(reading);
+    if (!found || !*found) co_return;
+    auto& record = **found;
+    ports::Commit commit;
+    commit.record = request::after(record, request::Outcome(request::LeaseLost{}), context_.rules.retry, context_.now(), 0.0);
+    if (commit.record.stage == record.stage) co_return;
+    auto saving = context_.ports.ledger.save(std::move(commit), context_.now());
+    const auto saved = co_await std::move(saving);
+    if (saved) context_.ports.events.raise(about(event::k_lease_lost, record));
+}
+
+asio::awaitable<void> Housekeeper::end_old_holds() {
+    ports::PageFilter filter;
+    filter.stage = request::Stage::held;
+    filter.limit = 500;
+    auto asking = context_.ports.ledger.page(std::move(filter));
+    auto held = co_await std::move(asking);
+    if (!held) co_return;
+    for (auto& record : *held) {
+        if (!record.held_since || context_.now() - *record.held_since < context_.rules.hold) continue;
+        request::Dropped dropped{end_of_hold(record.held_reason.value_or(request::HeldReason::approval))};
+        request::Outcome outcome(std::move(dropped));
+        ports::Commit commit;
+        commit.record = request::after(record, outcome, context_.rules.retry, context_.now(), 0.0);
+        auto saving = context_.ports.ledger.save(std::move(commit), context_.now());
+        const auto saved = co_await std::move(saving);
+        if (saved) context_.ports.events.raise(about(event::k_hold_expired, record));
+        context_.report_waiting.call();
+    }
+}
+
+asio::awaitable<void> Housekeeper::purge() {
+    auto purging = context_.ports.ledger.purge(context_.now(), context_.now() - context_.rules.keep_closed);
+    const auto purged = co_await std::move(purging);
+    if (!purged) context_.ledger_failed(purged.error(), "purging");
+}
+
+}  // namespace connector::engine

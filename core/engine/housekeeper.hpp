@@ -1,0 +1,33 @@
+// The housekeeper keeps time: heartbeats, leases renewed before they end, holds that lasted too long, purging, and the
+// figures that health shows. cc-io.
+#pragma once
+
+#include "core/engine/poller.hpp"
+
+namespace connector::engine {
+
+class Housekeeper {
+public:
+    Housekeeper(Context& context, LeaseBook& leases) : context_(context), leases_(leases) {}
+
+    // Until cancelled.
+    [[nodiscard]] boost::asio::awaitable<void> run();
+    [[nodiscard]] boost::asio::awaitable<void> beat();
+
+private:
+    [[nodiscard]] boost::asio::awaitable<void> count();
+    [[nodiscard]] boost::asio::awaitable<void> renew();
+    [[nodiscard]] boost::asio::awaitable<void> lost(const RequestId& id);
+    [[nodiscard]] boost::asio::awaitable<void> end_old_holds();
+    [[nodiscard]] boost::asio::awaitable<void> purge();
+
+    Context& context_;
+    LeaseBook& leases_;
+    Tick next_beat_{};
+    Tick next_purge_{};
+    Tick next_hold_check_{};
+    Tick next_renewal_{};
+    std::map<LeaseId, Tick::duration> lease_lengths_;
+};
+
+}  // namespace connector::engine

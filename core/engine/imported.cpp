@@ -1,0 +1,109 @@
+#include "core/engine/imported.hpp"
+
+#include <algorithm>
+
+namespace connector::engine {
+namespace {
+
+constexpr std::size_t k_most_cached_histories = 256;
+
+Result<ports::OaepHash> oaep_hash(const std::string& padding) {
+    if (padding == "oaepSha256") return ports::OaepHash::sha256;
+    if (padding == "oaepSha384") return ports::OaepHash::sha384;
+    if (padding == "oaepSha512") return ports::OaepHash::sha512;
+    return Error(ErrorKind::refused, "unsupported",
+                 "paddingScheme " + padding + " is not supported; import the record again with oaepSha512");
+}
+
+}  // namespace
+
+std::string HistoryCache::etag(const UserId& user, request::Purpose purpose) const {
+    const auto* history = find(user, purpose);
+    return history == nullptr ? std::string() : history->etag;
+}
+
+const ports::ImportedHistory* HistoryCache::find(const UserId& user, request::Purpose purpose) const {
+    const auto found = histories_.find({user, purpose});
+    return found == histories_.end() ? nullptr : &found->second;
+}
+
+void HistoryCache::store(const UserId& user, request::Purpose purpose, ports::ImportedHistory history) {
+    if (history.etag.empty()) return;
+    if (histories_.size() >= k_most_cached_histories) histories_.erase(histories_.begin());
+    histories_.insert_or_assign({user, purpose}, std::move(history));
+}
+
+void HistoryCache::forget(const UserId& user) {
+    std::erase_if(histories_, [&](const auto& entry) { return entry.first.first == user; });
+}
+
+Selection select_records(const ports::ImportedHistory& history, const request::DeliverImported& order, UtcTime now) {
+    Selection selection;
+    if (!order.thumbprints.empty()) {
+        for (const auto& thumbprint : order.thumbprints) {
+            const auto found = std::find_if(history.records.begin(), history.records.end(),
+                                            [&](const auto& record) { return record.thumbprint == thumbprint; });
+            if (found == history.records.end()) {
+                selection.missing.push_back({thumbprint, "importNotFound", "no record with this thumbprint"});
+            } else {
+                selection.records.push_back(*found);
+            }
+        }
+        return selection;
+    }
+    const bool whole_history = order.purpose == request::Purpose::smime_encryption;
+    for (const auto& record : history.records)
+        if (whole_history || (record.start <= now && now < record.expiration)) selection.records.push_back(record);
+    return selection;
+}
+
+Result<OpenedImport> open_imported(const trust::ImportedRecord& record, request::Purpose purpose,
+                                   const trust::Person& person, const trust::ImporterRules& rules, ports::PfxStyle style,
+                                   const ports::Crypto& crypto, const ports::KeyService& keys) {
+    if (record.purpose != purpose)
+        return Error(ErrorKind::refused, "importInvalid", "the record is tagged for another purpose");
+    const auto hash = oaep_hash(record.padding_scheme);
+    if (!hash) return hash.error();
+
+    std::optional<trust::ImporterStatement> statement;
+    const bool may_be_unsigned = rules.signatures != trust::SignatureRule::required;
+    if (rules.signatures != trust::SignatureRule::off && !(may_be_unsigned && record.importer_signature.empty())) {
+        if (record.importer_signature.empty())
+            return Error(ErrorKind::refused, "importUnsigned",
+                         "the record has no importerSignature; sign it with `import adopt` or import it again");
+        const auto content = crypto.verify_attached(record.importer_signature, rules.signers);
+        if (!content) return Error(ErrorKind::refused, "importUnsigned", content.error().message);
+        auto parsed = trust::parse_statement(content->content);
+        if (!parsed) return parsed.error();
+        if (auto sealed = trust::check_sealed(*parsed, record, crypto.sha256(record.pfx)); !sealed) return sealed.error();
+        statement = std::move(*parsed);
+    }
+
+    if (!keys.has(record.provider_name, record.key_name))
+        return Error(ErrorKind::misconfigured, "importUndecryptable",
+                     "no [import.NAME] table has provider_name \"" + record.provider_name + "\" and key_name \"" +
+                         record.key_name + "\"");
+    auto password = keys.unwrap(record.provider_name, record.key_name, record.wrapped_password, *hash);
+    if (!password) return password.error();
+    auto identity = crypto.open_pfx(record.pfx, *password);
+    if (!identity) return identity.error();
+    auto facts = crypto.inspect(identity->certificate);
+    if (!facts) return Error(ErrorKind::refused, "importInvalid", facts.error().message);
+    if (!record.thumbprint.empty() && facts->thumbprint.hex() != record.thumbprint)
+        return Error(ErrorKind::refused, "importInvalid", "the PFX holds another certificate than the record names");
+    if (auto fits = trust::check_opened(statement ? &*statement : nullptr, record, *facts, person, rules); !fits)
+        return fits.error();
+
+    // The root is left out of a PFX; anchors reach a device on their own way.
+    std::vector<Bytes> issuers;
+    for (const auto& issuer : identity->chain)
+        if (!crypto.issued_by(issuer, issuer)) issuers.push_back(issuer);
+    auto pfx = crypto.pack(identity->pkcs8, identity->certificate, issuers, style);
+    if (!pfx) return pfx.error();
+
+    OpenedImport opened{ports::PackedIdentity{facts->thumbprint, facts->sha256, std::move(*pfx)}, std::move(*facts),
+                        std::move(identity->chain), identity->weak_encryption, !statement.has_value()};
+    return opened;
+}
+
+}  // namespace connector::engine

@@ -1,0 +1,474 @@
+// pkcs.issue: key and CSR, the authority, the check of what came back, the package; and the revocation of orphans.
+#include "core/engine/worker.hpp"
+
+#include "core/request/policy.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace connector::engine {
+namespace {
+
+namespace asio = boost::asio;
+
+ports::Submission submission_of(const request::RequestRecord& record) {
+    ports::Submission submission;
+    submission.csr = record.csr;
+    submission.nonce = record.submission_nonce;
+    submission.template_alias = record.request.profile()->template_alias;
+    submission.validity_days = record.request.profile()->validity_days.value_or(0);
+    return submission;
+}
+
+Error unsupported_format(request::DeliveryFormat format) {
+    return Error(ErrorKind::refused, "unsupported",
+                 "/delivery/format: " + std::string(to_string(format)) + " is not supported by this connector");
+}
+
+// What a certificate's check found out, and what packing needs from it.
+struct Checked {
+    CertificateFacts leaf;
+    std::vector<Bytes> issuers;  // up to and with the root
+    bool issuer_known = false;
+};
+
+}  // namespace
+
+ports::Authority* Worker::authority() const {
+    const auto found = context_.ports.authorities.find(record_.request.profile()->authority);
+    return found == context_.ports.authorities.end() ? nullptr : found->second;
+}
+
+Worker::Going Worker::admit() {
+    const auto& profile = *record_.request.profile();
+    const auto* issuer = authority();
+    if (issuer == nullptr || !issuer->has_template(profile.template_alias)) {
+        const bool unknown = issuer == nullptr;
+        Error missing(ErrorKind::misconfigured, "authorityMisconfigured",
+                      unknown ? "/profile/authority: no [authority." + profile.authority + "] is configured"
+                              : "/profile/template: authority \"" + profile.authority + "\" has no template \"" +
+                                    profile.template_alias.value_or("") + "\"");
+        auto failing = fail(std::move(missing));
+        co_return co_await std::move(failing);
+    }
+    const auto& delivery = *record_.request.delivery();
+    if (delivery.format != request::DeliveryFormat::cms) {
+        auto failing = fail(unsupported_format(delivery.format));
+        co_return co_await std::move(failing);
+    }
+    const auto style = request::choose_style(delivery.pkcs12, record_.request.device.platform,
+                                             record_.request.device.os_version, context_.rules.legacy_pkcs12);
+    if (!style) {
+        Error error = style.error();
+        auto failing = fail(std::move(error));
+        co_return co_await std::move(failing);
+    }
+    auto proving = proved("intake");
+    auto proof = co_await std::move(proving);
+    if (!proof) co_return false;
+    auto plan = request::plan_certificate(record_.request, proof->person, context_.rules.policy);
+    if (!plan) {
+        Error error = plan.error();
+        auto failing = fail(std::move(error));
+        co_return co_await std::move(failing);
+    }
+
+    struct Made {
+        Error fault{ErrorKind::internal, "internal", "no key was made"};
+        bool good = false;
+        Bytes sealed_key;
+        Bytes csr;
+        Sha256 spki;
+    };
+    auto job = [&crypto = context_.ports.crypto, &sealer = context_.ports.sealer, key_type = plan->key_type,
+                csr = plan->csr, binding = request::sealing_context(record_, "key")] {
+        Made made;
+        auto key = crypto.generate(key_type, csr);
+        if (!key) {
+            made.fault = key.error();
+            return made;
+        }
+        auto sealed = sealer.seal(key->pkcs8.view(), binding);
+        if (!sealed) {
+            made.fault = sealed.error();
+            return made;
+        }
+        made.sealed_key = std::move(*sealed);
+        made.csr = std::move(key->csr);
+        made.spki = key->spki_sha256;
+        made.good = true;
+        return made;
+    };
+    auto generating = context_.ports.offload.run(std::move(job));
+    auto made = co_await std::move(generating);
+    if (!made.good) {
+        auto failing = fail(std::move(made.fault));
+        co_return co_await std::move(failing);
+    }
+
+    constexpr std::size_t k_nonce_size = 16;
+    request::Keyed keyed{std::move(made.sealed_key), std::move(made.csr), context_.ports.crypto.random(k_nonce_size),
+                         made.spki};
+    ports::Commit commit;
+    commit.charges = request::issue_charges(context_.rules.limits, record_.request.user.id.text(), record_.request.id.text());
+    if (proof->new_recipient)
+        commit.charges.push_back(request::new_recipient_charge(
+            context_.rules.limits, proof->recipient.certificate().key.spki_sha256.hex()));
+    commit.pin = proof->pin;
+    commit.uses_window = proof->uses_window;
+    commit.generated_key = made.spki;
+    request::Outcome outcome(std::move(keyed));
+    auto saving = save_with(std::move(outcome), std::move(commit));
+    const bool going = co_await std::move(saving);
+    if (going) {
+        note(*proof);
+        context_.ports.events.raise(about(event::k_key_generated, record_).with("key", made.spki.hex()));
+    }
+    co_return going;
+}
+
+Worker::Going Worker::submit() {
+    auto* issuer = authority();
+    if (issuer == nullptr) {
+        Error missing(ErrorKind::misconfigured, "authorityMisconfigured",
+                      "/profile/authority: no longer configured: " + record_.request.profile()->authority);
+        auto failing = fail(std::move(missing));
+        co_return co_await std::move(failing);
+    }
+    auto& breaker = context_.breakers.find(issuer->name())->second;
+    if (const auto wait = breaker.enter(context_.ports.clock.tick())) {
+        auto waiting = wait_for_authority(*wait);
+        co_return co_await std::move(waiting);
+    }
+    if (record_.stage != request::Stage::submitting) {
+        auto saving = save(request::Outcome(request::SubmissionBegins{}));
+        const bool begun = co_await std::move(saving);
+        if (!begun) {
+            breaker.left();
+            co_return false;
+        }
+    }
+    auto submission = submission_of(record_);
+    auto submitting = issuer->submit(std::move(submission));
+    auto answer = co_await std::move(submitting);
+    auto answering = answered(std::move(answer));
+    co_return co_await std::move(answering);
+}
+
+Worker::Going Worker::wait_for_authority(std::chrono::seconds pause) {
+    request::Postponed postponed{pause};
+    request::Outcome outcome(postponed);
+    auto saving = save(std::move(outcome));
+    co_await std::move(saving);
+    co_return false;
+}
+
+Worker::Going Worker::find() {
+    auto* issuer = authority();
+    if (issuer == nullptr || !issuer->traits().finds) {
+        // The same CSR again is the best that can be done; a second certificate may come of it.
+        context_.ports.events.raise(about(event::k_possible_duplicate, record_));
+        fresh_ = false;
+        auto submitting = submit();
+        co_return co_await std::move(submitting);
+    }
+    auto& breaker = context_.breakers.find(issuer->name())->second;
+    if (const auto wait = breaker.enter(context_.ports.clock.tick())) {
+        auto waiting = wait_for_authority(*wait);
+        co_return co_await std::move(waiting);
+    }
+    auto submission = submission_of(record_);
+    auto finding = issuer->find(std::move(submission));
+    auto found = co_await std::move(finding);
+    if (found && !*found) {
+        breaker.succeeded(context_.now());
+        auto saving = save(request::Outcome(request::NeverArrived{}));
+        co_return co_await std::move(saving);
+    }
+    // Not knowing is not "it never arrived": the record stays `submitting` and is looked for again.
+    Result<ports::AuthorityAnswer> answer = found ? Result<ports::AuthorityAnswer>(std::move(**found))
+                                                  : Result<ports::AuthorityAnswer>(Error(
+                                                        ErrorKind::unknown, found.error().code, found.error().message));
+    if (found) context_.ports.events.raise(about(event::k_submission_found, record_).with("authority", issuer->name()));
+    auto answering = answered(std::move(answer));
+    co_return co_await std::move(answering);
+}
+
+Worker::Going Worker::poll() {
+    auto* issuer = authority();
+    if (issuer == nullptr) {
+        Error missing(ErrorKind::misconfigured, "authorityMisconfigured",
+                      "/profile/authority: no longer configured: " + record_.request.profile()->authority);
+        auto failing = fail(std::move(missing));
+        co_return co_await std::move(failing);
+    }
+    auto& breaker = context_.breakers.find(issuer->name())->second;
+    if (const auto wait = breaker.enter(context_.ports.clock.tick())) {
+        auto waiting = wait_for_authority(*wait);
+        co_return co_await std::move(waiting);
+    }
+    auto polling = issuer->poll(record_.authority_request_id);
+    auto answer = co_await std::move(polling);
+    auto answering = answered(std::move(answer));
+    co_return co_await std::move(answering);
+}
+
+Worker::Going Worker::answered(Result<ports::AuthorityAnswer> answer) {
+    const std::string name = record_.request.profile()->authority;
+    auto& breaker = context_.breakers.find(name)->second;
+    auto& telemetry = context_.ports.telemetry;
+    if (!answer) {
+        const auto kind = answer.error().kind;
+        telemetry.authority_request(name, to_string(kind));
+        const bool reached = kind == ErrorKind::refused || kind == ErrorKind::invalid;
+        if (kind == ErrorKind::cancelled) {
+            breaker.left();
+        } else if (reached) {
+            if (breaker.succeeded(context_.now()))
+                context_.ports.events.raise(Event(event::k_authority_up).with("authority", name));
+            context_.ports.events.raise(
+                about(event::k_authority_rejected, record_).with("authority", name).with("reason", answer.error().message));
+        } else if (breaker.failed(context_.ports.clock.tick(), context_.now())) {
+            context_.ports.events.raise(
+                Event(event::k_authority_down).with("authority", name).with("reason", answer.error().message));
+            context_.state_changed.call();
+        }
+        Error error = answer.error();
+        if (error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timed_out || error.kind == ErrorKind::unknown)
+            error.code = "authorityUnreachable";
+        if (error.kind == ErrorKind::unauthorized || error.kind == ErrorKind::misconfigured) error.code = "authorityMisconfigured";
+        auto failing = fail(std::move(error));
+        co_return co_await std::move(failing);
+    }
+    if (breaker.succeeded(context_.now())) {
+        context_.ports.events.raise(Event(event::k_authority_up).with("authority", name));
+        context_.state_changed.call();
+    }
+    if (auto* pending = std::get_if<ports::PendingAnswer>(&*answer)) {
+        telemetry.authority_request(name, "pending");
+        request::TakenByAuthority taken{std::move(pending->authority_request_id), pending->retry_after};
+        context_.ports.events.raise(about(event::k_issue_pending, record_).with("authority", name));
+        request::Outcome outcome(std::move(taken));
+        auto saving = save(std::move(outcome));
+        co_return co_await std::move(saving);
+    }
+    telemetry.authority_request(name, "issued");
+    auto& issued = std::get<ports::IssuedAnswer>(*answer);
+    // In memory only: the commit that follows holds certificate, package and the key's end in one.
+    request::IssuedHere here{std::move(issued.certificate), std::move(issued.chain)};
+    record_ = request::after(std::move(record_), request::Outcome(std::move(here)), context_.rules.retry, context_.now(), 0.0);
+    auto packing = pack();
+    co_return co_await std::move(packing);
+}
+
+Worker::Going Worker::pack() {
+    const Bytes certificate = record_.certificate;
+    const auto* issuer = authority();
+    auto proving = proved("wrapping");
+    auto proof = co_await std::move(proving);
+    if (!proof) co_return false;
+    auto plan = request::plan_certificate(record_.request, proof->person, context_.rules.policy);
+    if (!plan || issuer == nullptr) {
+        Error error = plan ? Error(ErrorKind::misconfigured, "authorityMisconfigured", "the authority is no longer configured")
+                           : plan.error();
+        auto failing = fail(std::move(error), certificate);
+        co_return co_await std::move(failing);
+    }
+
+    struct Work {
+        Result<Checked> checked{Error(ErrorKind::internal, "internal", "not checked")};
+        Result<ports::Pfx> pfx{Error(ErrorKind::internal, "internal", "not packed")};
+    };
+    const auto style = request::choose_style(record_.request.delivery()->pkcs12, record_.request.device.platform,
+                                             record_.request.device.os_version, context_.rules.legacy_pkcs12);
+    auto job = [&crypto = context_.ports.crypto, &sealer = context_.ports.sealer, &record = record_, &plan = *plan,
+                &policy = context_.rules.policy, traits = issuer->traits(), now = context_.now(),
+                pfx_style = style ? *style : ports::PfxStyle::aes256] {
+        auto work = std::make_shared<Work>();
+        const auto mismatch = [&](const Error& error) {
+            work->checked = Error(ErrorKind::refused, "certificateMismatch", error.message);
+        };
+        auto leaf = crypto.inspect(record.certificate);
+        if (!leaf) {
+            mismatch(leaf.error());
+            return work;
+        }
+        auto chain = crypto.verify_chain(record.certificate, record.chain, traits.anchors, now);
+        if (!chain || chain->issuers.empty()) {
+            mismatch(chain ? Error(ErrorKind::refused, "certificateMismatch", "the certificate has no issuer") : chain.error());
+            return work;
+        }
+        const auto& direct = chain->issuers.front();
+        if (!traits.issuing.empty() && std::find(traits.issuing.begin(), traits.issuing.end(), direct) == traits.issuing.end()) {
+            mismatch(Error(ErrorKind::refused, "", "issued by another CA than the configured one"));
+            return work;
+        }
+        auto direct_facts = crypto.inspect(direct);
+        if (!direct_facts) {
+            mismatch(direct_facts.error());
+            return work;
+        }
+        if (auto right = request::check_issued(plan, record.spki_sha256.value_or(Sha256{}), *leaf, *direct_facts, policy, now);
+            !right) {
+            mismatch(right.error());
+            return work;
+        }
+        auto pkcs8 = sealer.open(record.sealed_key, request::sealing_context(record, "key"));
+        if (!pkcs8) {
+            work->checked = pkcs8.error();
+            return work;
+        }
+        const std::vector<Bytes> without_root(chain->issuers.begin(), std::prev(chain->issuers.end()));
+        work->pfx = crypto.pack(*pkcs8, record.certificate, without_root, pfx_style);
+        Checked checked{std::move(*leaf), std::move(chain->issuers)};
+        work->checked = std::move(checked);
+        return work;
+    };
+    auto running = context_.ports.offload.run(std::move(job));
+    auto work = co_await std::move(running);
+    if (!work->checked) {
+        const Error error = work->checked.error();
+        if (error.code == "certificateMismatch")
+            context_.ports.events.raise(
+                about(event::k_certificate_mismatch, record_).with("authority", issuer->name()).with("reason", error.message));
+        auto failing = fail(error, certificate);
+        co_return co_await std::move(failing);
+    }
+    if (!work->pfx) {
+        auto failing = fail(work->pfx.error(), certificate);
+        co_return co_await std::move(failing);
+    }
+    const CertificateFacts leaf = work->checked->leaf;
+
+    request::Package package;
+    package.certificates.push_back(
+        request::DeliveredCertificate{certificate, request::renew_after(leaf, plan->renewal_threshold_percent)});
+    package.chain = work->checked->issuers;
+    std::vector<ports::PackedIdentity> identities;
+    ports::PackedIdentity identity{leaf.thumbprint, leaf.sha256, std::move(*work->pfx)};
+    identities.push_back(std::move(identity));
+    auto wrapping = wrap(proof->recipient, "pkcs", std::move(identities), std::move(package));
+    auto sealed = co_await std::move(wrapping);
+    if (!sealed) {
+        auto failing = fail(sealed.error(), certificate);
+        co_return co_await std::move(failing);
+    }
+
+    ports::Commit commit;
+    ports::IssuedCertificate entry;
+    entry.authority = issuer->name();
+    entry.issuer = to_text(leaf.issuer);
+    entry.serial_number = leaf.serial_number;
+    entry.sha256 = leaf.sha256;
+    entry.spki_sha256 = leaf.key.spki_sha256;
+    entry.user = record_.request.user.id;
+    entry.device = record_.request.device.id;
+    entry.request = record_.request.id;
+    entry.issued_at = context_.now();
+    entry.not_after = leaf.not_after;
+    commit.issued = std::move(entry);
+    commit.pin = proof->pin;
+    request::Packed packed{std::move(*sealed), certificate};
+    request::Outcome outcome(std::move(packed));
+    auto saving = save_with(std::move(outcome), std::move(commit));
+    const bool saved = co_await std::move(saving);
+    if (saved) {
+        context_.ports.events.raise(about(event::k_issued, record_)
+                                        .with("authority", issuer->name())
+                                        .with("serial", leaf.serial_number)
+                                        .with("certificate", leaf.sha256.hex()));
+    } else {
+        auto cleaning = orphaned(certificate);
+        co_await std::move(cleaning);
+    }
+    co_return saved;
+}
+
+// The record was taken over (withdrawn, abandoned) while the authority was issuing: the certificate must not live on.
+asio::awaitable<void> Worker::orphaned(Bytes certificate) {
+    auto reading = context_.ports.ledger.get(record_.request.id);
+    auto now_there = co_await std::move(reading);
+    if (!now_there || !*now_there) co_return;
+    auto& record = **now_there;
+    const bool dropped = record.stage == request::Stage::refused || record.stage == request::Stage::revoking ||
+                         record.stage == request::Stage::closed;
+    if (!dropped || record.order_hash != record_.order_hash || !record.certificate.empty()) co_return;
+    ports::Commit commit;
+    commit.record = record;
+    commit.record.certificate = certificate;
+    commit.record.csr = record_.csr;
+    commit.record.submission_nonce = record_.submission_nonce;
+    commit.record.revoke_certificate = true;
+    if (record.stage == request::Stage::closed) commit.record.stage = request::Stage::revoking;
+    auto saving = context_.ports.ledger.save(std::move(commit), context_.now());
+    const auto saved = co_await std::move(saving);
+    if (saved) context_.ports.events.raise(about(event::k_orphan_found, record));
+}
+
+Worker::Going Worker::revoke() {
+    auto* issuer = record_.request.profile() == nullptr ? nullptr : authority();
+    if (issuer == nullptr || !issuer->traits().revokes) {
+        context_.ports.events.raise(about(event::k_revoke_failed, record_).with("reason", "the authority cannot revoke"));
+        auto saving = save(request::Outcome(request::RevokedNow{}));
+        co_return co_await std::move(saving);
+    }
+    if (record_.certificate.empty()) {
+        auto submission = submission_of(record_);
+        auto finding = issuer->find(std::move(submission));
+        auto found = co_await std::move(finding);
+        if (!found) {
+            auto failing = fail(found.error());
+            co_return co_await std::move(failing);
+        }
+        const auto* issued = *found ? std::get_if<ports::IssuedAnswer>(&**found) : nullptr;
+        if (issued == nullptr) {
+            auto saving = save(request::Outcome(request::RevokedNow{}));
+            co_return co_await std::move(saving);
+        }
+        record_.certificate = issued->certificate;
+    }
+    auto facts = context_.ports.crypto.inspect(record_.certificate);
+    if (!facts) {
+        auto failing = fail(facts.error());
+        co_return co_await std::move(failing);
+    }
+    // Counted before the act; above the limit it waits, and the certificate is listed as a live orphan until then.
+    ports::Commit counted;
+    counted.record = record_;
+    counted.charges = request::revoke_charges(context_.rules.limits, record_.request.id.text());
+    auto counting = context_.ports.ledger.save(std::move(counted), context_.now());
+    const auto version = co_await std::move(counting);
+    if (!version) {
+        if (version.error().kind == ErrorKind::throttled) {
+            context_.ports.events.raise(about(event::k_limit_reached, record_).with("reason", version.error().message));
+            Error over(ErrorKind::throttled, "limitReached", version.error().message);
+            over.retry_after = std::chrono::seconds{600};
+            auto failing = fail(std::move(over));
+            co_await std::move(failing);
+        } else {
+            context_.ledger_failed(version.error(), "counting a revocation");
+        }
+        co_return false;
+    }
+    record_.version = *version;
+    ports::Revocation revocation{to_text(facts->issuer), facts->serial_number, record_.certificate, "cessationOfOperation"};
+    auto revoking = issuer->revoke(std::move(revocation));
+    auto revoked = co_await std::move(revoking);
+    if (!revoked) {
+        context_.ports.events.raise(about(event::k_revoke_will_retry, record_).with("reason", revoked.error().message));
+        auto failing = fail(revoked.error());
+        co_return co_await std::move(failing);
+    }
+    context_.ports.events.raise(about(event::k_revoked, record_)
+                                    .with("authority", issuer->name())
+                                    .with("serial", facts->serial_number)
+                                    .with("reason", "cessationOfOperation"));
+    auto marking = context_.ports.ledger.mark_revoked(facts->sha256, "cessationOfOperation", context_.now());
+    const auto marked = co_await std::move(marking);
+    if (!marked) context_.ledger_failed(marked.error(), "noting a revocation");
+    auto saving = save(request::Outcome(request::RevokedNow{}));
+    co_return co_await std::move(saving);
+}
+
+}  // namespace connector::engine

@@ -1,0 +1,169 @@
+#include "core/engine/poller.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace connector::engine {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+Tick lease_end(UtcTime expires_at, std::optional<UtcTime> date, UtcTime now, Tick sent) {
+    const auto left = std::clamp<std::chrono::seconds>(expires_at - date.value_or(now), 0s, 24h);
+    return sent + left;
+}
+
+bool Poller::may_lease() {
+    auto& status = context_.status;
+    // The first heartbeat comes before the first lease; a refused credential is only knocked at by heartbeats.
+    if (status.draining || status.service.state == Check::State::unknown || status.credential_refused ||
+        status.ledger.state == Check::State::down)
+        return false;
+    std::uint64_t open = 0;
+    for (const auto& [stage, count] : status.counts.by_stage) open += count;
+    const auto most = context_.rules.max_pending;
+    if (!status.leasing_paused && open >= most) {
+        status.leasing_paused = true;
+        context_.ports.events.raise(Event(event::k_leasing_paused).with("pending", std::to_string(open)));
+        context_.state_changed.call();
+    } else if (status.leasing_paused && open * 5 <= most * 4) {
+        status.leasing_paused = false;
+        context_.ports.events.raise(Event(event::k_leasing_resumed).with("pending", std::to_string(open)));
+        context_.state_changed.call();
+    }
+    return !status.leasing_paused;
+}
+
+asio::awaitable<void> Poller::run() {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    auto& clock = context_.ports.clock;
+    constexpr std::size_t k_key_size = 16;
+    most_ = context_.rules.batch;
+    while (!context_.status.draining) {
+        if (!may_lease()) {
+            co_await clock.wait_until(clock.tick() + 1s);
+            const auto state = co_await asio::this_coro::cancellation_state;
+            if (state.cancelled() != asio::cancellation_type::none) co_return;
+            continue;
+        }
+        if (key_.empty()) key_ = to_hex(context_.ports.crypto.random(k_key_size));
+        auto leasing = context_.ports.management.lease(most_, context_.rules.poll_wait, context_.rules.kinds, key_);
+        auto answer = co_await std::move(leasing);
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (answer) {
+            // Taken even while stopping: it is ours now.
+            auto taking = take(std::move(*answer));
+            co_await std::move(taking);
+        } else if (answer.error().kind != ErrorKind::cancelled && state.cancelled() == asio::cancellation_type::none) {
+            auto refusing = refused(answer.error());
+            co_await std::move(refusing);
+        }
+        if (state.cancelled() != asio::cancellation_type::none) co_return;
+    }
+}
+
+asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
+    auto& status = context_.status;
+    auto& events = context_.ports.events;
+    const auto now = context_.now();
+    if (answer.date) status.clock_skew = *answer.date - now;
+    std::vector<ports::LeasedRequest> batch;
+    std::vector<ports::UnreadableRequest> unreadable;
+    for (auto& element : answer.requests) {
+        if (auto* leased = std::get_if<ports::LeasedRequest>(&element)) {
+            batch.push_back(std::move(*leased));
+        } else {
+            unreadable.push_back(std::move(std::get<ports::UnreadableRequest>(element)));
+        }
+    }
+    if (answer.skipped != 0) events.raise(Event(event::k_element_skipped).with("count", std::to_string(answer.skipped)));
+    const std::vector<ports::LeasedRequest> leased = batch;
+    std::vector<ports::Intake> intake;
+    if (!batch.empty()) {
+        auto accepting = context_.ports.ledger.accept(std::move(batch), now);
+        auto accepted = co_await std::move(accepting);
+        if (!accepted) {
+            // The key is kept: once the ledger is back, the same call brings the same requests.
+            context_.ledger_failed(accepted.error(), "accepting leased requests");
+            co_await context_.ports.clock.wait_until(context_.ports.clock.tick() + 5s);
+            co_return;
+        }
+        intake = std::move(*accepted);
+    }
+    for (std::size_t i = 0; i < leased.size(); ++i) {
+        const auto& one = leased[i];
+        if (intake[i] == ports::Intake::order_changed) {
+            events.raise(Event(event::k_order_changed)
+                             .with("request", one.request.id.text())
+                             .with("user", one.request.user.user_principal_name)
+                             .with("device", one.request.device.id.text()));
+            context_.ports.telemetry.refused("invalidRequest");
+            request::Charge charge;
+            charge.meter = "refusals_per_hour";
+            charge.subject = one.request.id.text();
+            charge.limit = context_.rules.limits.refusals_per_hour;
+            auto counting = context_.ports.ledger.count(std::move(charge), now);
+            co_await std::move(counting);
+            // Nothing of the open order is touched; the changed one is answered by itself.
+            ports::ResultMessage told;
+            told.request = one.request.id;
+            told.lease = one.lease.id;
+            told.failed = request::Failure{
+                "invalidRequest", "/id: orderChanged: this id is open here under another order", false, std::nullopt};
+            std::vector<ports::ResultMessage> results;
+            results.push_back(std::move(told));
+            auto reporting = context_.ports.management.report(std::move(results));
+            co_await std::move(reporting);
+            continue;
+        }
+        leases_[one.lease.id] = lease_end(one.lease.expires_at, answer.date, now, answer.sent);
+    }
+    for (auto& one : unreadable) {
+        events.raise(Event(event::k_request_unreadable)
+                         .with("request", one.id.text())
+                         .with("code", one.failure.code)
+                         .with("reason", one.failure.message));
+        auto noting = context_.ports.ledger.accept_unreadable(one.id, one.lease, one.failure, now);
+        const auto noted = co_await std::move(noting);
+        if (!noted) context_.ledger_failed(noted.error(), "noting an unreadable request");
+        context_.report_waiting.call();
+    }
+    if (!leased.empty()) {
+        events.raise(Event(event::k_leased).with("count", std::to_string(leased.size())));
+        context_.work_arrived.call();
+    }
+    status.last_lease_at = now;
+    context_.set(status.service, Check::State::up, "");
+    key_.clear();
+    failures_ = 0;
+    most_ = std::min(context_.rules.batch, most_ * 2);
+}
+
+asio::awaitable<void> Poller::refused(Error error) {
+    auto& events = context_.ports.events;
+    auto& clock = context_.ports.clock;
+    ++failures_;
+    if (error.code == "answerTooLarge" && most_ > 1) {
+        most_ = std::max<std::size_t>(1, most_ / 2);
+        key_.clear();
+        events.raise(Event(event::k_answer_unreadable).with("reason", error.message));
+        co_return;
+    }
+    std::string_view id = event::k_lease_failed;
+    if (error.kind == ErrorKind::unauthorized) id = event::k_unauthorized;
+    if (error.kind == ErrorKind::throttled) id = event::k_throttled;
+    if (error.kind == ErrorKind::invalid) id = event::k_answer_unreadable;
+    events.raise(Event(id).with("code", error.code).with("reason", error.message));
+    // Throttling is the service speaking; everything else means that it cannot be worked with.
+    if (error.kind != ErrorKind::throttled) context_.set(context_.status.service, Check::State::down, error.code);
+    if (error.kind == ErrorKind::unauthorized) context_.status.credential_refused = true;
+    // A key that the service would answer the same way for ever is of no use.
+    constexpr std::uint32_t k_most_repeats = 8;
+    if (failures_ % k_most_repeats == 0) key_.clear();
+    const auto pause = request::delay_after(request::Backoff{1s, 60s}, failures_, context_.jitter(), error.retry_after);
+    co_await clock.wait_until(clock.tick() + pause);
+}
+
+}  // namespace connector::engine

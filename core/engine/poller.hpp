@@ -1,0 +1,39 @@
+// The poller leases: long polls, repeats a lost call under its old key, pauses above the high-water mark, and writes
+// what it got into the ledger before anybody works on it. cc-io.
+#pragma once
+
+#include "core/engine/context.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <map>
+#include <string>
+
+namespace connector::engine {
+
+// What is known of each open lease's end, on the monotonic clock; a lease of an earlier life has no entry.
+using LeaseBook = std::map<LeaseId, Tick>;
+
+// Time left = expiry − the answer's Date, counted from the sending, at most a day.
+[[nodiscard]] Tick lease_end(UtcTime expires_at, std::optional<UtcTime> date, UtcTime now, Tick sent);
+
+class Poller {
+public:
+    Poller(Context& context, LeaseBook& leases) : context_(context), leases_(leases) {}
+
+    // Until cancelled. Waits for the first heartbeat to be answered.
+    [[nodiscard]] boost::asio::awaitable<void> run();
+
+private:
+    [[nodiscard]] boost::asio::awaitable<void> take(ports::LeaseAnswer answer);
+    [[nodiscard]] boost::asio::awaitable<void> refused(Error error);
+    [[nodiscard]] bool may_lease();
+
+    Context& context_;
+    LeaseBook& leases_;
+    std::string key_;            // of the call under way or lost
+    std::size_t most_ = 0;       // halved where an answer was too large
+    std::uint32_t failures_ = 0;
+};
+
+}  // namespace connector::engine

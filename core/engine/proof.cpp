@@ -1,0 +1,53 @@
+#include "core/engine/proof.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace connector::engine {
+namespace {
+
+struct ReadCertificate {
+    Result<CertificateFacts> facts;
+    bool directly_issued = false;
+};
+
+}  // namespace
+
+boost::asio::awaitable<Proof> prove(Context& context, const request::RequestRecord& record) {
+    const auto& request = record.request;
+    const auto& issuers = context.rules.recipients.issuers;
+    auto read = [&crypto = context.ports.crypto, &request, &issuers] {
+        ReadCertificate result{crypto.inspect(request.device.recipient_certificate)};
+        if (result.facts)
+            result.directly_issued = std::any_of(issuers.begin(), issuers.end(), [&](const Bytes& issuer) {
+                return crypto.issued_by(request.device.recipient_certificate, issuer);
+            });
+        return result;
+    };
+    auto reading = context.ports.offload.run(std::move(read));
+    auto certificate = co_await std::move(reading);
+    if (!certificate.facts) {
+        co_return Error(ErrorKind::refused, "recipientUntrusted",
+                        "/device/recipientCertificate: " + certificate.facts.error().message);
+    }
+    auto looking = context.ports.ledger.look_up(request.device.id, request.user.id, request.user.user_principal_name,
+                                                certificate.facts->key.spki_sha256, context.now());
+    auto known = co_await std::move(looking);
+    if (!known) {
+        context.ledger_failed(known.error(), "looking up a recipient");
+        co_return known.error();
+    }
+    auto verdict = trust::prove_recipient(request, *certificate.facts, certificate.directly_issued,
+                                          context.rules.recipients, *known, context.now());
+    if (auto* error = std::get_if<Error>(&verdict.answer)) co_return std::move(*error);
+    if (auto* hold = std::get_if<trust::Hold>(&verdict.answer)) co_return std::move(*hold);
+    auto& recipient = std::get<trust::Recipient>(verdict.answer);
+    auto person = trust::prove_person(request, recipient, context.rules.policy.identity,
+                                      context.rules.recipients.user_identity);
+    if (!person) co_return person.error();
+    Proved proved{std::move(recipient),   std::move(*person),    std::move(verdict.pin),
+                  verdict.uses_window,    verdict.new_recipient, std::move(verdict.notes)};
+    co_return std::move(proved);
+}
+
+}  // namespace connector::engine

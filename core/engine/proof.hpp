@@ -1,0 +1,25 @@
+// Proving a request's recipient and person: reads the device certificate on the pool, asks the register, and lets trust/
+// judge. Done at intake and again at the moment of wrapping. cc-io.
+#pragma once
+
+#include "core/engine/context.hpp"
+#include "core/trust/person.hpp"
+
+#include <optional>
+#include <variant>
+
+namespace connector::engine {
+
+struct Proved {
+    trust::Recipient recipient;
+    trust::Person person;
+    std::optional<trust::Pin> pin;
+    bool uses_window = false;
+    bool new_recipient = false;
+    std::vector<std::string> notes;
+};
+using Proof = std::variant<Proved, trust::Hold, Error>;
+
+[[nodiscard]] boost::asio::awaitable<Proof> prove(Context& context, const request::RequestRecord& record);
+
+}  // namespace connector::engine

@@ -1,0 +1,29 @@
+// The reporter tells the service what came of requests, in batches, until each has been heard. cc-io.
+#pragma once
+
+#include "core/engine/context.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <set>
+
+namespace connector::engine {
+
+class Reporter {
+public:
+    explicit Reporter(Context& context) : context_(context) {}
+
+    // Until cancelled.
+    [[nodiscard]] boost::asio::awaitable<void> run();
+    // One pass over what waits now; true where something was told and more may wait.
+    [[nodiscard]] boost::asio::awaitable<bool> flush();
+
+private:
+    [[nodiscard]] boost::asio::awaitable<void> tell(std::vector<request::RequestRecord> records);
+    [[nodiscard]] boost::asio::awaitable<void> heard(request::RequestRecord record, ports::ResultOutcome outcome);
+    [[nodiscard]] boost::asio::awaitable<void> postpone(request::RequestRecord record, std::chrono::seconds delay);
+
+    Context& context_;
+};
+
+}  // namespace connector::engine

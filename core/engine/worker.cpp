@@ -1,0 +1,205 @@
+#include "core/engine/worker.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <utility>
+
+namespace connector::engine {
+
+namespace asio = boost::asio;
+using request::Stage;
+using request::Step;
+
+Worker::Worker(Context& context, HistoryCache& cache, request::RequestRecord record)
+    : context_(context), cache_(cache), record_(std::move(record)), stage_entered_(context.ports.clock.tick()) {}
+
+asio::awaitable<void> Worker::run() {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    // Each step moves the record on or ends the work; the bound is for a fault of ours.
+    constexpr int k_most_steps = 32;
+    for (int i = 0; i < k_most_steps; ++i) {
+        bool going = false;
+        switch (request::next(record_)) {
+            case Step::admit: going = co_await admit(); break;
+            case Step::submit: going = co_await submit(); break;
+            case Step::find: going = fresh_ ? co_await find() : co_await submit(); break;
+            case Step::poll: going = co_await poll(); break;
+            case Step::pack: going = co_await pack(); break;
+            case Step::deliver: going = co_await deliver(); break;
+            case Step::withdraw: going = co_await withdraw(); break;
+            case Step::revoke: going = co_await revoke(); break;
+            case Step::report: context_.report_waiting.call(); co_return;
+            case Step::rest: co_return;
+        }
+        if (!going || record_.due_at > context_.now() || context_.status.draining) {
+            const auto step = request::next(record_);
+            if (step == Step::report) context_.report_waiting.call();
+            co_return;
+        }
+    }
+    context_.ports.events.raise(about(event::k_internal_fault, record_).with("reason", "a request did not come to rest"));
+}
+
+Worker::Going Worker::save(request::Outcome outcome) {
+    ports::Commit commit;
+    auto saving = save_with(std::move(outcome), std::move(commit));
+    co_return co_await std::move(saving);
+}
+
+Worker::Going Worker::save_with(request::Outcome outcome, ports::Commit commit) {
+    const auto before = record_.stage;
+    if (request::limit_waived(record_))
+        for (auto& charge : commit.charges) charge.limit = 0;
+    commit.record = request::after(record_, outcome, context_.rules.retry, context_.now(), context_.jitter());
+    auto next_record = commit.record;
+    auto saving = context_.ports.ledger.save(std::move(commit), context_.now());
+    const auto saved = co_await std::move(saving);
+    if (saved) {
+        record_ = std::move(next_record);
+        record_.version = *saved;
+        fresh_ = false;
+        if (record_.stage != before) {
+            const auto now = context_.ports.clock.tick();
+            context_.ports.telemetry.stage_took(before, now - stage_entered_);
+            stage_entered_ = now;
+        }
+        co_return true;
+    }
+    const Error& error = saved.error();
+    if (error.kind == ErrorKind::throttled) {
+        context_.ports.events.raise(about(event::k_limit_reached, record_).with("reason", error.message));
+        trust::Hold over{request::HeldReason::limit, error.message};
+        auto holding = hold(std::move(over));
+        co_return co_await std::move(holding);
+    }
+    if (error.kind == ErrorKind::refused) {  // the enrolment window closed between the look and the commit
+        trust::Hold late{request::HeldReason::new_recipient, error.message};
+        auto holding = hold(std::move(late));
+        co_return co_await std::move(holding);
+    }
+    // conflict: somebody else has taken the record over. Anything else: it stays as it is in the ledger and is due again.
+    context_.ledger_failed(error, "saving a request");
+    co_return false;
+}
+
+Worker::Going Worker::fail(Error error, Bytes certificate) {
+    const bool final = request::is_final(record_, error, context_.rules.retry, context_.now());
+    const bool issuing = record_.request.kind() == request::Kind::pkcs_issue;
+    if (final) {
+        context_.ports.telemetry.refused(error.code);
+        auto counting = count_refusal(error);
+        co_await std::move(counting);
+    }
+    const auto event_id = final ? (issuing ? event::k_issue_failed : event::k_repack_failed)
+                                : (issuing ? event::k_issue_will_retry : event::k_repack_will_retry);
+    context_.ports.events.raise(about(event_id, record_).with("code", error.code).with("reason", error.message));
+    request::Failed failed{std::move(error), std::move(certificate)};
+    request::Outcome outcome(std::move(failed));
+    auto saving = save(std::move(outcome));
+    co_return co_await std::move(saving);
+}
+
+Worker::Going Worker::hold(trust::Hold what) {
+    context_.ports.events.raise(about(event::k_request_held, record_)
+                                    .with("reason", to_string(what.reason))
+                                    .with("detail", what.detail));
+    request::Held held{std::move(what)};
+    request::Outcome outcome(std::move(held));
+    auto saving = save(std::move(outcome));
+    co_await std::move(saving);
+    co_return false;
+}
+
+asio::awaitable<void> Worker::count_refusal(const Error& error) {
+    const auto& limits = context_.rules.limits;
+    request::Charge charge;
+    charge.subject = record_.request.id.text();
+    if (error.code == "recipientUntrusted" || error.code == "recipientUnbound" || error.code == "policyRefused") {
+        charge.meter = "refusals_per_hour";
+        charge.limit = limits.refusals_per_hour;
+        const auto id = error.code == "policyRefused" ? event::k_policy_refused : event::k_recipient_refused;
+        context_.ports.events.raise(about(id, record_).with("code", error.code).with("reason", error.message));
+    } else if (error.code == "importUndecryptable") {
+        charge.meter = "unwrap_failures_per_hour";
+        charge.limit = limits.unwrap_failures_per_hour;
+    } else {
+        co_return;
+    }
+    auto counting = context_.ports.ledger.count(std::move(charge), context_.now());
+    const auto counted = co_await std::move(counting);
+    if (!counted) context_.ledger_failed(counted.error(), "counting a refusal");
+}
+
+asio::awaitable<std::optional<Proved>> Worker::proved(std::string_view when) {
+    auto proving = prove(context_, record_);
+    auto proof = co_await std::move(proving);
+    if (auto* held = std::get_if<trust::Hold>(&proof)) {
+        auto holding = hold(std::move(*held));
+        co_await std::move(holding);
+        co_return std::nullopt;
+    }
+    if (auto* error = std::get_if<Error>(&proof)) {
+        Error named = *error;
+        if (when != "intake" && named.kind == ErrorKind::refused) named.message += std::string(" (at ") + std::string(when) + ")";
+        Bytes certificate = record_.certificate;
+        auto failing = fail(std::move(named), std::move(certificate));
+        co_await std::move(failing);
+        co_return std::nullopt;
+    }
+    std::optional<Proved> answer(std::move(std::get<Proved>(proof)));
+    co_return answer;
+}
+
+void Worker::note(const Proved& proof) {
+    if (proof.new_recipient)
+        context_.ports.events.raise(about(event::k_recipient_pinned, record_)
+                                        .with("key", proof.recipient.certificate().key.spki_sha256.hex())
+                                        .with("source", proof.recipient.source()));
+    if (proof.uses_window) context_.ports.events.raise(about(event::k_window_used, record_));
+    for (const auto& text : proof.notes)
+        context_.ports.events.raise(about(event::k_recipient_changed, record_).with("reason", text));
+}
+
+asio::awaitable<Result<Bytes>> Worker::wrap(const trust::Recipient& recipient, std::string purpose,
+                                            std::vector<ports::PackedIdentity> identities, request::Package package) {
+    auto numbering = context_.ports.ledger.next_sequence(context_.now());
+    const auto sequence = co_await std::move(numbering);
+    if (!sequence) {
+        context_.ledger_failed(sequence.error(), "numbering a package");
+        co_return sequence.error();
+    }
+    ports::PackageContent content;
+    content.request_id = record_.request.id;
+    content.user_id = recipient.user();
+    content.user_principal_name = recipient.user_principal_name();
+    content.purpose = std::move(purpose);
+    content.created_at = context_.now();
+    content.not_after = content.created_at + context_.rules.keep_undelivered;
+    content.sequence = *sequence;
+    content.identities = std::move(identities);
+
+    struct Work {
+        ports::PackageContent content;
+        request::Package package;
+    };
+    auto work = std::make_shared<Work>();
+    work->content = std::move(content);
+    work->package = std::move(package);
+    auto job = [work, &recipient, &packager = context_.ports.packager, &sealer = context_.ports.sealer,
+                binding = request::sealing_context(record_, "package")]() -> Result<Bytes> {
+        auto envelope = packager.package(recipient, std::move(work->content));
+        if (!envelope) return envelope.error();
+        work->package.envelope = std::move(*envelope);
+        return sealer.seal(request::encode(work->package), binding);
+    };
+    auto running = context_.ports.offload.run(std::move(job));
+    auto sealed = co_await std::move(running);
+    if (sealed)
+        context_.ports.events.raise(about(event::k_package_wrapped, record_)
+                                        .with("recipient", recipient.certificate().sha256.hex())
+                                        .with("proof", recipient.source())
+                                        .with("sequence", std::to_string(*sequence)));
+    co_return sealed;
+}
+
+}  // namespace connector::engine

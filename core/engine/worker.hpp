@@ -1,0 +1,68 @@
+// A worker takes one record and does steps with it until it has to wait: for time, an authority, the reporter or a
+// person. Every step ends with a commit; what the commit refuses (conflict) somebody else has taken over.
+// cc-io; what computes goes to the pool.
+#pragma once
+
+#include "core/engine/context.hpp"
+#include "core/engine/imported.hpp"
+#include "core/engine/proof.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace connector::engine {
+
+class Worker {
+public:
+    Worker(Context& context, HistoryCache& cache, request::RequestRecord record);
+
+    // Ends when the record rests. Stops between steps when `draining` is set.
+    [[nodiscard]] boost::asio::awaitable<void> run();
+
+private:
+    // True: go on with the next step now.
+    using Going = boost::asio::awaitable<bool>;
+
+    // worker.cpp
+    [[nodiscard]] Going save(request::Outcome outcome);
+    [[nodiscard]] Going save_with(request::Outcome outcome, ports::Commit extra);
+    [[nodiscard]] Going fail(Error error, Bytes certificate = {});
+    [[nodiscard]] Going hold(trust::Hold hold);
+    [[nodiscard]] boost::asio::awaitable<void> count_refusal(const Error& error);
+    // Recipient and person, or the record has been refused or held and the answer is empty.
+    [[nodiscard]] boost::asio::awaitable<std::optional<Proved>> proved(std::string_view when);
+    // Wraps identities for the proved recipient and seals the finished package for the ledger.
+    [[nodiscard]] boost::asio::awaitable<Result<Bytes>> wrap(const trust::Recipient& recipient, std::string purpose,
+                                                             std::vector<ports::PackedIdentity> identities,
+                                                             request::Package package);
+    void note(const Proved& proved);
+
+    // issue.cpp
+    [[nodiscard]] Going admit();
+    [[nodiscard]] Going submit();
+    [[nodiscard]] Going find();
+    [[nodiscard]] Going wait_for_authority(std::chrono::seconds pause);
+    [[nodiscard]] Going poll();
+    [[nodiscard]] Going answered(Result<ports::AuthorityAnswer> answer);
+    [[nodiscard]] Going pack();
+    [[nodiscard]] Going revoke();
+    [[nodiscard]] boost::asio::awaitable<void> orphaned(Bytes certificate);
+    [[nodiscard]] ports::Authority* authority() const;
+
+    // deliver.cpp
+    [[nodiscard]] Going deliver();
+
+    // withdraw.cpp
+    [[nodiscard]] Going withdraw();
+
+    Context& context_;
+    HistoryCache& cache_;
+    request::RequestRecord record_;
+    bool fresh_ = true;        // the record was read from the ledger: a `submitting` may have arrived
+    Tick stage_entered_;
+};
+
+}  // namespace connector::engine

@@ -1,0 +1,64 @@
+// Port: a certification authority. One instance each [authority.NAME]; the protocol does not show through.
+// No retry inside. kind unknown: a submission that may have arrived. refused, code authorityRejected: a no.
+// unauthorized or misconfigured: its credential or configuration (authorityMisconfigured). unavailable, timed_out: not reached.
+#pragma once
+
+#include "core/ports/async.hpp"
+#include "core/bytes.hpp"
+#include "core/time.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace connector::ports {
+
+struct Submission {
+    Bytes csr;    // DER; every claim about the person stands in here and nowhere else
+    Bytes nonce;  // 16 octets, durable before the call: the same nonce and CSR never give two certificates where avoidable
+    std::optional<std::string> template_alias;
+    unsigned validity_days = 0;  // 0 = the authority's own
+};
+struct IssuedAnswer {
+    Bytes certificate;            // DER
+    std::vector<Bytes> chain;     // DER candidates, in any order
+};
+struct PendingAnswer {
+    std::string authority_request_id;
+    std::chrono::seconds retry_after{60};
+};
+using AuthorityAnswer = std::variant<IssuedAnswer, PendingAnswer>;
+
+struct Revocation {
+    std::string issuer;         // RFC 4514
+    std::string serial_number;  // hex
+    Bytes certificate;          // DER where known, else empty
+    std::string reason;         // the management API's word
+};
+
+struct AuthorityTraits {
+    bool finds = false;         // find() can look for an earlier submission
+    bool revokes = false;
+    std::vector<Bytes> anchors;           // DER: what its certificates must chain to
+    std::vector<Bytes> issuing;           // DER: the certificates that may be the leaf's issuer; empty = any under the anchors
+};
+
+class Authority {
+public:
+    virtual ~Authority() = default;
+    [[nodiscard]] virtual const std::string& name() const noexcept = 0;
+    [[nodiscard]] virtual AuthorityTraits traits() const = 0;
+    // False: no such alias is configured for it (authorityMisconfigured). nullopt asks for the default template.
+    [[nodiscard]] virtual bool has_template(const std::optional<std::string>& alias) const = 0;
+    [[nodiscard]] virtual Async<AuthorityAnswer> submit(Submission submission) = 0;
+    [[nodiscard]] virtual Async<AuthorityAnswer> poll(std::string authority_request_id) = 0;
+    // nullopt: it never arrived.
+    [[nodiscard]] virtual Async<std::optional<AuthorityAnswer>> find(Submission submission) = 0;
+    // Already revoked is success.
+    [[nodiscard]] virtual Async<void> revoke(Revocation revocation) = 0;
+};
+
+}  // namespace connector::ports

@@ -1,0 +1,125 @@
+// Port: the only durable memory. No SQL and no JSON show through it.
+// Every call is a coroutine that comes back on the caller's executor; a returned success is on disk (fsync).
+// kind conflict: the record was changed meanwhile. kind integrity: a row is not what was stored; it is quarantined.
+// kind throttled, code limitReached: a charge is over its limit; nothing was written.
+#pragma once
+
+#include "core/ports/async.hpp"
+#include "core/request/limits.hpp"
+#include "core/request/record.hpp"
+#include "core/trust/register.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace connector::ports {
+
+struct LeasedRequest {
+    request::CertificateRequest request;
+    Sha256 order_hash;
+    request::Lease lease;
+};
+
+enum class Intake {
+    created,        // a new order
+    known,          // open already: lease and attempt taken over
+    order_changed   // open already under another order hash: nothing changed
+};
+
+// A certificate that this connector's authority issued for it; kept until expiry + 400 days.
+struct IssuedCertificate {
+    std::string authority;
+    std::string issuer;         // RFC 4514
+    std::string serial_number;  // hex
+    Sha256 sha256;
+    Sha256 spki_sha256;
+    UserId user;
+    DeviceId device;
+    RequestId request;
+    UtcTime issued_at;
+    UtcTime not_after;
+    std::optional<UtcTime> revoked_at;
+    std::string revocation_reason;
+};
+
+// All of it or nothing. The record's `version` must be that of the ledger; it is stored as version + 1.
+struct Commit {
+    request::RequestRecord record;
+    std::vector<request::Charge> charges;
+    std::optional<trust::Pin> pin;
+    bool uses_window = false;  // kind refused, code windowClosed, where no place is left
+    std::optional<IssuedCertificate> issued;
+    std::optional<Sha256> generated_key;  // SPKI of a key made here
+};
+
+struct PageFilter {
+    std::optional<request::Stage> stage;
+    std::optional<std::string> user;    // id or UPN
+    std::optional<std::string> device;
+    std::optional<UtcTime> since;
+    std::string after;                  // the last id of the page before
+    std::size_t limit = 100;
+};
+
+struct Counts {
+    std::map<request::Stage, std::uint64_t> by_stage;  // closed excluded
+    std::map<request::HeldReason, std::uint64_t> held;
+    std::uint64_t delivered = 0;                       // ever
+    std::uint64_t failed = 0;                          // ever
+    std::optional<UtcTime> oldest_pending;             // accepted_at of the oldest open, not held record
+    std::uint64_t quarantined = 0;
+    std::map<std::string, std::uint64_t> pins_by_state;  // pinned, blocked
+};
+
+class Ledger {
+public:
+    virtual ~Ledger() = default;
+
+    // In the order given. A closed id is a new order.
+    [[nodiscard]] virtual Async<std::vector<Intake>> accept(std::vector<LeasedRequest> batch, UtcTime now) = 0;
+    // A leased element that could not be read: its failure is kept until reported (id and lease are known, nothing else).
+    [[nodiscard]] virtual Async<void> accept_unreadable(RequestId id, LeaseId lease, request::Failure failure,
+                                                        UtcTime now) = 0;
+    // The new version.
+    [[nodiscard]] virtual Async<std::uint64_t> save(Commit commit, UtcTime now) = 0;
+    // Open records whose time has come, oldest first, without those in `busy` stages packaged, refused (they are outbox()).
+    [[nodiscard]] virtual Async<std::vector<request::RequestRecord>> due(UtcTime now, std::size_t limit) = 0;
+    // packaged and refused records whose time has come: what is to be reported.
+    [[nodiscard]] virtual Async<std::vector<request::RequestRecord>> outbox(UtcTime now, std::size_t limit) = 0;
+    [[nodiscard]] virtual Async<std::optional<request::RequestRecord>> get(RequestId id) = 0;
+    [[nodiscard]] virtual Async<std::vector<request::RequestRecord>> page(PageFilter filter) = 0;
+    // Open records of a user and device created at or before `until` (for withdraw).
+    [[nodiscard]] virtual Async<std::vector<request::RequestRecord>> open_of(UserId user, DeviceId device,
+                                                                             UtcTime until) = 0;
+    // Ids and leases of all open records, for lease renewal.
+    [[nodiscard]] virtual Async<std::vector<std::pair<RequestId, request::Lease>>> open_leases() = 0;
+    [[nodiscard]] virtual Async<void> renew_lease(RequestId id, request::Lease lease) = 0;
+    [[nodiscard]] virtual Async<Counts> counts() = 0;
+    // Closed rows older than `closed_before`, meters, approvals and register rows that have had their time.
+    [[nodiscard]] virtual Async<void> purge(UtcTime now, UtcTime closed_before) = 0;
+
+    [[nodiscard]] virtual Async<trust::RegisterView> look_up(DeviceId device, UserId user, std::string user_principal_name,
+                                                             Sha256 spki, UtcTime now) = 0;
+    [[nodiscard]] virtual Async<std::vector<trust::Pin>> pins() = 0;
+    [[nodiscard]] virtual Async<std::vector<trust::Block>> blocks() = 0;
+    [[nodiscard]] virtual Async<void> block(trust::Block block) = 0;
+    [[nodiscard]] virtual Async<void> approve(trust::Approval approval) = 0;
+    [[nodiscard]] virtual Async<void> open_window(trust::EnrolmentWindow window) = 0;
+    [[nodiscard]] virtual Async<std::optional<trust::EnrolmentWindow>> window() = 0;
+
+    [[nodiscard]] virtual Async<std::vector<IssuedCertificate>> issued(std::size_t limit) = 0;
+    [[nodiscard]] virtual Async<std::optional<IssuedCertificate>> find_issued(std::string issuer,
+                                                                              std::string serial_number) = 0;
+    [[nodiscard]] virtual Async<void> mark_revoked(Sha256 certificate, std::string reason, UtcTime now) = 0;
+
+    [[nodiscard]] virtual Async<std::vector<request::MeterUse>> meters(UtcTime now) = 0;
+    // Counts without a record (refusals, failed unwraps); never refused.
+    [[nodiscard]] virtual Async<void> count(request::Charge charge, UtcTime now) = 0;
+
+    // A number above every one given before, also across restarts and a restored copy (at least the milliseconds since 1970).
+    [[nodiscard]] virtual Async<std::uint64_t> next_sequence(UtcTime now) = 0;
+};
+
+}  // namespace connector::ports

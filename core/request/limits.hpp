@@ -1,0 +1,54 @@
+// The meters: [limits] as data. A charge is counted durably with the record's commit, before the unwrap or the
+// submission. Pure; any thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace connector::request {
+
+// One thing counted against one limit. `subject`: what is counted as one (a user id for unwrap_users_*), and for
+// limits of one user the user. A repeated subject of a "distinct" meter costs nothing more within the window.
+struct Charge {
+    std::string meter;    // the limit's name in [limits]
+    std::string scope;    // "" or the user for per-user limits
+    std::string subject;  // the request id, or the user for distinct meters
+    std::chrono::seconds window{3600};
+    std::uint32_t limit = 0;  // 0 = no limit, counted all the same
+    bool distinct = false;
+};
+
+struct Limits {
+    std::uint32_t unwrap_users_per_hour = 25;
+    std::uint32_t unwrap_users_per_day = 100;
+    std::uint32_t deliveries_per_user_per_day = 10;
+    std::uint32_t new_recipients_per_day = 50;
+    std::uint32_t issue_per_hour = 200;
+    std::uint32_t issue_per_day = 1000;
+    std::uint32_t issue_per_user_per_day = 10;
+    std::uint32_t revoke_per_hour = 10;
+    std::uint32_t revoke_per_day = 50;
+    std::uint32_t unwrap_failures_per_hour = 20;
+    std::uint32_t refusals_per_hour = 100;
+};
+
+// A meter's use, for status and metrics.
+struct MeterUse {
+    std::string meter;
+    std::uint32_t used = 0;
+    std::uint32_t limit = 0;
+};
+
+[[nodiscard]] std::vector<Charge> issue_charges(const Limits& limits, const std::string& user,
+                                                const std::string& request);
+[[nodiscard]] std::vector<Charge> unwrap_charges(const Limits& limits, const std::string& user,
+                                                 const std::string& request);
+[[nodiscard]] Charge new_recipient_charge(const Limits& limits, const std::string& device_key);
+[[nodiscard]] std::vector<Charge> revoke_charges(const Limits& limits, const std::string& request);
+// importUndecryptable; recipientUntrusted, recipientUnbound, policyRefused and orderChanged: counted after the fact.
+[[nodiscard]] Charge unwrap_failure_charge(const Limits& limits, const std::string& request);
+[[nodiscard]] Charge refusal_charge(const Limits& limits, const std::string& request);
+
+}  // namespace connector::request

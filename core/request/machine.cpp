@@ -1,0 +1,217 @@
+#include "core/request/machine.hpp"
+
+#include <type_traits>
+#include <utility>
+
+namespace connector::request {
+namespace {
+
+bool is_issuing(Kind kind) noexcept { return kind == Kind::pkcs_issue || kind == Kind::pkcs_renew; }
+
+bool at_the_authority(Stage stage) noexcept {
+    return stage == Stage::keyed || stage == Stage::submitting || stage == Stage::at_authority;
+}
+
+void move_to(RequestRecord& record, Stage stage, UtcTime due) {
+    record.stage = stage;
+    record.tries = 0;
+    record.due_at = due;
+}
+
+// The disposition table: what an error means for the request, by its kind alone.
+enum class Disposition { tell, try_again, reconcile, park };
+
+Disposition disposition_of(const RequestRecord& record, ErrorKind kind) noexcept {
+    switch (kind) {
+        case ErrorKind::invalid:
+        case ErrorKind::refused:
+        case ErrorKind::internal:
+        case ErrorKind::integrity:
+        case ErrorKind::misconfigured: return Disposition::tell;
+        case ErrorKind::unavailable:
+        case ErrorKind::timed_out:
+        case ErrorKind::throttled:
+        case ErrorKind::conflict:
+        case ErrorKind::cancelled: return Disposition::try_again;
+        case ErrorKind::unknown: return Disposition::reconcile;
+        case ErrorKind::unauthorized:
+            return at_the_authority(record.stage) ? Disposition::park : Disposition::try_again;
+    }
+    return Disposition::tell;
+}
+
+bool budget_spent(const RequestRecord& record, const RetryRules& rules, UtcTime now) noexcept {
+    return now - record.accepted_at >= rules.budget;
+}
+
+// Codes that the contract's table marks as worth asking again for.
+bool is_retryable(const Error& error) noexcept {
+    switch (error.kind) {
+        case ErrorKind::unavailable:
+        case ErrorKind::timed_out:
+        case ErrorKind::throttled:
+        case ErrorKind::unknown:
+        case ErrorKind::unauthorized:
+        case ErrorKind::misconfigured:
+        case ErrorKind::conflict:
+        case ErrorKind::cancelled: return true;
+        case ErrorKind::invalid:
+        case ErrorKind::refused:
+        case ErrorKind::integrity:
+        case ErrorKind::internal: return false;
+    }
+    return false;
+}
+
+void refuse(RequestRecord& record, Failure failure, UtcTime now) {
+    record.failure = std::move(failure);
+    record.sealed_key.clear();
+    record.sealed_package.clear();
+    move_to(record, Stage::refused, now);
+}
+
+void fail(RequestRecord& record, const Failed& failed, const RetryRules& rules, UtcTime now, double jitter) {
+    const Error& error = failed.error;
+    if (record.stage == Stage::revoking) {
+        ++record.tries;
+        record.due_at = now + delay_after(rules.backoff, record.tries, jitter, error.retry_after);
+        return;
+    }
+    if (!failed.certificate.empty()) {
+        record.certificate = failed.certificate;
+        record.revoke_certificate = true;
+    }
+    if (is_final(record, error, rules, now)) {
+        // Given up without an answer: the submission may have arrived, so it is looked for and revoked.
+        if (record.stage == Stage::submitting && error.kind == ErrorKind::unknown) record.revoke_certificate = true;
+        refuse(record, Failure{error.code, error.message, is_retryable(error), std::nullopt}, now);
+        return;
+    }
+    ++record.tries;
+    const auto pause = disposition_of(record, error.kind) == Disposition::park
+                           ? rules.credential_probe
+                           : delay_after(rules.backoff, record.tries, jitter, error.retry_after);
+    record.due_at = now + pause;
+    // Nothing arrived, so nothing needs to be looked for; an unknown submission stays `submitting` and is looked for.
+    if (record.stage == Stage::submitting && error.kind != ErrorKind::unknown) record.stage = Stage::keyed;
+}
+
+void report(RequestRecord& record, const Reported& reported, UtcTime now) {
+    record.outcome = reported.outcome;
+    const bool good = reported.outcome == "accepted" || reported.outcome == "duplicate";
+    const bool delivered = record.stage == Stage::packaged && good;
+    // An own certificate that did not reach its device is an orphan, unless the service says it holds just that one.
+    const bool undelivered = !record.certificate.empty() && is_issuing(record.request.kind()) && !delivered;
+    const bool orphan = (undelivered || record.revoke_certificate) && !reported.still_wanted;
+    record.revoke_certificate = orphan;
+    record.sealed_package.clear();
+    record.sealed_key.clear();
+    move_to(record, orphan ? Stage::revoking : Stage::closed, now);
+}
+
+}  // namespace
+
+Step next(const RequestRecord& record) noexcept {
+    switch (record.stage) {
+        case Stage::accepted:
+            switch (record.request.kind()) {
+                case Kind::pkcs_issue:
+                case Kind::pkcs_renew: return Step::admit;
+                case Kind::pfx_deliver: return Step::deliver;
+                case Kind::pfx_withdraw: return Step::withdraw;
+                case Kind::certificate_revoke: return Step::rest;
+            }
+            return Step::rest;
+        case Stage::keyed: return Step::submit;
+        case Stage::submitting: return Step::find;
+        case Stage::at_authority: return Step::poll;
+        case Stage::issued: return Step::pack;
+        case Stage::packaged:
+        case Stage::refused: return Step::report;
+        case Stage::revoking: return Step::revoke;
+        case Stage::held:
+        case Stage::abandoned:
+        case Stage::closed: return Step::rest;
+    }
+    return Step::rest;
+}
+
+bool is_final(const RequestRecord& record, const Error& error, const RetryRules& rules, UtcTime now) noexcept {
+    const auto disposition = disposition_of(record, error.kind);
+    return disposition == Disposition::tell ||
+           (disposition != Disposition::park && budget_spent(record, rules, now));
+}
+
+RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRules& rules, UtcTime now, double jitter) {
+    record.updated_at = now;
+    std::visit(
+        [&](const auto& what) {
+            using What = std::decay_t<decltype(what)>;
+            if constexpr (std::is_same_v<What, Keyed>) {
+                record.sealed_key = what.sealed_key;
+                record.csr = what.csr;
+                record.submission_nonce = what.submission_nonce;
+                record.spki_sha256 = what.spki_sha256;
+                move_to(record, Stage::submitting, now);
+            } else if constexpr (std::is_same_v<What, SubmissionBegins>) {
+                record.stage = Stage::submitting;
+            } else if constexpr (std::is_same_v<What, Counted>) {
+                // nothing moves
+            } else if constexpr (std::is_same_v<What, IssuedHere>) {
+                record.certificate = what.certificate;
+                record.chain = what.chain;
+                move_to(record, Stage::issued, now);
+            } else if constexpr (std::is_same_v<What, TakenByAuthority>) {
+                record.authority_request_id = what.authority_request_id;
+                move_to(record, Stage::at_authority, now + what.retry_after);
+            } else if constexpr (std::is_same_v<What, NeverArrived>) {
+                move_to(record, Stage::keyed, now);
+            } else if constexpr (std::is_same_v<What, Packed>) {
+                record.sealed_package = what.sealed_package;
+                if (!what.certificate.empty()) record.certificate = what.certificate;
+                record.sealed_key.clear();
+                record.csr.clear();
+                move_to(record, Stage::packaged, now);
+            } else if constexpr (std::is_same_v<What, Completed>) {
+                move_to(record, Stage::packaged, now);
+            } else if constexpr (std::is_same_v<What, Held>) {
+                record.held_reason = what.hold.reason;
+                record.held_detail = what.hold.detail;
+                if (!record.held_since) record.held_since = now;
+                move_to(record, Stage::held, now);
+            } else if constexpr (std::is_same_v<What, Failed>) {
+                fail(record, what, rules, now, jitter);
+            } else if constexpr (std::is_same_v<What, Dropped>) {
+                // What may have reached the authority is looked for and revoked after the report.
+                record.revoke_certificate = record.revoke_certificate || !record.certificate.empty() ||
+                                            record.stage == Stage::submitting || record.stage == Stage::at_authority;
+                refuse(record, what.failure, now);
+            } else if constexpr (std::is_same_v<What, Released>) {
+                record.held_detail.clear();
+                record.held_since.reset();
+                move_to(record, record.certificate.empty() ? Stage::accepted : Stage::issued, now);
+            } else if constexpr (std::is_same_v<What, Reported>) {
+                report(record, what, now);
+            } else if constexpr (std::is_same_v<What, Postponed>) {
+                ++record.tries;
+                record.due_at = now + what.delay;
+            } else if constexpr (std::is_same_v<What, RevokedNow>) {
+                record.revoke_certificate = false;
+                move_to(record, Stage::closed, now);
+            } else {
+                static_assert(std::is_same_v<What, LeaseLost>);
+                // What was never submitted can be started anew by whoever leases it next; what was goes on.
+                if (record.stage == Stage::accepted || record.stage == Stage::keyed ||
+                    (record.stage == Stage::held && record.certificate.empty())) {
+                    record.outcome = "leaseLost";
+                    record.sealed_key.clear();
+                    record.csr.clear();
+                    move_to(record, Stage::closed, now);
+                }
+            }
+        },
+        outcome);
+    return record;
+}
+
+}  // namespace connector::request

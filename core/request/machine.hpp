@@ -1,0 +1,94 @@
+// The law of one request: what to do next, and what becomes of the record after it was done.
+// Pure: no clock, no randomness, no I/O; a crash at any instant is just another input, since next() looks at
+// durable facts alone. Follows the architecture, "The way of a signing request".
+#pragma once
+
+#include "core/request/backoff.hpp"
+#include "core/request/record.hpp"
+#include "core/trust/recipient.hpp"
+
+#include <chrono>
+#include <variant>
+#include <vector>
+
+namespace connector::request {
+
+enum class Step {
+    admit,    // prove recipient and person, hold against policy; for pkcs.* also make key and CSR
+    submit,   // write `submitting`, then hand the CSR to the authority
+    find,     // after a crash or a lost answer: ask the authority before repeating
+    poll,     // the authority takes its time
+    pack,     // a certificate is here: check it, prove the recipient again, pack
+    deliver,  // fetch, open and repack the user's imported certificates
+    withdraw,
+    report,   // the reporter's: batches
+    revoke,   // an orphan
+    rest      // nothing: closed, held, or not for this connector yet
+};
+[[nodiscard]] Step next(const RequestRecord& record) noexcept;
+
+// What came of a step. Both variants are total: after() has an answer for each in every stage it can happen in.
+struct Keyed {
+    Bytes sealed_key;
+    Bytes csr;
+    Bytes submission_nonce;
+    Sha256 spki_sha256;
+};
+struct SubmissionBegins {};
+// Only the charges of the same commit: what is about to be unwrapped stands on the meters.
+struct Counted {};
+struct IssuedHere {
+    Bytes certificate;
+    std::vector<Bytes> chain;
+};
+struct TakenByAuthority {
+    std::string authority_request_id;
+    std::chrono::seconds retry_after;
+};
+struct NeverArrived {};
+// The package is made; for pkcs.* the certificate with it, and the key is dropped in the same commit.
+struct Packed {
+    Bytes sealed_package;
+    Bytes certificate;  // empty for imported ones
+};
+struct Completed {};
+struct Held {
+    trust::Hold hold;
+};
+// `certificate`: an issued certificate that must not live on.
+struct Failed {
+    Error error;
+    Bytes certificate;
+};
+// Ended from outside the request: a withdraw, the operator, a hold that lasted too long.
+struct Dropped {
+    Failure failure;
+};
+struct Released {};  // a person or time let a held request go on
+struct Reported {
+    std::string outcome;
+    bool still_wanted = false;  // the service's `accepted` list names our certificate
+};
+// Nothing came of it yet, and that is nobody's fault: a busy authority, a service that cannot be told just now.
+struct Postponed {
+    std::chrono::seconds delay;
+};
+struct RevokedNow {};
+struct LeaseLost {};
+using Outcome = std::variant<Keyed, SubmissionBegins, Counted, IssuedHere, TakenByAuthority, NeverArrived, Packed, Completed,
+                             Held, Failed, Dropped, Released, Reported, Postponed, RevokedNow, LeaseLost>;
+
+struct RetryRules {
+    Backoff backoff;
+    std::chrono::seconds budget{std::chrono::hours{24}};         // since acceptance; then it is given up
+    std::chrono::seconds credential_probe{std::chrono::minutes{10}};  // a refused credential parks
+};
+
+// `jitter` in [0,1).
+[[nodiscard]] RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRules& rules, UtcTime now,
+                                  double jitter);
+
+// True where the failure ends the order now; false where after() keeps it and tries again.
+[[nodiscard]] bool is_final(const RequestRecord& record, const Error& error, const RetryRules& rules, UtcTime now) noexcept;
+
+}  // namespace connector::request

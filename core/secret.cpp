@@ -1,0 +1,102 @@
+#include "core/secret.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace connector {
+namespace {
+
+std::size_t whole_pages(std::size_t size) {
+    static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    return (size + page - 1) / page * page;
+}
+
+std::uint8_t* take_pages(std::size_t capacity) {
+    void* memory = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    // A refused lock (RLIMIT_MEMLOCK) is no reason to stop: `doctor` looks at the limit.
+    (void)::mlock(memory, capacity);
+    (void)::madvise(memory, capacity, MADV_DONTDUMP);
+    return static_cast<std::uint8_t*>(memory);
+}
+
+}  // namespace
+
+void wipe(void* memory, std::size_t size) noexcept {
+    if (size != 0) ::explicit_bzero(memory, size);
+}
+
+SecretBytes::SecretBytes(std::size_t size) {
+    if (size == 0) return;
+    capacity_ = whole_pages(size);
+    data_ = take_pages(capacity_);
+    size_ = size;
+}
+
+SecretBytes SecretBytes::copy_of(ByteView source) {
+    SecretBytes copy(source.size());
+    if (!source.empty()) std::memcpy(copy.data_, source.data(), source.size());
+    return copy;
+}
+
+SecretBytes::SecretBytes(SecretBytes&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      capacity_(std::exchange(other.capacity_, 0)) {}
+
+SecretBytes& SecretBytes::operator=(SecretBytes&& other) noexcept {
+    if (this != &other) {
+        release();
+        data_ = std::exchange(other.data_, nullptr);
+        size_ = std::exchange(other.size_, 0);
+        capacity_ = std::exchange(other.capacity_, 0);
+    }
+    return *this;
+}
+
+SecretBytes::~SecretBytes() { release(); }
+
+void SecretBytes::append(ByteView more) {
+    if (more.empty()) return;
+    const std::size_t wanted = size_ + more.size();
+    if (wanted > capacity_) {
+        SecretBytes larger(std::max(wanted, capacity_ * 2));
+        if (size_ != 0) std::memcpy(larger.data_, data_, size_);
+        larger.size_ = size_;
+        std::memcpy(larger.data_ + size_, more.data(), more.size());
+        larger.size_ = wanted;
+        *this = std::move(larger);
+        return;
+    }
+    std::memcpy(data_ + size_, more.data(), more.size());
+    size_ = wanted;
+}
+
+void SecretBytes::truncate(std::size_t size) noexcept {
+    if (size >= size_) return;
+    wipe(data_ + size, size_ - size);
+    size_ = size;
+}
+
+bool SecretBytes::equals(ByteView other) const noexcept {
+    if (other.size() != size_) return false;
+    unsigned difference = 0;
+    for (std::size_t i = 0; i < size_; ++i) difference |= static_cast<unsigned>(data_[i] ^ other[i]);
+    return difference == 0;
+}
+
+void SecretBytes::release() noexcept {
+    if (data_ == nullptr) return;
+    wipe(data_, capacity_);
+    (void)::munmap(data_, capacity_);
+    data_ = nullptr;
+    size_ = 0;
+    capacity_ = 0;
+}
+
+}  // namespace connector

@@ -1,0 +1,80 @@
+// Recipient: a proved device key of a proved user. It can only come out of prove_recipient(); what wraps keys
+// takes a Recipient, so what is not proved does not compile.
+// Follows the management API, "When a device may receive". Pure; any thread.
+#pragma once
+
+#include "core/certificate.hpp"
+#include "core/error.hpp"
+#include "core/request/record.hpp"
+#include "core/trust/register.hpp"
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace connector::trust {
+
+enum class Binding { certificate, directory, statement, register_, service };
+enum class DeviceNaming { san_uri, san_dns, common_name };
+enum class UserIdentity { san_upn, san_email };
+enum class ChangeRule { hold, audit, allow };
+
+// [recipients], as the operator chose.
+struct RecipientRules {
+    std::vector<Bytes> issuers;  // DER: the direct issuers that may sign device certificates
+    bool dedicated_ca = false;
+    std::vector<std::string> required_eku;
+    std::vector<std::string> required_policy;
+    DeviceNaming device = DeviceNaming::san_uri;
+    Binding binding = Binding::certificate;
+    UserIdentity user_identity = UserIdentity::san_upn;
+    ChangeRule key_change = ChangeRule::hold;
+    ChangeRule user_change = ChangeRule::hold;
+    std::uint32_t max_per_user = 10;  // 0 = no limit
+};
+
+class Recipient {
+public:
+    [[nodiscard]] const DeviceId& device() const noexcept { return device_; }
+    [[nodiscard]] const UserId& user() const noexcept { return user_; }
+    [[nodiscard]] const std::string& user_principal_name() const noexcept { return user_principal_name_; }
+    [[nodiscard]] const CertificateFacts& certificate() const noexcept { return certificate_; }
+    // How device and user were proved to belong together, for the audit log.
+    [[nodiscard]] const std::string& source() const noexcept { return source_; }
+
+private:
+    Recipient() = default;
+    friend class RecipientProof;
+    DeviceId device_;
+    UserId user_;
+    std::string user_principal_name_;
+    CertificateFacts certificate_;
+    std::string source_;
+};
+
+struct Hold {
+    request::HeldReason reason = request::HeldReason::approval;
+    std::string detail;  // for the person who decides: what is new against what is known
+};
+
+struct RecipientVerdict {
+    // Refused: recipientUntrusted, recipientUnbound or unsupported.
+    std::variant<Recipient, Hold, Error> answer;
+    std::optional<Pin> pin;    // to be written with the next commit, where the answer is a Recipient
+    bool uses_window = false;  // one place of the enrolment window is taken by it
+    // First use of this key for this user, let in by neither a window nor a person: counts as new_recipients_per_day.
+    bool new_recipient = false;
+    std::vector<std::string> notes;  // for the audit log: "key of a known device changed, proved by its certificate"
+};
+
+// The one user that a device certificate names in the configured way; nullopt where it names none or several.
+[[nodiscard]] std::optional<std::string> named_user(const CertificateFacts& certificate, UserIdentity identity);
+
+// `facts` are those of the request's recipient certificate; `directly_issued` says whether one of rules.issuers
+// signed it (crypto's word). Everything else is judged here. Called at intake and again when wrapping.
+[[nodiscard]] RecipientVerdict prove_recipient(const request::CertificateRequest& request,
+                                               const CertificateFacts& facts, bool directly_issued,
+                                               const RecipientRules& rules, const RegisterView& known, UtcTime now);
+
+}  // namespace connector::trust

@@ -1,0 +1,67 @@
+// The local register's vocabulary: which device is whose, as known here and changed by local acts alone.
+// No request of the service changes a pin, a block, an approval or a window.
+// Values only, any thread. The ledger keeps them; trust/recipient judges by them.
+#pragma once
+
+#include "core/bytes.hpp"
+#include "core/ids.hpp"
+#include "core/time.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace connector::trust {
+
+// A device key seen and accepted for one user.
+struct Pin {
+    DeviceId device;
+    UserId user;
+    std::string user_principal_name;
+    Sha256 spki_sha256;
+    Sha256 certificate_sha256;
+    std::string source;  // certificate | register:window | register:approval | register:bind | service
+    UtcTime first_seen;
+    UtcTime last_seen;
+};
+
+enum class BlockedThing { device, user, key };
+struct Block {
+    BlockedThing thing = BlockedThing::device;
+    std::string value;  // device id, user id or UPN (lower case), SPKI SHA-256 in hex
+    std::string by;     // the local account
+    UtcTime since;
+};
+
+// A person's word: this user, this device, this key. Ends by itself.
+struct Approval {
+    UserId user;
+    DeviceId device;
+    Sha256 spki_sha256;
+    std::string by;
+    UtcTime given;
+    UtcTime expires;
+};
+
+// A bounded time in which a first use is accepted.
+struct EnrolmentWindow {
+    UtcTime opened;
+    UtcTime until;
+    std::uint32_t max = 0;
+    std::uint32_t used = 0;
+    std::string by;
+    [[nodiscard]] bool open_at(UtcTime now) const noexcept { return now < until && used < max; }
+};
+
+// All that the register knows about one claim of user, device and key.
+struct RegisterView {
+    std::optional<Pin> pin;             // of the device
+    std::uint32_t devices_of_user = 0;  // live pins of that user, other devices
+    std::optional<Block> block;         // the first that fits device, user or key
+    std::optional<Approval> approval;   // for exactly this user, device and key, not expired
+    std::optional<EnrolmentWindow> window;
+    bool key_is_ours = false;  // generated or certified here
+};
+
+}  // namespace connector::trust

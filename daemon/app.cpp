@@ -1,0 +1,304 @@
+#include "daemon/app.hpp"
+
+#include "config/credentials.hpp"
+#include "core/crypto/certificate.hpp"
+#include "core/crypto/openssl_crypto.hpp"
+#include "core/crypto/secure_heap.hpp"
+#include "core/crypto/self_test.hpp"
+#include "core/engine/engine.hpp"
+#include "daemon/authority/factory.hpp"
+#include "daemon/control/server.hpp"
+#include "daemon/delivery/cms.hpp"
+#include "daemon/health/telemetry.hpp"
+#include "daemon/keys/files.hpp"
+#include "daemon/keys/load.hpp"
+#include "daemon/keys/software.hpp"
+#include "daemon/management/client.hpp"
+#include "daemon/pool_offload.hpp"
+#include "daemon/rules.hpp"
+#include "daemon/state_directory.hpp"
+#include "daemon/system_clock.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <thread>
+
+namespace connector::daemon {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int k_done = 0;
+constexpr int k_failed = 1;
+constexpr int k_misconfigured = 2;
+
+int exit_code_of(const Error& error) {
+    const bool theirs = error.kind == ErrorKind::misconfigured || error.kind == ErrorKind::invalid ||
+                        error.kind == ErrorKind::conflict || error.kind == ErrorKind::unauthorized;
+    return theirs ? k_misconfigured : k_failed;
+}
+
+// Before the log is open, or beside it: one line for whoever started us.
+int cannot_start(const Error& error) {
+    std::cerr << "pfx-connector: cannot start: " << error.message << " (" << error.code << ")" << std::endl;
+    return exit_code_of(error);
+}
+
+// Who we are towards the service: the certificate and key that `enroll` wrote.
+struct Identity {
+    net::TlsIdentity tls;
+    ConnectorId connector;
+    UtcTime expires;
+};
+Result<Identity> load_identity(const config::Management& management) {
+    auto certificates = keys::load_certificates(management.certificate);
+    if (!certificates)
+        return certificates.error().in("[management] certificate (has `pfx-connector enroll` been run?)");
+    auto key = keys::read_secret_file(management.key, true);
+    if (!key) return key.error().in("[management] key");
+    const auto facts = crypto::inspect(certificates->front());
+    if (!facts) return facts.error().in("[management] certificate");
+    std::optional<ConnectorId> id;
+    std::size_t names = 0;
+    for (const auto& rdn : facts->subject.rdns)
+        for (const auto& attribute : rdn)
+            if (attribute.type == oid::k_common_name) {
+                id = ConnectorId::parse(attribute.value);
+                ++names;
+            }
+    if (names != 1 || !id)
+        return Error(ErrorKind::misconfigured, "certificateUnfit",
+                     "[management] certificate: its subject must have exactly one CN, the connector's id; enrol again");
+    Identity identity{net::TlsIdentity{std::move(*certificates), std::move(*key)}, *id, facts->not_after};
+    return identity;
+}
+
+Result<std::optional<net::Proxy>> proxy_of(const config::Management& management) {
+    if (management.proxy.empty()) return std::optional<net::Proxy>();
+    auto proxy = net::parse_proxy(management.proxy);
+    if (!proxy) return proxy.error().in("[management] proxy");
+    proxy->user = management.proxy_user;
+    proxy->no_proxy = management.no_proxy;
+    if (management.proxy_password) {
+        auto password = config::read_password(*management.proxy_password);
+        if (!password) return password.error().in("[management] proxy_password");
+        proxy->password = std::make_shared<const SecretBytes>(std::move(*password));
+    }
+    return std::optional<net::Proxy>(std::move(*proxy));
+}
+
+health::HealthOptions health_options(const config::Health& health) {
+    health::HealthOptions options;
+    const bool v6 = health.address.find(':') != std::string::npos;
+    options.listen = (v6 ? "[" + health.address + "]" : health.address) + ":" + std::to_string(health.port);
+    options.hosts = health.hosts;
+    options.allow_remote = health.allow_remote;
+    switch (health.page) {
+        case config::HealthPage::summary: options.page = health::Page::summary; break;
+        case config::HealthPage::full: options.page = health::Page::full; break;
+        case config::HealthPage::off: options.page = health::Page::off; break;
+    }
+    return options;
+}
+
+// The operator's two choices without a default, as they are shown to people: the service's word is a cross.
+json::array choices_of(const config::Settings& settings) {
+    const bool bound = settings.recipients.rules.binding != trust::Binding::service;
+    const bool known = settings.policy.identity != trust::IdentitySource::service;
+    json::array choices;
+    const auto add = [&](std::string_view name, bool good, std::string_view note) {
+        json::object row;
+        row["name"] = name;
+        row["ok"] = good;
+        row["note"] = note;
+        choices.push_back(std::move(row));
+    };
+    add("recipients.binding", bound, bound ? "proved" : "the service's word is taken for whose device it is");
+    add("policy.identity", known, known ? "proved" : "the service's word is taken for who the user is");
+    return choices;
+}
+
+// Keeps the database's memory of the audit log's head close behind the log itself.
+asio::awaitable<void> anchor_audit(StateDirectory& state, ports::Clock& clock, ports::Offload& offload, const bool& ending) {
+    std::uint64_t anchored = 0;
+    while (!ending) {
+        co_await clock.wait_until(clock.tick() + 1s);
+        state.evidence->log().flush();
+        if (state.evidence->audit().head().sequence == anchored) continue;
+        auto job = [&audit = state.evidence->audit()] { return audit.sync(); };
+        auto syncing = offload.run(std::move(job));
+        const auto head = co_await std::move(syncing);
+        if (!head) continue;
+        anchored = head->sequence;
+        state.ledger->set_audit_anchor({head->sequence, head->link});
+    }
+}
+
+asio::awaitable<void> handle_signals(asio::signal_set& signals, engine::Engine& engine, std::chrono::seconds drain) {
+    for (int seen = 0;; ++seen) {
+        auto [failure, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
+        (void)number;
+        if (failure) co_return;
+        // The second one is meant: everything durable is in the ledger, whatever is under way is found again there.
+        if (seen != 0) std::_Exit(k_failed);
+        engine.drain(drain);
+    }
+}
+
+}  // namespace
+
+int run_daemon(const config::Settings& settings) {
+    if (const auto fit = crypto::self_test(); !fit) return cannot_start(fit.error().in("cryptographic self test"));
+    auto opened = open_state(settings, LogTo::everywhere);
+    if (!opened) return cannot_start(opened.error());
+    StateDirectory state = std::move(*opened);
+    Evidence& evidence = *state.evidence;
+    const auto refuse = [&](const Error& error) {
+        evidence.raise(Event(event::k_start_failed).with("code", error.code).with("reason", error.message));
+        return exit_code_of(error);
+    };
+
+    auto rules = rules_from(settings);
+    if (!rules) return refuse(rules.error());
+    auto identity = load_identity(settings.management);
+    if (!identity) return refuse(identity.error());
+    auto base = net::parse_url(settings.management.url);
+    if (!base) return refuse(base.error().in("[management] url"));
+    auto proxy = proxy_of(settings.management);
+    if (!proxy) return refuse(proxy.error());
+    const std::string anchors = settings.management.ca_system ? "system" : settings.management.ca_file.string();
+    const ConnectorId connector_id = identity->connector;
+    const UtcTime certificate_expires = identity->expires;
+    auto tls = net::TlsContext::make(anchors, std::move(identity->tls));
+    if (!tls) return refuse(tls.error());
+    auto import_keys = keys::SoftwareKeys::load(settings.import_keys);
+    if (!import_keys) return refuse(import_keys.error());
+    auto signer = keys::load_delivery_signer(settings);
+    if (!signer) return refuse(signer.error());
+    if (settings.delivery.certificate.empty()) evidence.raise(Event(event::k_delivery_certificate_missing));
+    for (const auto& key : (*import_keys)->loaded())
+        evidence.raise(Event(event::k_import_keys_loaded)
+                           .with("table", key.table)
+                           .with("provider", key.provider_name)
+                           .with("key_name", key.key_name)
+                           .with("key", key.key.spki_sha256().hex()));
+    for (const auto& choice : choices_of(settings))
+        if (!choice.at("ok").as_bool())
+            evidence.raise(Event(event::k_service_word_taken)
+                               .with("choice", std::string_view(choice.at("name").as_string()))
+                               .with("note", std::string_view(choice.at("note").as_string())));
+
+    // What a coroutine's frame may still touch when the context goes must be older than it.
+    asio::io_context io(1);
+    const auto executor = io.get_executor();
+    SystemClock clock(executor);
+    const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+    PoolOffload offload(settings.connector.crypto_threads == 0 ? cores : settings.connector.crypto_threads);
+    const crypto::OpenSslCrypto crypto;
+    auto authorities = authority::make_authorities(settings, offload, clock);
+    if (!authorities) return refuse(authorities.error());
+    const delivery::CmsPackager packager(crypto, std::move(*signer));
+    health::Metrics metrics(CONNECTOR_VERSION, clock.utc());
+    health::MetricsTelemetry telemetry(metrics);
+
+    net::SystemResolver resolver;
+    net::TlsHttpClient http(clock, resolver, std::move(*tls), std::move(*proxy), std::string("pfx-connector/") + CONNECTOR_VERSION);
+    management::ClientOptions client_options;
+    client_options.base = *base;
+    client_options.connector = connector_id;
+    client_options.timeout = settings.management.request_timeout;
+    client_options.inspect = [](ByteView der) { return crypto::inspect(der); };
+    client_options.sha256 = [&crypto](ByteView octets) { return crypto.sha256(octets); };
+    client_options.observe = [&telemetry](std::string_view call, std::string_view code) { telemetry.management_request(call, code); };
+    management::ManagementClient management(http, clock, std::move(client_options));
+
+    engine::Ports ports{clock,      offload,    crypto,        **import_keys, *state.sealer, packager,
+                        management, management, *state.ledger, evidence,      telemetry,     {}};
+    for (const auto& [name, one] : *authorities) ports.authorities.emplace(name, one.get());
+    engine::Engine engine(executor, std::move(ports), std::move(*rules));
+    engine.context().status.certificate_expires_at = certificate_expires;
+
+    const auto snapshot = [&] { return health::snapshot_of(engine.context()); };
+    health::HealthServer health_server(executor, clock, metrics, snapshot, health_options(settings.health));
+    control::Operations operations(control::Operations::Parts{
+        *state.ledger, evidence, clock, crypto, &engine.context(),
+        [&] {
+            json::object status = json::parse(health::to_json(snapshot())).as_object();
+            status["pid"] = ::getpid();
+            status["choices"] = choices_of(settings);
+            return status;
+        },
+        [&evidence] { return control::anchor_json(evidence.audit().head()); }});
+    control::Server control_server(executor, clock, evidence, std::move(operations));
+    if (auto listening = control_server.start(settings.control.socket, settings.control.group); !listening)
+        return refuse(listening.error());
+    if (!settings.health.address.empty())
+        if (auto listening = health_server.start(); !listening)
+            evidence.raise(Event(event::k_health_not_listening).with("reason", listening.error().message));
+    if (crypto::protect_memory().secure_heap != crypto::SecureHeapState::locked)
+        evidence.raise(Event(event::k_secret_memory_not_locked));
+
+    asio::signal_set signals(executor, SIGTERM, SIGINT);
+    bool ending = false;
+    const auto rethrow = [](std::exception_ptr fault) {
+        if (fault) std::rethrow_exception(fault);
+    };
+    auto signalled = handle_signals(signals, engine, settings.connector.drain);
+    asio::co_spawn(executor, std::move(signalled), rethrow);
+    auto anchoring = anchor_audit(state, clock, offload, ending);
+    asio::co_spawn(executor, std::move(anchoring), rethrow);
+    auto gauging = [](engine::Engine& the_engine, health::Metrics& the_metrics, ports::Clock& the_clock,
+                      const bool& over) -> asio::awaitable<void> {
+        while (!over) {
+            health::set_gauges(the_metrics, the_engine.context());
+            co_await the_clock.wait_until(the_clock.tick() + 1s);
+        }
+    };
+    auto gauges = gauging(engine, metrics, clock, ending);
+    asio::co_spawn(executor, std::move(gauges), rethrow);
+    auto working = [](engine::Engine& the_engine, control::Server& the_control, health::HealthServer& the_health,
+                      asio::signal_set& the_signals, net::TlsHttpClient& the_http, bool& over) -> asio::awaitable<void> {
+        auto running = the_engine.run();
+        co_await std::move(running);
+        auto closing = the_control.stop();
+        co_await std::move(closing);
+        the_health.stop();
+        the_http.close_idle();
+        over = true;
+        the_signals.cancel();
+    };
+    auto work = working(engine, control_server, health_server, signals, http, ending);
+    asio::co_spawn(executor, std::move(work), rethrow);
+    evidence.raise(Event(event::k_started).with("version", CONNECTOR_VERSION).with("connector", connector_id.text()));
+
+    (void)::pthread_setname_np(::pthread_self(), "cc-io");
+    try {
+        io.run();
+    } catch (const std::exception& fault) {
+        evidence.raise(Event(event::k_internal_fault).with("reason", fault.what()));
+        // What is under way is found again in the ledger; frames that are half done are not worth taking down.
+        std::_Exit(k_failed);
+    }
+    evidence.raise(Event(event::k_stopped));
+    if (const auto head = evidence.audit().sync()) state.ledger->set_audit_anchor({head->sequence, head->link});
+    return k_done;
+}
+
+}  // namespace connector::daemon

@@ -1,0 +1,12 @@
+// The composition root of `pfx-connector run`: builds every object in order, runs until told to stop, and takes them down
+// in the reverse order. Read run_daemon() to learn the system.
+#pragma once
+
+#include "config/settings.hpp"
+
+namespace connector::daemon {
+
+// Blocks until SIGTERM or SIGINT and the drain after it. Gives the exit code: 0, 1, or 2 for what the operator must change.
+[[nodiscard]] int run_daemon(const config::Settings& settings);
+
+}  // namespace connector::daemon

@@ -1,0 +1,162 @@
+#include "daemon/cli/cli.hpp"
+
+#include "core/crypto/secure_heap.hpp"
+#include "core/text.hpp"
+#include "daemon/app.hpp"
+#include "daemon/cli/command.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+
+namespace connector::cli {
+namespace {
+
+constexpr const char* k_footer =
+    "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 a check found a fault, 75 try again later.\n"
+    "Examples:\n"
+    "  pfx-connector check-config --config /etc/pfx-connector/connector.toml\n"
+    "  pfx-connector enroll --token-file token.txt\n"
+    "  pfx-connector requests list --stage held";
+
+std::string first_line(std::string text) {
+    text.erase(std::min(text.find('\n'), text.size()));
+    return text;
+}
+
+std::size_t terminal_columns() {
+    winsize size{};
+    if (::isatty(STDOUT_FILENO) == 1 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
+        return size.ws_col;
+    return 80;
+}
+
+bool colours_wanted() {
+    const char* refused = std::getenv("NO_COLOR");
+    return ::isatty(STDOUT_FILENO) == 1 && (refused == nullptr || *refused == '\0');
+}
+
+}  // namespace
+
+int run_cli(const std::vector<std::string>& arguments, const Environment& environment) {
+    Chosen chosen;
+    Invocation invocation{environment, Terminal(environment), config::default_file()};
+    CLI::App app("The open certificate connector for S/MIME and PFX delivery", "pfx-connector");
+    app.fallthrough();
+    app.require_subcommand(1);
+    app.footer(k_footer);
+    app.set_help_all_flag("--help-all", "the help of every command");
+    std::string config_file = invocation.config_file.string();
+    app.add_option("-c,--config", config_file, "the configuration file")->capture_default_str();
+    app.add_flag("--json", invocation.json, "JSON on standard output, for scripts");
+    add_daemon_commands(app, chosen);
+    add_enroll_commands(app, chosen);
+    add_status_commands(app, chosen);
+    add_audit_commands(app, chosen);
+    add_request_commands(app, chosen);
+    add_recipient_commands(app, chosen);
+    add_import_commands(app, chosen);
+    add_local_ca_commands(app, chosen);
+    add_key_commands(app, chosen);
+
+    try {
+        app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    } catch (const CLI::CallForHelp&) {
+        const CLI::App* asked = &app;
+        for (auto inner = asked->get_subcommands(); !inner.empty(); inner = asked->get_subcommands())
+            asked = inner.back();
+        invocation.terminal.lines(asked->help());
+        return k_done;
+    } catch (const CLI::CallForAllHelp&) {
+        invocation.terminal.lines(app.help("", CLI::AppFormatMode::All));
+        return k_done;
+    } catch (const CLI::ParseError& fault) {
+        invocation.terminal.error(first_line(fault.what()) + " (see --help)");
+        return k_usage;
+    }
+    invocation.config_file = config_file;
+    try {
+        return chosen.action() ? chosen.action()(invocation) : k_usage;
+    } catch (const std::exception& fault) {
+        invocation.terminal.error(std::string("internal: ") + fault.what());
+        return k_failed;
+    }
+}
+
+int run_cli(int argc, char** argv) {
+    crypto::protect_memory();
+    const Environment environment{
+        std::cout, std::cerr, terminal_columns(), colours_wanted(), &control::call, &daemon::run_daemon, [] {
+            return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+        }};
+    const int code = run_cli(std::vector<std::string>(argv + 1, argv + argc), environment);
+    std::cout.flush();
+    // A full disk or a closed pipe: what was asked for did not arrive.
+    return code == k_done && !std::cout ? k_failed : code;
+}
+
+std::optional<config::Settings> Invocation::settings(config::Need need) const {
+    auto loaded = config::load(config_file, need);
+    if (loaded.settings) return std::move(loaded.settings);
+    if (loaded.problems.empty()) {
+        terminal.error(config_file.string() + ": cannot be read");
+        return std::nullopt;
+    }
+    std::string text = loaded.problems.front().text();
+    if (loaded.problems.size() > 1)
+        text += " (and " + std::to_string(loaded.problems.size() - 1) + " more: pfx-connector check-config)";
+    terminal.error(text);
+    return std::nullopt;
+}
+
+int exit_code_of(ErrorKind kind) noexcept {
+    switch (kind) {
+        case ErrorKind::misconfigured: return k_usage;
+        case ErrorKind::throttled:
+        case ErrorKind::unavailable:
+        case ErrorKind::timed_out: return k_try_later;
+        case ErrorKind::invalid:
+        case ErrorKind::refused:
+        case ErrorKind::unauthorized:
+        case ErrorKind::unknown:
+        case ErrorKind::cancelled:
+        case ErrorKind::integrity:
+        case ErrorKind::conflict:
+        case ErrorKind::internal: return k_failed;
+    }
+    return k_failed;
+}
+
+int Invocation::fail(const Error& error) const {
+    terminal.error(error.message);
+    return exit_code_of(error.kind);
+}
+
+int Invocation::fail_usage(std::string_view message) const {
+    terminal.error(message);
+    return k_usage;
+}
+
+CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string& description) {
+    CLI::App* group = parent.add_subcommand(name, description);
+    group->require_subcommand(1);
+    return group;
+}
+
+CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description,
+                      const std::string& examples) {
+    CLI::App* command = parent.add_subcommand(name, description);
+    if (!examples.empty()) {
+        std::string footer = "Examples:\n  ";
+        for (const char character : examples)
+            footer += character == '\n' ? std::string("\n  ") : std::string(1, character);
+        command->footer(footer);
+    }
+    return command;
+}
+
+}  // namespace connector::cli

@@ -1,0 +1,186 @@
+// enroll: the connector's own certificate.
+#include "config/credentials.hpp"
+#include "core/crypto/aead.hpp"
+#include "core/crypto/certificate.hpp"
+#include "daemon/cli/command.hpp"
+#include "daemon/cli/enrolment.hpp"
+#include "daemon/cli/service.hpp"
+#include "daemon/keys/files.hpp"
+#include "daemon/keys/load.hpp"
+#include "daemon/management/client.hpp"
+#include "daemon/management/enrolment.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <unistd.h>
+
+#include <array>
+
+namespace connector::cli {
+namespace json = boost::json;
+namespace {
+
+struct EnrollOptions {
+    std::string token_file;
+    std::string name;
+    bool anew = false;
+    bool renew = false;
+};
+
+std::string host_name() {
+    std::array<char, 256> text{};
+    if (::gethostname(text.data(), text.size() - 1) != 0 || text[0] == '\0') return "pfx-connector";
+    return text.data();
+}
+
+enum class Approval { given, needed, unknown };
+
+std::string_view to_string(Approval approval) {
+    switch (approval) {
+        case Approval::given: return "not needed";
+        case Approval::needed: return "needed: an administrator compares the fingerprint with the one at the service";
+        case Approval::unknown: return "unknown: the service could not be asked; `run` will tell";
+    }
+    return "unknown";
+}
+
+Result<net::TlsIdentity> own_identity(const config::Settings& settings) {
+    config::SecretRef key;
+    key.source = config::SecretRef::Source::file;
+    key.path = settings.management.key;
+    auto signer = keys::load_signer(settings.management.certificate, key, {});
+    if (!signer) return signer.error();
+    net::TlsIdentity identity;
+    identity.certificates.push_back(std::move(signer->certificate));
+    for (Bytes& issuer : signer->chain) identity.certificates.push_back(std::move(issuer));
+    identity.key = std::move(signer->pkcs8);
+    return identity;
+}
+
+// One heartbeat with the new certificate: the first call that the service judges us by.
+Approval ask_approval(const config::Settings& settings, const ConnectorId& id, UtcTime now) {
+    auto identity = own_identity(settings);
+    if (!identity) return Approval::unknown;
+    auto service = Service::open(settings, std::move(*identity));
+    if (!service) return Approval::unknown;
+    management::ClientOptions options;
+    options.base = (*service)->base();
+    options.connector = id;
+    options.timeout = settings.management.request_timeout;
+    options.inspect = [](ByteView der) { return crypto::inspect(der); };
+    options.sha256 = [](ByteView octets) { return crypto::sha256(octets); };
+    management::ManagementClient client((*service)->http(), (*service)->clock(), std::move(options));
+    ports::Heartbeat beat;
+    beat.version = CONNECTOR_VERSION;
+    beat.started_at = now;
+    beat.state = ports::State::not_ready;
+    const auto told = (*service)->wait(client.heartbeat(std::move(beat)));
+    if (told) return Approval::given;
+    return told.error().code == "notApproved" ? Approval::needed : Approval::unknown;
+}
+
+Result<management::Enrolment> first_time(const config::Settings& settings, const std::string& name,
+                                         const PendingKey& pending, std::shared_ptr<const SecretBytes> token,
+                                         const std::optional<Present>& present) {
+    auto service = Service::open(settings, std::nullopt);
+    if (!service) return service.error();
+    management::EnrolmentOrder order;
+    order.name = name;
+    order.version = CONNECTOR_VERSION;
+    order.platform = "linux";
+    order.csr = pending.csr_pem;
+    order.features = settings.connector.kinds;
+    if (present) order.connector = ConnectorId::parse(present->connector_id);
+    management::EnrolmentClient client((*service)->http(), (*service)->clock(), (*service)->base(),
+                                       settings.management.request_timeout);
+    return (*service)->wait(client.enrol(std::move(order), std::move(token)));
+}
+
+Result<management::Enrolment> renewal(const config::Settings& settings, const PendingKey& pending,
+                                      const Present& present) {
+    const auto id = ConnectorId::parse(present.connector_id);
+    if (!id)
+        return Error(ErrorKind::misconfigured, "notEnrolled",
+                     "the connector's certificate does not name one connector");
+    auto identity = own_identity(settings);
+    if (!identity) return identity.error();
+    auto service = Service::open(settings, std::move(*identity));
+    if (!service) return service.error();
+    management::EnrolmentClient client((*service)->http(), (*service)->clock(), (*service)->base(),
+                                       settings.management.request_timeout);
+    return (*service)->wait(client.renew(*id, pending.csr_pem));
+}
+
+void tell(const Invocation& call, const config::Settings& settings, const std::string& id,
+          const CertificateFacts& certificate, Approval approval, bool changed) {
+    if (call.json) {
+        json::object answer;
+        answer["connectorId"] = id;
+        answer["keySha256"] = certificate.key.spki_sha256.hex();
+        answer["certificateSha256"] = certificate.sha256.hex();
+        answer["notAfter"] = to_rfc3339(certificate.not_after);
+        answer["certificate"] = settings.management.certificate.string();
+        answer["approvalNeeded"] =
+            approval == Approval::unknown ? json::value() : json::value(approval == Approval::needed);
+        answer["changed"] = changed;
+        call.terminal.json(answer);
+        return;
+    }
+    call.terminal.field("connector", id);
+    call.terminal.field("key SHA-256", certificate.key.spki_sha256.hex());
+    call.terminal.field("valid until", to_rfc3339(certificate.not_after));
+    call.terminal.field("certificate", settings.management.certificate.string());
+    call.terminal.field("approval", to_string(approval));
+}
+
+int enroll(const Invocation& call, const EnrollOptions& options) {
+    const auto settings = call.settings(config::Need::enroll);
+    if (!settings) return k_usage;
+    if (options.renew == !options.token_file.empty())
+        return call.fail_usage("enroll: exactly one of --token-file and --renew is needed");
+    const UtcTime now = call.environment.now();
+    const auto present = present_certificate(*settings);
+    if (options.renew && !present)
+        return call.fail(
+            Error(ErrorKind::misconfigured, "notEnrolled", "there is no certificate to renew; use --token-file"));
+    if (!options.renew && !options.anew && present && now < present->certificate.not_after) {
+        call.terminal.warning("enrolled already; nothing was done (--anew enrols the same connector again)");
+        tell(call, *settings, present->connector_id, present->certificate, Approval::unknown, false);
+        return k_done;
+    }
+    std::shared_ptr<const SecretBytes> token;
+    if (!options.renew) {
+        auto read = keys::read_secret_line(options.token_file, false);
+        if (!read) return call.fail(read.error());
+        token = std::make_shared<const SecretBytes>(std::move(*read));
+    }
+    const auto owner = prepare_state(*settings);
+    if (!owner) return call.fail(owner.error());
+    std::string name = options.name.empty() ? settings->connector.name : options.name;
+    if (name.empty()) name = host_name();
+    const auto pending = pending_key(*settings, name, *owner);
+    if (!pending) return call.fail(pending.error());
+    const auto enrolment = options.renew ? renewal(*settings, *pending, *present)
+                                         : first_time(*settings, name, *pending, std::move(token), present);
+    if (!enrolment) return call.fail(enrolment.error());
+    const auto certificate = install(*settings, *enrolment, *pending, *owner);
+    if (!certificate) return call.fail(certificate.error());
+    tell(call, *settings, enrolment->id.text(), *certificate, ask_approval(*settings, enrolment->id, now), true);
+    return k_done;
+}
+
+}  // namespace
+
+void add_enroll_commands(CLI::App& app, Chosen& chosen) {
+    auto options = std::make_shared<EnrollOptions>();
+    auto* command = add_command(app, "enroll", "obtains or renews the connector's own certificate",
+                                "pfx-connector enroll --token-file token.txt --name connector-1\n"
+                                "pfx-connector enroll --renew");
+    command->add_option("--token-file", options->token_file, "a file with the one-time token in its first line");
+    command->add_option("--name", options->name, "what people call this connector (default: connector.name, the host)");
+    command->add_flag("--anew", options->anew, "enrols the same connector again, with a new key");
+    command->add_flag("--renew", options->renew, "a new key and certificate by the present one");
+    chosen.on(command, [options](const Invocation& call) { return enroll(call, *options); });
+}
+
+}  // namespace connector::cli

@@ -1,0 +1,152 @@
+#include "daemon/cli/enrolment.hpp"
+
+#include "core/crypto/certificate.hpp"
+#include "core/crypto/csr.hpp"
+#include "daemon/keys/load.hpp"
+
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace connector::cli {
+namespace fs = std::filesystem;
+namespace {
+
+fs::path with_suffix(fs::path path, const char* suffix) {
+    path += suffix;
+    return path;
+}
+
+Error not_ours(const std::string& why) {
+    return {ErrorKind::invalid, "answerInvalid", "the service's certificate is not used: " + why};
+}
+
+Result<crypto::PrivateKey> read_key(const fs::path& file) {
+    config::SecretRef where;
+    where.source = config::SecretRef::Source::file;
+    where.path = file;
+    return keys::load_private_key(where, std::nullopt);
+}
+
+Result<Bytes> make_request(const crypto::PrivateKey& key, const std::string& name) {
+    ports::CsrContent content;
+    // The service decides on the names; this one only tells people which connector asks.
+    content.subject = Name{{{Attribute{std::string(oid::k_common_name), name}}}};
+    content.key_usage = KeyUsage(KeyUsage::k_digital_signature);
+    content.extended_key_usage = {std::string(eku::k_client_auth)};
+    return crypto::make_csr(key, content);
+}
+
+// The pair that served until now is kept: the new one has not worked yet.
+Result<void> keep_old(const fs::path& file, mode_t mode, const keys::Owner& owner) {
+    std::error_code failure;
+    if (!fs::exists(file, failure)) return {};
+    const auto content = keys::read_secret_file(file, false);
+    if (!content) return content.error();
+    return keys::replace_file(with_suffix(file, ".old"), content->view(), mode, owner);
+}
+
+}  // namespace
+
+fs::path pending_key_file(const config::Settings& settings) {
+    return with_suffix(settings.management.key, ".pending");
+}
+fs::path pending_csr_file(const config::Settings& settings) {
+    return with_suffix(settings.management.key, ".pending.csr");
+}
+
+Result<keys::Owner> prepare_state(const config::Settings& settings) {
+    const fs::path& directory = settings.storage.directory;
+    std::optional<keys::Owner> heir = keys::owner_of(directory.parent_path());
+    if (auto made = keys::make_private_directory(directory, heir); !made) return made.error();
+    const auto owner = keys::owner_of(directory);
+    if (!owner) return Error(ErrorKind::misconfigured, "fileUnwritable", directory.string() + ": cannot be looked at");
+    return *owner;
+}
+
+Result<PendingKey> pending_key(const config::Settings& settings, const std::string& name, const keys::Owner& owner) {
+    const fs::path key_file = pending_key_file(settings);
+    const fs::path csr_file = pending_csr_file(settings);
+    std::error_code failure;
+    const bool reused = fs::exists(key_file, failure);
+    auto key = reused ? read_key(key_file) : crypto::PrivateKey::generate(KeyType::ec_p256);
+    if (!key) return key.error();
+    if (!reused) {
+        const auto pem = key->to_pem();
+        if (!pem) return pem.error();
+        if (auto made = keys::write_new_file(key_file, pem->view(), 0600, owner); !made) return made.error();
+    }
+    // An ECDSA signature is another one each time: only the kept request is the same request.
+    if (reused && fs::exists(csr_file, failure)) {
+        const auto text = keys::read_text_file(csr_file);
+        if (!text) return text.error();
+        const auto csr = crypto::csr_from_pem(*text);
+        const auto facts = csr ? crypto::inspect_csr(*csr) : Result<crypto::CsrFacts>(csr.error());
+        if (facts && facts->key.spki_sha256 == key->spki_sha256())
+            return PendingKey{std::move(*key), crypto::csr_to_pem(*csr), true};
+    }
+    const auto csr = make_request(*key, name);
+    if (!csr) return csr.error();
+    std::string pem = crypto::csr_to_pem(*csr);
+    if (auto made = keys::replace_file(csr_file, bytes_of(pem), 0600, owner); !made) return made.error();
+    return PendingKey{std::move(*key), std::move(pem), reused};
+}
+
+std::string only_common_name(const CertificateFacts& certificate) {
+    std::string found;
+    for (const auto& rdn : certificate.subject.rdns) {
+        for (const Attribute& attribute : rdn) {
+            if (attribute.type != oid::k_common_name) continue;
+            if (!found.empty()) return {};
+            found = attribute.value;
+        }
+    }
+    return found;
+}
+
+std::optional<Present> present_certificate(const config::Settings& settings) {
+    std::error_code failure;
+    if (!fs::exists(settings.management.certificate, failure)) return std::nullopt;
+    const auto certificates = keys::load_certificates(settings.management.certificate);
+    if (!certificates) return std::nullopt;
+    auto facts = crypto::inspect(certificates->front());
+    const auto key = read_key(settings.management.key);
+    if (!facts || !key || !key->fits(certificates->front())) return std::nullopt;
+    std::string id = only_common_name(*facts);
+    return Present{std::move(*facts), std::move(id)};
+}
+
+Result<CertificateFacts> install(const config::Settings& settings, const management::Enrolment& enrolment,
+                                 const PendingKey& pending, const keys::Owner& owner) {
+    const auto certificates = crypto::certificates_from_pem(enrolment.certificate);
+    if (!certificates || certificates->empty()) return not_ours("it cannot be read");
+    auto facts = crypto::inspect(certificates->front());
+    if (!facts) return not_ours(facts.error().message);
+    if (!pending.key.fits(certificates->front())) return not_ours("it is for another key");
+    if (only_common_name(*facts) != enrolment.id.text())
+        return not_ours("its only CN is not the connector's id " + enrolment.id.text());
+
+    std::string text = crypto::certificate_to_pem(certificates->front());
+    for (std::size_t i = 1; i < certificates->size(); ++i) text += crypto::certificate_to_pem((*certificates)[i]);
+    for (const std::string& issuer : enrolment.chain) {
+        const auto parsed = crypto::certificates_from_pem(issuer);
+        if (!parsed) return not_ours("its chain cannot be read");
+        for (const Bytes& one : *parsed) text += crypto::certificate_to_pem(one);
+    }
+    const auto pem = pending.key.to_pem();
+    if (!pem) return pem.error();
+
+    const fs::path& key_file = settings.management.key;
+    const fs::path& certificate_file = settings.management.certificate;
+    if (auto kept = keep_old(key_file, 0600, owner); !kept) return kept.error();
+    if (auto kept = keep_old(certificate_file, 0644, owner); !kept) return kept.error();
+    if (auto done = keys::replace_file(key_file, pem->view(), 0600, owner); !done) return done.error();
+    if (auto done = keys::replace_file(certificate_file, bytes_of(text), 0644, owner); !done) return done.error();
+    // Last: as long as they are there, the enrolment can be repeated and ends in the same pair.
+    std::error_code ignored;
+    (void)fs::remove(pending_csr_file(settings), ignored);
+    (void)fs::remove(pending_key_file(settings), ignored);
+    return facts;
+}
+
+}  // namespace connector::cli

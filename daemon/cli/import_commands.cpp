@@ -1,0 +1,130 @@
+// import list, import remove, and the place of the whole group.
+#include "config/credentials.hpp"
+#include "core/crypto/openssl_crypto.hpp"
+#include "core/text.hpp"
+#include "daemon/cli/command.hpp"
+#include "daemon/cli/import_add.hpp"
+#include "daemon/cli/service.hpp"
+#include "daemon/importer/import_tool.hpp"
+#include "daemon/management/import_admin.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+namespace connector::cli {
+namespace json = boost::json;
+namespace {
+
+struct SelectOptions {
+    std::string user;
+    std::string thumbprint;
+    std::string purpose;
+};
+
+json::object to_json(const importer::SignedRecord& stored) {
+    json::object row;
+    row["id"] = stored.record.id;
+    row["userPrincipalName"] = stored.record.user_principal_name;
+    row["purpose"] = std::string(request::to_string(stored.record.purpose));
+    row["thumbprint"] = stored.record.thumbprint;
+    row["sha256"] = stored.statement ? json::value(stored.statement->certificate.hex()) : json::value();
+    row["notBefore"] = to_rfc3339(stored.record.start);
+    row["notAfter"] = to_rfc3339(stored.record.expiration);
+    row["providerName"] = stored.record.provider_name;
+    row["keyName"] = stored.record.key_name;
+    row["signed"] = stored.statement.has_value();
+    return row;
+}
+
+std::string signature_word(const importer::SignedRecord& stored) {
+    if (stored.statement) return "yes";
+    return stored.record.importer_signature.empty() ? "no" : "foreign";
+}
+
+int list(const Invocation& call, const SelectOptions& options) {
+    const auto settings = call.settings(config::Need::import_tool);
+    if (!settings) return k_usage;
+    const auto store = fetch_store(*settings, options.user);
+    if (!store) return call.fail(store.error());
+    json::array answers;
+    Table table({"thumbprint", "user", "purpose", "not before", "not after", "key", "signed"});
+    for (const auto& stored : *store) {
+        if (!options.purpose.empty() && request::to_string(stored.record.purpose) != options.purpose) continue;
+        answers.push_back(to_json(stored));
+        table.add({stored.record.thumbprint, stored.record.user_principal_name,
+                   std::string(request::to_string(stored.record.purpose)),
+                   to_rfc3339(stored.record.start).substr(0, 10), to_rfc3339(stored.record.expiration).substr(0, 10),
+                   stored.record.key_name, signature_word(stored)});
+    }
+    if (call.json) {
+        json::object answer;
+        answer["certificates"] = std::move(answers);
+        call.terminal.json(answer);
+    } else if (table.empty()) {
+        call.terminal.line("no imported certificate");
+    } else {
+        table.print(call.terminal);
+    }
+    return k_done;
+}
+
+int remove(const Invocation& call, const SelectOptions& options) {
+    const auto settings = call.settings(config::Need::import_tool);
+    if (!settings) return k_usage;
+    const auto store = fetch_store(*settings, options.user);
+    if (!store) return call.fail(store.error());
+    const auto admin = ImportSession::open(*settings);
+    if (!admin) return call.fail(admin.error());
+    json::array removed;
+    for (const auto& stored : *store) {
+        if (!ascii_equal(stored.record.user_principal_name, options.user) ||
+            !ascii_equal(stored.record.thumbprint, options.thumbprint))
+            continue;
+        if (!options.purpose.empty() && request::to_string(stored.record.purpose) != options.purpose) continue;
+        const auto done = (*admin)->wait((*admin)->calls().remove(stored.record.id, stored.record.etag));
+        if (!done) return call.fail(done.error());
+        if (!*done) continue;
+        removed.push_back(to_json(stored));
+        if (!call.json)
+            call.terminal.line("removed " + stored.record.thumbprint + " of " + stored.record.user_principal_name +
+                               ", " + std::string(request::to_string(stored.record.purpose)));
+    }
+    const bool nothing = removed.empty();
+    if (call.json) {
+        json::object answer;
+        answer["removed"] = std::move(removed);
+        call.terminal.json(answer);
+    }
+    if (!nothing) return k_done;
+    call.terminal.error("nothing was removed: " + options.user + " has no such certificate there");
+    return k_failed;
+}
+
+std::string known_purpose(const std::string& text) {
+    return request::parse_purpose(text) ? std::string()
+                                        : "--purpose: smimeEncryption, smimeSigning, unassigned or wifi";
+}
+
+}  // namespace
+
+void add_import_commands(CLI::App& app, Chosen& chosen) {
+    auto* group = add_group(app, "import", "imported certificates in the service's store, and their keys");
+    add_import_key_commands(*group, chosen);
+    add_import_add_command(*group, chosen);
+
+    auto options = std::make_shared<SelectOptions>();
+    auto* listing = add_command(*group, "list", "what the store holds, without keys and passwords",
+                                "pfx-connector import list --user alice@corp.example");
+    listing->add_option("--user", options->user, "a userPrincipalName (default: everybody)");
+    listing->add_option("--purpose", options->purpose, "only these")->check(known_purpose);
+    chosen.on(listing, [options](const Invocation& call) { return list(call, *options); });
+
+    auto* removing = add_command(*group, "remove", "takes a certificate out of the store; nothing is revoked",
+                                 "pfx-connector import remove --user alice@corp.example --thumbprint f11b3467…");
+    removing->add_option("--user", options->user, "the owner's userPrincipalName")->required();
+    removing->add_option("--thumbprint", options->thumbprint, "the certificate's SHA-1 thumbprint")->required();
+    removing->add_option("--purpose", options->purpose, "only for this purpose")->check(known_purpose);
+    chosen.on(removing, [options](const Invocation& call) { return remove(call, *options); });
+}
+
+}  // namespace connector::cli

@@ -1,0 +1,161 @@
+#include "daemon/cli/terminal.hpp"
+
+#include "core/printable.hpp"
+#include "core/text.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+#include <numeric>
+#include <ostream>
+#include <utility>
+
+namespace connector::cli {
+namespace {
+
+constexpr std::size_t k_longest_line = 16 * 1024;
+constexpr std::size_t k_label_width = 14;
+constexpr std::size_t k_narrowest = 6;
+constexpr std::string_view k_gap = "  ";
+constexpr std::string_view k_more = "…";
+
+// The first `width` characters; the last of them `…` where something is cut off.
+std::string cut(const std::string& text, std::size_t width) {
+    if (character_count(text) <= width) return text;
+    std::string kept;
+    std::size_t taken = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool begins = (static_cast<unsigned char>(text[i]) & 0xC0U) != 0x80U;
+        if (begins && taken++ == width - 1) break;
+        kept += text[i];
+    }
+    return kept + std::string(k_more);
+}
+
+std::string padded(const std::string& text, std::size_t width) {
+    const std::size_t size = character_count(text);
+    return size < width ? text + std::string(width - size, ' ') : text;
+}
+
+// The library writes strings as they are; a reader may print them as they are.
+void print_json(std::ostream& out, const boost::json::value& value) {
+    if (const auto* object = value.if_object()) {
+        out << '{';
+        bool first = true;
+        for (const auto& member : *object) {
+            if (!std::exchange(first, false)) out << ',';
+            out << printable_json(member.key(), k_longest_line) << ':';
+            print_json(out, member.value());
+        }
+        out << '}';
+    } else if (const auto* array = value.if_array()) {
+        out << '[';
+        bool first = true;
+        for (const auto& element : *array) {
+            if (!std::exchange(first, false)) out << ',';
+            print_json(out, element);
+        }
+        out << ']';
+    } else if (const auto* text = value.if_string()) {
+        out << printable_json(std::string_view(text->data(), text->size()), k_longest_line);
+    } else {
+        out << boost::json::serialize(value);
+    }
+}
+
+}  // namespace
+
+void Terminal::line(std::string_view text) const {
+    environment_.out << printable(text, k_longest_line) << '\n';
+}
+
+void Terminal::lines(std::string_view text) const {
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        line(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+}
+
+void Terminal::field(std::string_view label, std::string_view value) const {
+    line(padded(std::string(label), k_label_width) + "  " + std::string(value));
+}
+
+void Terminal::heading(std::string_view text) const {
+    if (environment_.colour)
+        environment_.out << "\x1b[1m" << printable(text, k_longest_line) << "\x1b[0m\n";
+    else
+        line(text);
+}
+
+void Terminal::paragraph(std::string_view text) const {
+    std::string row;
+    while (!text.empty()) {
+        const auto end = std::min(text.find(' '), text.size());
+        const std::string_view word = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        if (!row.empty() && character_count(row) + 1 + character_count(word) > columns()) {
+            line(row);
+            row.clear();
+        }
+        if (!row.empty()) row += ' ';
+        row += word;
+    }
+    if (!row.empty()) line(row);
+}
+
+void Terminal::problem(std::string_view text) const {
+    environment_.err << printable(text, k_longest_line) << '\n';
+}
+
+void Terminal::error(std::string_view text) const {
+    environment_.err << "pfx-connector: " << printable(text, k_longest_line) << '\n';
+}
+
+void Terminal::warning(std::string_view text) const {
+    environment_.err << "pfx-connector: warning: " << printable(text, k_longest_line) << '\n';
+}
+
+void Terminal::json(const boost::json::value& document) const {
+    print_json(environment_.out, document);
+    environment_.out << '\n';
+}
+
+Table::Table(std::vector<std::string> headers) : headers_(std::move(headers)) {}
+
+void Table::add(std::vector<std::string> cells) {
+    cells.resize(headers_.size());
+    for (std::string& cell : cells) cell = printable(cell);
+    rows_.push_back(std::move(cells));
+}
+
+void Table::print(const Terminal& terminal) const {
+    std::vector<std::size_t> widths;
+    for (std::size_t column = 0; column < headers_.size(); ++column) {
+        std::size_t width = character_count(headers_[column]);
+        for (const auto& row : rows_) width = std::max(width, character_count(row[column]));
+        widths.push_back(width);
+    }
+    const std::size_t gaps = k_gap.size() * (headers_.empty() ? 0 : headers_.size() - 1);
+    const auto total = [&] { return std::accumulate(widths.begin(), widths.end(), gaps); };
+    while (widths.size() > 1 && total() > terminal.columns()) {
+        const auto widest = std::max_element(widths.begin() + 1, widths.end());
+        if (*widest <= k_narrowest) break;
+        --*widest;
+    }
+    const auto put = [&](const std::vector<std::string>& cells) {
+        std::string text;
+        for (std::size_t column = 0; column < cells.size(); ++column) {
+            if (column != 0) text += k_gap;
+            text += padded(cut(cells[column], widths[column]), widths[column]);
+        }
+        while (text.ends_with(' ')) text.pop_back();
+        return text;
+    };
+    terminal.heading(put(headers_));
+    for (const auto& row : rows_) terminal.line(put(row));
+}
+
+}  // namespace connector::cli

@@ -1,0 +1,55 @@
+// Terminal: where the command line's words go. Every line passes printable(); colours only where they are wanted.
+// Refuses: raw text. Main thread.
+#pragma once
+
+#include "daemon/cli/cli.hpp"
+
+#include <boost/json/value.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace connector::cli {
+
+class Terminal {
+public:
+    explicit Terminal(const Environment& environment) noexcept : environment_(environment) {}
+
+    // One line on standard output.
+    void line(std::string_view text) const;
+    // Text of ours of several lines: help pages, PEM, TOML. Each line passes printable() by itself.
+    void lines(std::string_view text) const;
+    // "label   value", labels in one column.
+    void field(std::string_view label, std::string_view value) const;
+    void heading(std::string_view text) const;
+    // A long text of ours, broken between words at the terminal's width.
+    void paragraph(std::string_view text) const;
+    // One line on standard error, led by the program's name.
+    void error(std::string_view text) const;
+    void warning(std::string_view text) const;
+    // One line on standard error as it is: `file:line:column: …`.
+    void problem(std::string_view text) const;
+    // A JSON document on one line, its strings made harmless.
+    void json(const boost::json::value& document) const;
+
+    [[nodiscard]] std::size_t columns() const noexcept { return environment_.columns; }
+
+private:
+    const Environment& environment_;
+};
+
+// Columns that fit: the widest are cut with `…`, the first never (it is what other commands want to be given).
+class Table {
+public:
+    explicit Table(std::vector<std::string> headers);
+    void add(std::vector<std::string> cells);  // as many as there are headers
+    [[nodiscard]] bool empty() const noexcept { return rows_.empty(); }
+    void print(const Terminal& terminal) const;
+
+private:
+    std::vector<std::string> headers_;
+    std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace connector::cli

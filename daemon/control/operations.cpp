@@ -1,0 +1,435 @@
+#include "daemon/control/operations.hpp"
+
+#include <boost/json/array.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace connector::control {
+
+namespace json = boost::json;
+using request::RequestRecord;
+using request::Stage;
+
+namespace {
+
+Error usage(std::string message) { return Error(ErrorKind::invalid, "usage", std::move(message)); }
+
+std::optional<std::string> text(const json::object& arguments, std::string_view name) {
+    const auto* found = arguments.if_contains(name);
+    if (found == nullptr || !found->is_string()) return std::nullopt;
+    return std::string(found->get_string());
+}
+
+json::value time_or_null(const std::optional<UtcTime>& time) {
+    return time ? json::value(to_rfc3339(*time)) : json::value(nullptr);
+}
+
+std::string_view view(std::string_view text) { return text; }
+
+json::object summary(const RequestRecord& record) {
+    json::object row;
+    row["id"] = record.request.id.text();
+    row["kind"] = view(to_string(record.request.kind()));
+    row["stage"] = view(to_string(record.stage));
+    row["user"] = record.request.user.user_principal_name;
+    row["device"] = record.request.device.id.text();
+    row["acceptedAt"] = to_rfc3339(record.accepted_at);
+    row["updatedAt"] = to_rfc3339(record.updated_at);
+    row["dueAt"] = to_rfc3339(record.due_at);
+    row["tries"] = record.tries;
+    const bool held = record.stage == Stage::held && record.held_reason;
+    row["heldReason"] = held ? json::value(view(to_string(*record.held_reason))) : json::value(nullptr);
+    row["code"] = record.failure ? json::value(record.failure->code) : json::value(nullptr);
+    return row;
+}
+
+json::object order_of(const request::CertificateRequest& request) {
+    json::object order;
+    if (const auto* profile = request.profile()) {
+        order["authority"] = profile->authority;
+        order["template"] = profile->template_alias ? json::value(*profile->template_alias) : json::value(nullptr);
+        order["subject"] = profile->subject;
+        json::array names;
+        for (const auto& name : profile->subject_alt_names)
+            names.push_back(json::value(std::string(to_string(name.type)) + ":" + name.value));
+        order["subjectAltNames"] = std::move(names);
+        order["keyType"] = view(to_string(profile->key_type));
+    }
+    if (const auto* deliver = std::get_if<request::DeliverImported>(&request.order))
+        order["purpose"] = view(to_string(deliver->purpose));
+    if (const auto* withdraw = std::get_if<request::Withdraw>(&request.order)) order["reason"] = withdraw->reason;
+    if (const auto* delivery = request.delivery()) order["format"] = view(to_string(delivery->format));
+    return order;
+}
+
+bool is_open(Stage stage) { return stage != Stage::closed; }
+
+}  // namespace
+
+json::value anchor_json(const daemon::AuditHead& head) {
+    if (head.sequence == 0) return nullptr;
+    json::object answer;
+    answer["sequence"] = head.sequence;
+    answer["link"] = head.link.hex();
+    return json::value(std::move(answer));
+}
+
+ports::Async<json::value> Operations::perform(std::string command, json::object arguments, Caller caller) {
+    const auto id_text = text(arguments, "id");
+    const auto id = id_text ? RequestId::parse(*id_text) : std::nullopt;
+    if (command == "status") co_return co_await status();
+    if (command == "requests.list") co_return co_await list(std::move(arguments));
+    if (command == "recipients.list") co_return co_await recipients();
+    if (command == "recipients.window") co_return co_await window(std::move(arguments), std::move(caller));
+    if (command == "recipients.block") co_return co_await block(std::move(arguments), std::move(caller));
+    if (command == "issued.list") co_return co_await issued(std::move(arguments));
+    if (command == "limits.show") co_return co_await limits();
+    if (command == "audit.anchor") co_return parts_.audit_anchor();
+    const bool needs_id = command == "requests.show" || command == "requests.retry" || command == "requests.abandon" ||
+                          command == "requests.approve";
+    if (!needs_id) co_return usage("unknown command: " + command);
+    if (!id) co_return usage("a request's id is needed: 1 to 128 of A-Z a-z 0-9 . _ : @ + -");
+    if (command == "requests.show") co_return co_await show(*id);
+    if (command == "requests.retry") co_return co_await retry(*id, std::move(caller));
+    if (command == "requests.abandon") co_return co_await abandon(*id, std::move(caller));
+    co_return co_await approve(*id, text(arguments, "key").value_or(""), std::move(caller));
+}
+
+Operations::Answer Operations::status() {
+    auto counting = parts_.ledger.counts();
+    const auto counts = co_await std::move(counting);
+    json::object answer = parts_.status();
+    if (!counts) {
+        answer["ledger"] = counts.error().message;
+        co_return json::value(std::move(answer));
+    }
+    json::object queue;
+    for (const auto& [stage, number] : counts->by_stage) queue[view(to_string(stage))] = number;
+    answer["queue"] = std::move(queue);
+    json::object held_by;
+    std::uint64_t held = 0;
+    for (const auto& [reason, number] : counts->held) {
+        held_by[view(to_string(reason))] = number;
+        held += number;
+    }
+    answer["held"] = held;
+    answer["heldBy"] = std::move(held_by);
+    answer["delivered"] = counts->delivered;
+    answer["failed"] = counts->failed;
+    answer["quarantined"] = counts->quarantined;
+    auto limiting = limits();
+    auto metered = co_await std::move(limiting);
+    if (metered) answer["limits"] = metered->as_object()["limits"];
+    co_return json::value(std::move(answer));
+}
+
+Operations::Answer Operations::list(json::object arguments) {
+    ports::PageFilter filter;
+    if (const auto stage = text(arguments, "stage")) {
+        filter.stage = request::parse_stage(*stage);
+        if (!filter.stage) co_return usage("--stage: no such stage: " + *stage);
+    }
+    filter.user = text(arguments, "user");
+    filter.device = text(arguments, "device");
+    if (const auto since = text(arguments, "since")) {
+        const auto time = from_rfc3339(*since);
+        if (!time) co_return usage("--since: " + time.error().message);
+        filter.since = *time;
+    }
+    filter.after = text(arguments, "after").value_or("");
+    constexpr std::size_t k_most = 1000;
+    if (const auto* limit = arguments.if_contains("limit"); limit != nullptr && limit->is_number())
+        filter.limit = std::clamp<std::size_t>(limit->to_number<std::size_t>(), 1, k_most);
+    const std::size_t wanted = filter.limit;
+    auto paging = parts_.ledger.page(std::move(filter));
+    const auto page = co_await std::move(paging);
+    if (!page) co_return page.error();
+    json::array rows;
+    for (const auto& one : *page) rows.push_back(summary(one));
+    json::object answer;
+    answer["next"] = page->size() == wanted ? json::value(page->back().request.id.text()) : json::value(nullptr);
+    answer["requests"] = std::move(rows);
+    co_return json::value(std::move(answer));
+}
+
+ports::Async<RequestRecord> Operations::record(RequestId id) {
+    auto reading = parts_.ledger.get(id);
+    auto found = co_await std::move(reading);
+    if (!found) co_return found.error();
+    if (!*found) co_return Error(ErrorKind::refused, "notFound", "no request " + id.text() + " is known here");
+    co_return std::move(**found);
+}
+
+ports::Async<RequestRecord> Operations::change(RequestRecord old, request::Outcome outcome) {
+    const request::RetryRules rules = parts_.engine == nullptr ? request::RetryRules{} : parts_.engine->rules.retry;
+    ports::Commit commit;
+    commit.record = request::after(std::move(old), outcome, rules, parts_.clock.utc(), 0.0);
+    RequestRecord changed = commit.record;
+    auto saving = parts_.ledger.save(std::move(commit), parts_.clock.utc());
+    const auto saved = co_await std::move(saving);
+    if (!saved) {
+        if (saved.error().kind == ErrorKind::conflict)
+            co_return Error(ErrorKind::unavailable, "busy", "the request is being worked on; try again");
+        co_return saved.error();
+    }
+    if (parts_.engine != nullptr) {
+        parts_.engine->work_arrived.call();
+        parts_.engine->report_waiting.call();
+    }
+    co_return changed;
+}
+
+Operations::Answer Operations::show(RequestId id) {
+    auto reading = record(id);
+    const auto found = co_await std::move(reading);
+    if (!found) co_return found.error();
+    json::object row = summary(*found);
+    row["leaseId"] = found->lease.id.text();
+    row["orderHash"] = found->order_hash.hex();
+    row["heldDetail"] = found->held_detail;
+    row["heldSince"] = time_or_null(found->held_since);
+    if (found->failure) {
+        json::object failure;
+        failure["code"] = found->failure->code;
+        failure["message"] = found->failure->message;
+        failure["retryable"] = found->failure->retryable;
+        row["failure"] = std::move(failure);
+    }
+    row["outcome"] = found->outcome ? json::value(*found->outcome) : json::value(nullptr);
+    if (const auto facts = parts_.crypto.inspect(found->request.device.recipient_certificate)) {
+        row["key"] = facts->key.spki_sha256.hex();
+        row["recipientCertificate"] = facts->sha256.hex();
+        row["recipientIssuer"] = to_text(facts->issuer);
+    }
+    json::object person;
+    person["userPrincipalName"] = found->request.user.user_principal_name;
+    person["mail"] = found->request.user.mail.value_or("");
+    row["person"] = std::move(person);
+    row["order"] = order_of(found->request);
+    co_return json::value(std::move(row));
+}
+
+Operations::Answer Operations::retry(RequestId id, Caller caller) {
+    auto reading = record(id);
+    auto found = co_await std::move(reading);
+    if (!found) co_return found.error();
+    if (!is_open(found->stage))
+        co_return Error(ErrorKind::refused, "closed", "request " + id.text() + " is over; the service has to ask again");
+    if (found->stage == Stage::held)
+        co_return Error(ErrorKind::refused, "held", "request " + id.text() + " waits for `requests approve`");
+    auto changing = change(std::move(*found), request::Outcome(request::Postponed{std::chrono::seconds{0}}));
+    const auto changed = co_await std::move(changing);
+    if (!changed) co_return changed.error();
+    parts_.events.raise(engine::about(event::k_control_done, *changed).with("command", "requests retry").with("by", caller.account));
+    json::object answer;
+    answer["id"] = id.text();
+    answer["stage"] = view(to_string(changed->stage));
+    co_return json::value(std::move(answer));
+}
+
+Operations::Answer Operations::abandon(RequestId id, Caller caller) {
+    auto reading = record(id);
+    auto found = co_await std::move(reading);
+    if (!found) co_return found.error();
+    if (!is_open(found->stage) || found->stage == Stage::revoking)
+        co_return Error(ErrorKind::refused, "closed", "request " + id.text() + " is over already");
+    request::Dropped dropped{request::Failure{"abandoned", "abandoned by the operator", false, std::nullopt}};
+    auto changing = change(std::move(*found), request::Outcome(std::move(dropped)));
+    const auto changed = co_await std::move(changing);
+    if (!changed) co_return changed.error();
+    parts_.events.raise(engine::about(event::k_control_done, *changed).with("command", "requests abandon").with("by", caller.account));
+    json::object answer;
+    answer["id"] = id.text();
+    answer["stage"] = view(to_string(changed->stage));
+    co_return json::value(std::move(answer));
+}
+
+Operations::Answer Operations::approve(RequestId id, std::string key, Caller caller) {
+    constexpr std::size_t k_shortest_key = 4;
+    auto reading = record(id);
+    auto found = co_await std::move(reading);
+    if (!found) co_return found.error();
+    if (found->stage != Stage::held)
+        co_return Error(ErrorKind::refused, "notHeld", "request " + id.text() + " is not held; it is " + std::string(to_string(found->stage)));
+    const auto facts = parts_.crypto.inspect(found->request.device.recipient_certificate);
+    if (!facts) co_return facts.error();
+    const std::string fingerprint = facts->key.spki_sha256.hex();
+    std::transform(key.begin(), key.end(), key.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    if (key.size() < k_shortest_key || fingerprint.compare(0, key.size(), key) != 0) {
+        parts_.events.raise(engine::about(event::k_control_refused, *found).with("command", "requests approve").with("by", caller.account));
+        co_return usage("--key: give at least the first four characters of the new key's fingerprint; compare it with what the "
+                        "device shows (`requests show " + id.text() + "` prints the one that was claimed)");
+    }
+    constexpr auto k_valid = std::chrono::hours{24 * 7};
+    const auto now = parts_.clock.utc();
+    trust::Approval approval{found->request.user.id, found->request.device.id, facts->key.spki_sha256, caller.account, now, now + k_valid};
+    auto approving = parts_.ledger.approve(std::move(approval));
+    const auto approved = co_await std::move(approving);
+    if (!approved) co_return approved.error();
+    auto changing = change(std::move(*found), request::Outcome(request::Released{}));
+    const auto changed = co_await std::move(changing);
+    if (!changed) co_return changed.error();
+    parts_.events.raise(engine::about(event::k_request_approved, *changed).with("key", fingerprint).with("by", caller.account));
+    json::object answer;
+    answer["id"] = id.text();
+    answer["stage"] = view(to_string(changed->stage));
+    co_return json::value(std::move(answer));
+}
+
+Operations::Answer Operations::recipients() {
+    auto pinning = parts_.ledger.pins();
+    const auto pins = co_await std::move(pinning);
+    if (!pins) co_return pins.error();
+    auto blocking = parts_.ledger.blocks();
+    const auto blocks = co_await std::move(blocking);
+    if (!blocks) co_return blocks.error();
+    auto opening = parts_.ledger.window();
+    const auto open = co_await std::move(opening);
+    if (!open) co_return open.error();
+    json::array rows;
+    for (const auto& pin : *pins) {
+        json::object row;
+        row["device"] = pin.device.text();
+        row["user"] = pin.user.text();
+        row["userPrincipalName"] = pin.user_principal_name;
+        row["key"] = pin.spki_sha256.hex();
+        row["source"] = pin.source;
+        row["firstSeen"] = to_rfc3339(pin.first_seen);
+        row["lastSeen"] = to_rfc3339(pin.last_seen);
+        rows.push_back(std::move(row));
+    }
+    json::array blocked;
+    for (const auto& one : *blocks) {
+        json::object row;
+        row["thing"] = one.thing == trust::BlockedThing::device ? "device" : one.thing == trust::BlockedThing::user ? "user" : "key";
+        row["value"] = one.value;
+        row["by"] = one.by;
+        row["since"] = to_rfc3339(one.since);
+        blocked.push_back(std::move(row));
+    }
+    json::object answer;
+    answer["recipients"] = std::move(rows);
+    answer["blocks"] = std::move(blocked);
+    answer["window"] = nullptr;
+    if (*open) {
+        json::object row;
+        row["opened"] = to_rfc3339((*open)->opened);
+        row["until"] = to_rfc3339((*open)->until);
+        row["max"] = (*open)->max;
+        row["used"] = (*open)->used;
+        row["by"] = (*open)->by;
+        answer["window"] = std::move(row);
+    }
+    co_return json::value(std::move(answer));
+}
+
+Operations::Answer Operations::window(json::object arguments, Caller caller) {
+    constexpr auto k_longest = std::chrono::hours{24 * 31};
+    constexpr std::uint64_t k_most_devices = 100000;
+    const auto now = parts_.clock.utc();
+    const auto until_text = text(arguments, "until");
+    if (!until_text) co_return usage("--until is needed: 2026-12-24T18:00:00Z");
+    const auto until = from_rfc3339(*until_text);
+    if (!until) co_return usage("--until: " + until.error().message);
+    if (*until <= now || *until - now > k_longest) co_return usage("--until: must lie in the future, at most 31 days ahead");
+    const auto* most = arguments.if_contains("max");
+    if (most == nullptr || !most->is_number()) co_return usage("--max is needed: how many first uses may pass");
+    const auto number = most->to_number<std::uint64_t>();
+    if (number == 0 || number > k_most_devices) co_return usage("--max: 1 to 100000");
+    trust::EnrolmentWindow opened{now, *until, static_cast<std::uint32_t>(number), 0, caller.account};
+    auto opening = parts_.ledger.open_window(std::move(opened));
+    const auto done = co_await std::move(opening);
+    if (!done) co_return done.error();
+    parts_.events.raise(Event(event::k_window_opened)
+                            .with("until", to_rfc3339(*until))
+                            .with("max", std::to_string(number))
+                            .with("by", caller.account));
+    json::object answer;
+    answer["until"] = to_rfc3339(*until);
+    answer["max"] = number;
+    co_return json::value(std::move(answer));
+}
+
+Operations::Answer Operations::block(json::object arguments, Caller caller) {
+    trust::Block wanted;
+    int given = 0;
+    if (auto device = text(arguments, "device")) {
+        wanted.thing = trust::BlockedThing::device;
+        wanted.value = std::move(*device);
+        ++given;
+    }
+    if (auto user = text(arguments, "user")) {
+        wanted.thing = trust::BlockedThing::user;
+        wanted.value = std::move(*user);
+        ++given;
+    }
+    if (auto key = text(arguments, "key")) {
+        wanted.thing = trust::BlockedThing::key;
+        wanted.value = std::move(*key);
+        ++given;
+        if (!Sha256::from_hex_text(wanted.value)) co_return usage("--key: the whole SHA-256 fingerprint, 64 hexadecimal digits");
+    }
+    if (given != 1 || wanted.value.empty()) co_return usage("exactly one of --device, --user and --key is needed");
+    if (wanted.thing != trust::BlockedThing::device)
+        std::transform(wanted.value.begin(), wanted.value.end(), wanted.value.begin(),
+                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    wanted.by = caller.account;
+    wanted.since = parts_.clock.utc();
+    const std::string thing = wanted.thing == trust::BlockedThing::device ? "device" : wanted.thing == trust::BlockedThing::user ? "user" : "key";
+    const std::string value = wanted.value;
+    auto blocking = parts_.ledger.block(std::move(wanted));
+    const auto done = co_await std::move(blocking);
+    if (!done) co_return done.error();
+    parts_.events.raise(Event(event::k_recipient_blocked).with("thing", thing).with("value", value).with("by", caller.account));
+    json::object answer;
+    answer["thing"] = thing;
+    answer["value"] = value;
+    co_return json::value(std::move(answer));
+}
+
+Operations::Answer Operations::issued(json::object arguments) {
+    std::size_t limit = 100;
+    if (const auto* given = arguments.if_contains("limit"); given != nullptr && given->is_number())
+        limit = std::clamp<std::size_t>(given->to_number<std::size_t>(), 1, 10000);
+    auto asking = parts_.ledger.issued(limit);
+    const auto certificates = co_await std::move(asking);
+    if (!certificates) co_return certificates.error();
+    json::array rows;
+    for (const auto& one : *certificates) {
+        json::object row;
+        row["authority"] = one.authority;
+        row["issuer"] = one.issuer;
+        row["serialNumber"] = one.serial_number;
+        row["sha256"] = one.sha256.hex();
+        row["user"] = one.user.text();
+        row["device"] = one.device.text();
+        row["request"] = one.request.text();
+        row["issuedAt"] = to_rfc3339(one.issued_at);
+        row["notAfter"] = to_rfc3339(one.not_after);
+        row["revokedAt"] = time_or_null(one.revoked_at);
+        rows.push_back(std::move(row));
+    }
+    json::object answer;
+    answer["issued"] = std::move(rows);
+    co_return json::value(std::move(answer));
+}
+
+Operations::Answer Operations::limits() {
+    auto metering = parts_.ledger.meters(parts_.clock.utc());
+    const auto meters = co_await std::move(metering);
+    if (!meters) co_return meters.error();
+    json::array rows;
+    for (const auto& meter : *meters) {
+        json::object row;
+        row["limit"] = meter.meter;
+        row["used"] = meter.used;
+        row["max"] = meter.limit;
+        rows.push_back(std::move(row));
+    }
+    json::object answer;
+    answer["limits"] = std::move(rows);
+    co_return json::value(std::move(answer));
+}
+
+}  // namespace connector::control

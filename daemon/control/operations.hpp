@@ -1,0 +1,60 @@
+// What an operator may ask and change, apart from how it is asked: one function for each command of the control socket.
+// Changes carry the caller's account into the audit log. With a running engine they take effect at once; without one they
+// are written into the ledger. On the ledger's executor.
+#pragma once
+
+#include "core/engine/context.hpp"
+#include "daemon/audit_log.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+#include <functional>
+#include <string>
+
+namespace connector::control {
+
+struct Caller {
+    std::string account;  // "root", "uid 1000" where it has no name
+};
+
+// {sequence,link}, or null before the first line.
+[[nodiscard]] boost::json::value anchor_json(const daemon::AuditHead& head);
+
+class Operations {
+public:
+    struct Parts {
+        ports::Ledger& ledger;
+        ports::EventSink& events;
+        ports::Clock& clock;
+        const ports::Crypto& crypto;
+        engine::Context* engine = nullptr;               // of a running daemon, or nullptr
+        std::function<boost::json::object()> status;     // what /healthz says, or a stopped daemon's word
+        std::function<boost::json::value()> audit_anchor;
+    };
+    explicit Operations(Parts parts) : parts_(std::move(parts)) {}
+
+    // The command's result. kind invalid: usage (exit 2); unavailable, throttled: try again (75); anything else: failed (1).
+    [[nodiscard]] ports::Async<boost::json::value> perform(std::string command, boost::json::object arguments, Caller caller);
+
+private:
+    using Answer = ports::Async<boost::json::value>;
+    [[nodiscard]] Answer status();
+    [[nodiscard]] Answer list(boost::json::object arguments);
+    [[nodiscard]] Answer show(RequestId id);
+    [[nodiscard]] Answer retry(RequestId id, Caller caller);
+    [[nodiscard]] Answer abandon(RequestId id, Caller caller);
+    [[nodiscard]] Answer approve(RequestId id, std::string key, Caller caller);
+    [[nodiscard]] Answer recipients();
+    [[nodiscard]] Answer window(boost::json::object arguments, Caller caller);
+    [[nodiscard]] Answer block(boost::json::object arguments, Caller caller);
+    [[nodiscard]] Answer issued(boost::json::object arguments);
+    [[nodiscard]] Answer limits();
+    [[nodiscard]] ports::Async<request::RequestRecord> record(RequestId id);
+    [[nodiscard]] ports::Async<request::RequestRecord> change(request::RequestRecord record, request::Outcome outcome);
+
+    Parts parts_;
+};
+
+}  // namespace connector::control

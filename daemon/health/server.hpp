@@ -1,0 +1,91 @@
+// HealthServer: GET and HEAD of /livez /readyz /healthz /metrics and a page for people, on the loopback address.
+// Follows the operator contract, "Health endpoint". Nothing can be changed through it, and nobody is named by it.
+// Refuses: another Host than loopback or a listed one (421), cross-site fetches (403), other methods (405); more than 32
+// connections, more than 5 s or 4 KiB of header each. Everything is answered with no-store.
+// On cc-io; what it serves comes from a HealthView, called there.
+#pragma once
+
+#include "core/error.hpp"
+#include "core/ports/async.hpp"
+#include "core/ports/clock.hpp"
+#include "core/time.hpp"
+#include "daemon/health/metrics.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace connector::health {
+
+struct HealthCheck {
+    std::string name;     // service, ledger, keys, authorities, …
+    std::string status;   // ok | degraded | failed
+    UtcTime since;
+    std::string detail;   // "" where there is nothing to say; names no person, device or request
+    bool gates_readiness = true;  // a failed one makes /readyz answer 503
+};
+struct AuthorityHealth {
+    std::string name;
+    std::string state;  // up | down | unknown
+};
+
+// What is known now; made on cc-io for each question.
+struct HealthSnapshot {
+    std::string status;  // ready | degraded | draining | notReady
+    std::string version;
+    UtcTime started_at;
+    std::vector<HealthCheck> checks;
+    std::map<std::string, std::uint64_t> queue;  // stage -> number
+    std::uint64_t held = 0;
+    std::optional<UtcTime> last_lease_at;
+    std::optional<UtcTime> last_delivery_at;
+    std::uint64_t oldest_pending_seconds = 0;
+    std::vector<AuthorityHealth> authorities;
+    std::optional<UtcTime> certificate_expires_at;
+};
+using HealthView = std::function<HealthSnapshot()>;
+
+enum class Page { summary, full, off };
+
+struct HealthOptions {
+    std::string listen = "127.0.0.1:9464";  // port 0: any free one (tests)
+    std::vector<std::string> hosts;         // further Host values that are answered, without port
+    Page page = Page::summary;
+    bool allow_remote = false;              // else an address that is not loopback is refused
+
+    HealthOptions() = default;
+};
+
+class HealthServer {
+public:
+    // Borrows clock and metrics. `view` is called for every answer but /livez and /metrics.
+    HealthServer(boost::asio::any_io_executor executor, ports::Clock& clock, const Metrics& metrics, HealthView view,
+                 HealthOptions options);
+    ~HealthServer();
+    HealthServer(const HealthServer&) = delete;
+    HealthServer& operator=(const HealthServer&) = delete;
+
+    // Binds and begins to answer. kind: misconfigured, code healthListen.
+    [[nodiscard]] Result<void> start();
+    // Closes the listener and every connection; nothing is answered afterwards. Also done by the destructor.
+    void stop() noexcept;
+    // The port that is listened on; 0 before start.
+    [[nodiscard]] std::uint16_t port() const noexcept;
+
+private:
+    struct Impl;
+    std::shared_ptr<Impl> impl_;
+};
+
+// /healthz, and what `status` prints.
+[[nodiscard]] std::string to_json(const HealthSnapshot& snapshot);
+// 200 or 503 is decided by it.
+[[nodiscard]] bool is_ready(const HealthSnapshot& snapshot) noexcept;
+
+}  // namespace connector::health

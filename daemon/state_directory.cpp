@@ -1,0 +1,93 @@
+#include "daemon/state_directory.hpp"
+
+#include "config/credentials.hpp"
+#include "core/event_ids.hpp"
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+namespace connector::daemon {
+namespace {
+
+constexpr std::size_t k_ledger_queue = 4096;
+
+UtcTime now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
+
+Severity severity_of(config::LogLevel level) {
+    switch (level) {
+        case config::LogLevel::trace:
+        case config::LogLevel::debug: return Severity::debug;
+        case config::LogLevel::info: return Severity::info;
+        case config::LogLevel::warn: return Severity::warning;
+        case config::LogLevel::error: return Severity::error;
+    }
+    return Severity::info;
+}
+
+LogOptions log_options(const config::Log& log, LogTo to, const keys::KeyedSealer& sealer) {
+    LogOptions options;
+    options.file = log.file;
+    options.max_size = std::uint64_t{log.max_size_mb} * 1024 * 1024;
+    options.files = log.files;
+    options.format = log.format == config::LogFormat::json ? LogFormat::json : LogFormat::text;
+    const bool journal = log.journal == config::Journal::on ||
+                         (log.journal == config::Journal::automatic && error_output_is_journal());
+    options.error_output = to == LogTo::file_only ? ErrorOutput::off : (journal ? ErrorOutput::journal : ErrorOutput::plain);
+    if (to == LogTo::everywhere && log.journal == config::Journal::off) options.error_output = ErrorOutput::plain;
+    options.level = severity_of(log.level);
+    options.persons = log.users == config::LogUsers::hashed ? Persons::hashed : Persons::clear;
+    options.hash_person = [&sealer](std::string_view person) {
+        constexpr std::size_t k_word = 16;
+        return sealer.check_value(bytes_of("person:" + std::string(person))).hex().substr(0, k_word);
+    };
+    options.now = now;
+    return options;
+}
+
+}  // namespace
+
+void Evidence::raise(const Event& event) {
+    audit_->raise(event);
+    log_->raise(event);
+}
+
+Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
+    auto lock = storage::InstanceLock::acquire(settings.storage.directory);
+    if (!lock) return lock.error();
+    if (!settings.sealing.key)
+        return Error(ErrorKind::misconfigured, "sealingKeyMissing", "[sealing] key is not configured");
+    auto sealing_key = config::read_sealing_key(*settings.sealing.key);
+    if (!sealing_key) return sealing_key.error().in("[sealing] key");
+    auto sealer = keys::KeyedSealer::make(*sealing_key);
+    if (!sealer) return sealer.error();
+    auto log = LogSink::open(log_options(settings.log, to, **sealer));
+    if (!log) return log.error();
+
+    auto* early_log = log->get();
+    auto ledger = storage::SqliteLedger::open(*lock, **sealer, [early_log](std::string_view table, std::string_view key) {
+        early_log->raise(Event(event::k_row_quarantined).with("table", table).with("row", key));
+    });
+    if (!ledger) return ledger.error();
+    const auto anchor = (*ledger)->audit_anchor();
+    std::optional<AuditHead> head;
+    if (anchor && *anchor) head = AuditHead{(*anchor)->sequence, (*anchor)->link};
+
+    AuditOptions audit_options;
+    audit_options.file = settings.audit.file;
+    audit_options.now = now;
+    audit_options.on_failure = [early_log](const Error& error) {
+        early_log->raise(Event(event::k_audit_write_failed).with("reason", error.message));
+    };
+    auto audit = AuditLog::open(std::move(audit_options), **sealer, head);
+    if (!audit) return audit.error();
+    const std::string fault = anchor ? (*audit)->fault() : anchor.error().message;
+    auto evidence = std::make_unique<Evidence>(std::move(*log), std::move(*audit));
+    if (!fault.empty()) evidence->raise(Event(event::k_audit_broken).with("reason", fault));
+
+    StateDirectory state{std::move(*lock), std::move(*sealer), std::move(evidence),
+                         std::make_unique<storage::AsyncLedger>(std::move(*ledger), k_ledger_queue)};
+    return state;
+}
+
+}  // namespace connector::daemon

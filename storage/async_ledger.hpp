@@ -1,0 +1,97 @@
+// AsyncLedger: the port's face of SqliteLedger. Coroutines hand a job to the thread `cc-ledger` and come back on their
+// own executor; saves that gather while one commit is running are committed together.
+// Cancellation does not reach a job: what was asked for is done and answered, saves above all. A caller that is to
+// learn the answer while it is being cancelled turns throwing off (this_coro::throw_if_cancelled(false)). Beyond what
+// ports/ledger.hpp says: kind unavailable, code ledgerBusy, where `queue_limit` jobs wait already. Destroy it before
+// the io_context of its callers: the destructor finishes what is queued, posts the answers and joins. Nothing may be
+// asked of it from then on.
+#pragma once
+
+#include "storage/sqlite_ledger.hpp"
+
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace connector::storage {
+
+class AsyncLedger final : public ports::Ledger {
+public:
+    // The ledger is used on the new thread only from here on, and destroyed there; its quarantine report is called
+    // there.
+    AsyncLedger(std::unique_ptr<SqliteLedger> ledger, std::size_t queue_limit);
+    AsyncLedger(const AsyncLedger&) = delete;
+    AsyncLedger& operator=(const AsyncLedger&) = delete;
+    ~AsyncLedger() override;
+
+    ports::Async<std::vector<ports::Intake>> accept(std::vector<ports::LeasedRequest> batch, UtcTime now) override;
+    ports::Async<void> accept_unreadable(RequestId id, LeaseId lease, request::Failure failure, UtcTime now) override;
+    ports::Async<std::uint64_t> save(ports::Commit commit, UtcTime now) override;
+    ports::Async<std::vector<request::RequestRecord>> due(UtcTime now, std::size_t limit) override;
+    ports::Async<std::vector<request::RequestRecord>> outbox(UtcTime now, std::size_t limit) override;
+    ports::Async<std::optional<request::RequestRecord>> get(RequestId id) override;
+    ports::Async<std::vector<request::RequestRecord>> page(ports::PageFilter filter) override;
+    ports::Async<std::vector<request::RequestRecord>> open_of(UserId user, DeviceId device, UtcTime until) override;
+    ports::Async<std::vector<std::pair<RequestId, request::Lease>>> open_leases() override;
+    ports::Async<void> renew_lease(RequestId id, request::Lease lease) override;
+    ports::Async<ports::Counts> counts() override;
+    ports::Async<void> purge(UtcTime now, UtcTime closed_before) override;
+
+    ports::Async<trust::RegisterView> look_up(DeviceId device, UserId user, std::string user_principal_name,
+                                              Sha256 spki, UtcTime now) override;
+    ports::Async<std::vector<trust::Pin>> pins() override;
+    ports::Async<std::vector<trust::Block>> blocks() override;
+    ports::Async<void> block(trust::Block block) override;
+    ports::Async<void> approve(trust::Approval approval) override;
+    ports::Async<void> open_window(trust::EnrolmentWindow window) override;
+    ports::Async<std::optional<trust::EnrolmentWindow>> window() override;
+
+    ports::Async<std::vector<ports::IssuedCertificate>> issued(std::size_t limit) override;
+    ports::Async<std::optional<ports::IssuedCertificate>> find_issued(std::string issuer,
+                                                                      std::string serial_number) override;
+    ports::Async<void> mark_revoked(Sha256 certificate, std::string reason, UtcTime now) override;
+
+    ports::Async<std::vector<request::MeterUse>> meters(UtcTime now) override;
+    ports::Async<void> count(request::Charge charge, UtcTime now) override;
+    ports::Async<std::uint64_t> next_sequence(UtcTime now) override;
+
+    // Beyond the port.
+    // Any thread, at once; on disk with the next commit group, at the latest with flush() or the destructor.
+    void set_audit_anchor(const AuditAnchor& anchor);
+    ports::Async<void> flush();
+    ports::Async<std::optional<AuditAnchor>> audit_anchor();
+    ports::Async<std::uint64_t> generation();
+    ports::Async<void> accept_as_found();
+    ports::Async<std::string> quick_check();
+
+private:
+    struct Save;
+    class Job;
+    template <class Handler>
+    class JobOf;
+    using Task = std::function<void(SqliteLedger&)>;
+
+    template <class T, class Work>
+    ports::Async<T> run(Work work);
+    ports::Async<std::uint64_t> run_save(std::shared_ptr<Save> save);
+    boost::asio::awaitable<bool> hand_over(Task task, std::shared_ptr<Save> save);
+    // Null where it was taken, else the job, which the full queue gives back.
+    [[nodiscard]] std::unique_ptr<Job> enqueue(std::unique_ptr<Job> job);
+    void serve();
+    void commit_group(const std::vector<std::unique_ptr<Job>>& jobs);
+
+    std::unique_ptr<SqliteLedger> ledger_;
+    const std::size_t queue_limit_;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::vector<std::unique_ptr<Job>> queue_;
+    std::optional<AuditAnchor> anchor_;
+    bool stopping_ = false;
+    std::jthread thread_;  // last: it uses all of the above
+};
+
+}  // namespace connector::storage

@@ -1,0 +1,17 @@
+# Writes the migrations as one C++ source, in the order of their numbers.
+# cmake -D OUTPUT=FILE -D INPUTS="a.sql;b.sql" -P embed_sql.cmake
+set(text "// Made by embed_sql.cmake; do not edit.\n#include \"storage/schema.hpp\"\n\n#include <array>\n\nnamespace connector::storage {\nnamespace {\n\n")
+string(APPEND text "constexpr std::array k_steps{\n")
+set(expected 1)
+foreach(input IN LISTS INPUTS)
+  get_filename_component(number "${input}" NAME_WE)
+  math(EXPR given "1${number} - 10000")
+  if(NOT given EQUAL expected)
+    message(FATAL_ERROR "${input}: migration ${expected} was expected")
+  endif()
+  math(EXPR expected "${expected} + 1")
+  file(READ "${input}" sql)
+  string(APPEND text "    std::string_view(R\"sql(${sql})sql\"),\n")
+endforeach()
+string(APPEND text "};\n\n}  // namespace\n\nstd::span<const std::string_view> ledger_migrations() noexcept { return k_steps; }\n\n}  // namespace connector::storage\n")
+file(WRITE "${OUTPUT}" "${text}")

@@ -1,0 +1,46 @@
+// Inside of SqliteLedger, for its own .cpp files only: what every function of it is wrapped in.
+#pragma once
+
+#include "storage/sqlite_ledger.hpp"
+
+#include <utility>
+
+namespace connector::storage {
+
+// One transaction with the state row in it; on any failure memory goes back with the file.
+template <class Body>
+auto SqliteLedger::write(Body body) -> decltype(body()) {
+    using Answer = decltype(body());
+    auto run = [&]() -> Answer {
+        auto transaction = Transaction::begin(database_);
+        if (!transaction) return transaction.error();
+        const auto before = state_;
+        auto answer = body();
+        if (answer) {
+            if (auto written = write_state(); !written) answer = Answer(written.error());
+        }
+        if (answer) {
+            if (auto committed = transaction->commit(); !committed) answer = Answer(committed.error());
+        }
+        if (answer) {
+            pending_anchor_.reset();
+        } else {
+            state_ = before;
+            book_.rolled_back();
+        }
+        book_.committed();
+        return answer;
+    };
+    auto answer = run();
+    settle();
+    return answer;
+}
+
+template <class Body>
+auto SqliteLedger::read(Body body) -> decltype(body()) {
+    auto answer = body();
+    settle();
+    return answer;
+}
+
+}  // namespace connector::storage

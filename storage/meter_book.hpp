@@ -1,0 +1,69 @@
+// The meters: sliding windows that neither a restart nor an edited file can set back.
+// Each meter numbers its entries without a gap up to a checked head, and ledger_state knows how many heads there are
+// and what their last numbers add up to: a missing entry or head shows. What was read once is kept in memory, so that a
+// charge costs two small rows.
+// Owned by SqliteLedger, on its thread, inside its transactions.
+#pragma once
+
+#include "storage/checked_rows.hpp"
+#include "storage/rows.hpp"
+
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace connector::storage {
+
+class MeterBook {
+public:
+    MeterBook(Database& database, CheckedRows& rows) noexcept : database_(&database), rows_(&rows) {}
+
+    // Whether heads and `state` agree. kind integrity, code meterTampered: every later charge says so too.
+    [[nodiscard]] Result<void> verify(const LedgerState& state);
+
+    // Every later charge is kind integrity: there is nothing to hold the meters against.
+    void distrust() noexcept { tampered_ = true; }
+
+    // kind throttled, code limitReached, with the time after which there is room; kind integrity, code meterTampered.
+    // Writes nothing.
+    [[nodiscard]] Result<void> check(const std::vector<request::Charge>& charges, UtcTime now,
+                                     const LedgerState& state);
+    // Counts, over a limit or not.
+    [[nodiscard]] Result<void> count(const request::Charge& charge, UtcTime now, LedgerState& state);
+
+    // One line a meter; of a meter with scopes the one that is used most.
+    [[nodiscard]] Result<std::vector<request::MeterUse>> uses(UtcTime now);
+    // Drops entries that have left their window, and meters of one user that are empty.
+    [[nodiscard]] Result<void> purge(UtcTime now, LedgerState& state);
+    // Makes one chain again of the entries that are sound, and counts all into `state`.
+    [[nodiscard]] Result<void> rebuild(LedgerState& state);
+
+    void committed() noexcept { touched_ = false; }
+    // What is in memory may be ahead of the file.
+    void rolled_back() noexcept {
+        if (touched_) meters_.clear();
+    }
+
+private:
+    struct Meter {
+        MeterHead head;
+        bool stored = false;
+        std::deque<MeterEntry> entries;  // head.first … head.last
+    };
+    [[nodiscard]] Result<Meter*> load(const std::string& name, const std::string& scope, const LedgerState& state);
+    // The error, reported too at the first time for this meter.
+    [[nodiscard]] Error tampered(const std::string& name, const std::string& what);
+    [[nodiscard]] static std::uint64_t used(const Meter& meter, UtcTime now);
+
+    Database* database_;
+    CheckedRows* rows_;
+    std::map<std::pair<std::string, std::string>, Meter> meters_;
+    std::set<std::string> reported_;
+    bool tampered_ = false;
+    bool touched_ = false;  // since the last committed()
+};
+
+}  // namespace connector::storage

@@ -1,0 +1,636 @@
+#include "storage/rows.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <utility>
+
+namespace connector::storage {
+namespace {
+
+using request::RequestRecord;
+using request::Stage;
+
+constexpr std::size_t k_closed_row_octets = 300;
+constexpr std::size_t k_check_octets = 32;
+constexpr std::string_view k_unreadable = "unreadable";
+
+constexpr std::size_t k_failure_message_column = 27;
+
+template <std::size_t N>
+constexpr std::array<std::string_view, N> names(const char* const (&list)[N]) {
+    std::array<std::string_view, N> array{};
+    for (std::size_t i = 0; i < N; ++i) array[i] = list[i];
+    return array;
+}
+
+constexpr auto k_request_columns = names({"id",
+                                          "kind",
+                                          "user_id",
+                                          "user_principal_name",
+                                          "device_id",
+                                          "created_at",
+                                          "stage",
+                                          "version",
+                                          "accepted_at",
+                                          "updated_at",
+                                          "due_at",
+                                          "tries",
+                                          "deaths",
+                                          "held_reason",
+                                          "held_detail",
+                                          "held_since",
+                                          "order_hash",
+                                          "request",
+                                          "sealed_key",
+                                          "csr",
+                                          "submission_nonce",
+                                          "spki_sha256",
+                                          "authority_request_id",
+                                          "certificate",
+                                          "chain",
+                                          "sealed_package",
+                                          "failure_code",
+                                          "failure_message",
+                                          "failure_retryable",
+                                          "failure_status",
+                                          "outcome",
+                                          "revoke_certificate"});
+constexpr auto k_lease_columns = names({"request", "id", "expires_at", "attempt"});
+constexpr auto k_pin_columns = names({"device", "user_id", "user_principal_name", "spki_sha256", "certificate_sha256",
+                                      "source", "first_seen", "last_seen"});
+constexpr auto k_block_columns = names({"thing", "value", "by", "since"});
+constexpr auto k_approval_columns = names({"user_id", "device", "spki_sha256", "by", "given", "expires"});
+constexpr auto k_window_columns = names({"slot", "opened", "until", "max", "used", "by"});
+constexpr auto k_issued_columns =
+    names({"sha256", "authority", "issuer", "serial_number", "spki_sha256", "user_id", "device", "request", "issued_at",
+           "not_after", "revoked_at", "revocation_reason"});
+constexpr auto k_meter_columns =
+    names({"name", "scope", "first", "last", "window_seconds", "limit_last", "counts_subjects"});
+constexpr auto k_meter_entry_columns = names({"meter", "scope", "n", "subject", "at"});
+constexpr auto k_state_columns = names({"slot", "generation", "sequence", "audit_seq", "audit_link", "meters",
+                                        "meter_total", "pins", "blocks", "delivered", "failed"});
+
+Error unreadable(std::string_view table) {
+    return {ErrorKind::integrity, "rowUnreadable", "a row of " + std::string(table) + " cannot be read"};
+}
+
+std::int64_t number_of(std::uint64_t number) {
+    return static_cast<std::int64_t>(number);
+}
+
+Value or_null(const Bytes& octets) {
+    return octets.empty() ? Value() : Value(octets);
+}
+Value or_null(const std::string& text) {
+    return text.empty() ? Value() : Value(text);
+}
+Value or_null(const std::optional<std::string>& text) {
+    return text ? Value(*text) : Value();
+}
+Value or_null(std::optional<UtcTime> time) {
+    return time ? Value(seconds_of(*time)) : Value();
+}
+template <class Tag, std::size_t N>
+Value blob_of(const Digest<Tag, N>& digest) {
+    return Bytes(digest.octets.begin(), digest.octets.end());
+}
+
+Bytes encode_list(const std::vector<Bytes>& list) {
+    Bytes octets;
+    for (const auto& item : list) {
+        for (int shift = 24; shift >= 0; shift -= 8) octets.push_back(static_cast<std::uint8_t>(item.size() >> shift));
+        octets.insert(octets.end(), item.begin(), item.end());
+    }
+    return octets;
+}
+
+std::optional<std::vector<Bytes>> decode_list(ByteView octets) {
+    std::vector<Bytes> list;
+    while (!octets.empty()) {
+        if (octets.size() < 4) return std::nullopt;
+        std::size_t size = 0;
+        for (const auto octet : octets.first(4)) size = size << 8U | octet;
+        octets = octets.subspan(4);
+        if (size > octets.size()) return std::nullopt;
+        const auto item = octets.first(size);
+        list.emplace_back(item.begin(), item.end());
+        octets = octets.subspan(size);
+    }
+    return list;
+}
+
+// Takes a row's columns one after the other; what is of another type or shape spoils the whole.
+class Reader {
+public:
+    explicit Reader(const Values& row) : row_(row) {}
+
+    [[nodiscard]] bool good() const noexcept { return good_ && next_ == row_.size(); }
+
+    std::int64_t number() { return take<std::int64_t>(); }
+    std::string text() { return take<std::string>(); }
+    Bytes blob() { return take<Bytes>(); }
+    UtcTime time() { return UtcTime(std::chrono::seconds(number())); }
+    std::uint64_t count() {
+        const auto value = number();
+        if (value < 0) good_ = false;
+        return static_cast<std::uint64_t>(value);
+    }
+    std::uint32_t small() {
+        const auto value = count();
+        if (value > std::numeric_limits<std::uint32_t>::max()) good_ = false;
+        return static_cast<std::uint32_t>(value);
+    }
+    bool flag() { return number() != 0; }
+    template <class T>
+    T digest() {
+        const auto digest = T::from(blob());
+        if (!digest) good_ = false;
+        return digest.value_or(T{});
+    }
+    // Empty identifiers stand in minimal and unowned records.
+    template <class T>
+    T id() {
+        const auto word = text();
+        if (word.empty()) return T{};
+        auto parsed = T::parse(word);
+        if (!parsed) good_ = false;
+        return parsed.value_or(T{});
+    }
+
+    [[nodiscard]] bool skip_null() {
+        if (next_ >= row_.size() || row_[next_].index() != 0) return false;
+        ++next_;
+        return true;
+    }
+    std::string text_or_empty() { return skip_null() ? std::string() : text(); }
+    Bytes blob_or_empty() { return skip_null() ? Bytes() : blob(); }
+    std::optional<std::string> optional_text() { return skip_null() ? std::nullopt : std::optional(text()); }
+    std::optional<UtcTime> optional_time() { return skip_null() ? std::nullopt : std::optional(time()); }
+    std::optional<Sha256> optional_digest() { return skip_null() ? std::nullopt : std::optional(digest<Sha256>()); }
+
+    void require(bool condition) { good_ = good_ && condition; }
+
+private:
+    template <class T>
+    T take() {
+        const T* value = next_ < row_.size() ? std::get_if<T>(&row_[next_]) : nullptr;
+        ++next_;
+        if (value == nullptr) {
+            good_ = false;
+            return T{};
+        }
+        return *value;
+    }
+
+    const Values& row_;
+    std::size_t next_ = 0;
+    bool good_ = true;
+};
+
+// SQLite's record format (fileformat2, 2.1), of a row with its check value.
+std::size_t stored_octets(const Values& row) {
+    const auto varint = [](std::size_t number) {
+        std::size_t octets = 1;
+        while (number >= 128) {
+            number >>= 7U;
+            ++octets;
+        }
+        return octets;
+    };
+    std::size_t header = 2 + varint(2 * k_check_octets + 12);
+    std::size_t body = k_check_octets;
+    for (const auto& value : row) {
+        std::size_t size = 0;
+        if (const auto* number = std::get_if<std::int64_t>(&value)) {
+            const auto fits = [&](int bits) { return *number >= -(1LL << (bits - 1)) && *number < 1LL << (bits - 1); };
+            size = *number == 0 || *number == 1 ? 0
+                   : fits(8)                    ? 1
+                   : fits(16)                   ? 2
+                   : fits(24)                   ? 3
+                   : fits(32)                   ? 4
+                   : fits(48)                   ? 6
+                                                : 8;
+            header += 1;
+        } else if (const auto* text = std::get_if<std::string>(&value)) {
+            size = text->size();
+            header += varint(2 * size + 13);
+        } else if (const auto* blob = std::get_if<Bytes>(&value)) {
+            size = blob->size();
+            header += varint(2 * size + 12);
+        } else {
+            header += 1;
+        }
+        body += size;
+    }
+    return header + body;
+}
+
+// At most `octets`, and not in the middle of a UTF-8 character.
+std::string cut(std::string text, std::size_t octets) {
+    if (text.size() <= octets) return text;
+    while (octets > 0 && (static_cast<unsigned char>(text[octets]) & 0xC0U) == 0x80U) --octets;
+    text.resize(octets);
+    return text;
+}
+
+// What a closed row does not keep.
+RequestRecord trimmed(const RequestRecord& record) {
+    RequestRecord kept;
+    kept.request.id = record.request.id;
+    kept.request.user.id = record.request.user.id;
+    kept.request.user.user_principal_name = record.request.user.user_principal_name;
+    kept.request.device.id = record.request.device.id;
+    kept.request.created_at = record.request.created_at;
+    kept.request.order = record.request.order;
+    kept.stage = record.stage;
+    kept.version = record.version;
+    kept.accepted_at = record.accepted_at;
+    kept.updated_at = record.updated_at;
+    kept.failure = record.failure;
+    kept.outcome = record.outcome;
+    return kept;
+}
+
+Values full_row(const RequestRecord& record, bool nameless) {
+    const auto& order = record.request;
+    const bool bare = nameless || record.stage == Stage::closed;
+    Values row;
+    row.reserve(k_request_columns.size());
+    row.emplace_back(order.id.text());
+    row.emplace_back(std::string(nameless ? k_unreadable : to_string(order.kind())));
+    row.emplace_back(order.user.id.text());
+    row.emplace_back(order.user.user_principal_name);
+    row.emplace_back(order.device.id.text());
+    row.emplace_back(seconds_of(order.created_at));
+    row.emplace_back(std::string(to_string(record.stage)));
+    row.emplace_back(number_of(record.version));
+    row.emplace_back(seconds_of(record.accepted_at));
+    row.emplace_back(seconds_of(record.updated_at));
+    row.emplace_back(seconds_of(record.due_at));
+    row.emplace_back(std::int64_t{record.tries});
+    row.emplace_back(std::int64_t{record.deaths});
+    row.push_back(record.held_reason ? Value(std::string(to_string(*record.held_reason))) : Value());
+    row.push_back(or_null(record.held_detail));
+    row.push_back(or_null(record.held_since));
+    row.push_back(bare ? Value() : blob_of(record.order_hash));
+    row.push_back(bare ? Value() : Value(encode(order)));
+    row.push_back(or_null(record.sealed_key));
+    row.push_back(or_null(record.csr));
+    row.push_back(or_null(record.submission_nonce));
+    row.push_back(record.spki_sha256 ? blob_of(*record.spki_sha256) : Value());
+    row.push_back(or_null(record.authority_request_id));
+    row.push_back(or_null(record.certificate));
+    row.push_back(or_null(encode_list(record.chain)));
+    row.push_back(or_null(record.sealed_package));
+    row.push_back(record.failure ? Value(record.failure->code) : Value());
+    row.push_back(record.failure ? Value(record.failure->message) : Value());
+    row.push_back(record.failure ? Value(std::int64_t{record.failure->retryable}) : Value());
+    row.push_back(record.failure ? or_null(record.failure->authority_status) : Value());
+    row.push_back(or_null(record.outcome));
+    row.emplace_back(std::int64_t{record.revoke_certificate});
+    return row;
+}
+
+std::optional<request::Order> bare_order(std::string_view kind) {
+    const auto known = request::parse_kind(kind);
+    if (!known) return std::nullopt;
+    switch (*known) {
+        case request::Kind::pkcs_issue: return request::Issue{};
+        case request::Kind::pkcs_renew: return request::Renew{};
+        case request::Kind::pfx_deliver: return request::DeliverImported{};
+        case request::Kind::pfx_withdraw: return request::Withdraw{};
+        case request::Kind::certificate_revoke: return request::Revoke{};
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+namespace tables {
+const Table k_request{"request", k_request_columns, 1};
+const Table k_lease{"lease", k_lease_columns, 1};
+const Table k_pin{"pin", k_pin_columns, 1};
+const Table k_block{"block", k_block_columns, 2};
+const Table k_approval{"approval", k_approval_columns, 3};
+const Table k_window{"enrolment_window", k_window_columns, 1};
+const Table k_issued{"issued", k_issued_columns, 1};
+const Table k_meter{"meter", k_meter_columns, 2};
+const Table k_meter_entry{"meter_entry", k_meter_entry_columns, 3};
+const Table k_state{"ledger_state", k_state_columns, 1};
+}  // namespace tables
+
+bool is_unreadable(const RequestRecord& record) noexcept {
+    return record.order_hash == Sha256{};
+}
+
+Values to_row(const RequestRecord& record) {
+    const bool nameless = is_unreadable(record);
+    if (record.stage != Stage::closed) return full_row(record, nameless);
+    auto short_record = trimmed(record);
+    if (short_record.failure) {
+        // The service had the long text; the status belongs to it.
+        short_record.failure->authority_status.reset();
+        const auto message = std::exchange(short_record.failure->message, {});
+        auto row = full_row(short_record, nameless);
+        const auto used = stored_octets(row) + 1;  // a text of 58 octets and more has a length of two
+        const auto room = used < k_closed_row_octets ? k_closed_row_octets - used : 0;
+        row[k_failure_message_column] = cut(message, room);
+        return row;
+    }
+    return full_row(short_record, nameless);
+}
+
+Result<RequestRecord> request_from(const Values& row) {
+    RequestRecord record;
+    Reader reader(row);
+    const auto id = reader.id<RequestId>();
+    const auto kind = reader.text();
+    request::User user;
+    user.id = reader.id<UserId>();
+    user.user_principal_name = reader.text();
+    const auto device = reader.id<DeviceId>();
+    const auto created_at = reader.time();
+    const auto stage = request::parse_stage(reader.text());
+    record.stage = stage.value_or(Stage::held);
+    record.version = reader.count();
+    record.accepted_at = reader.time();
+    record.updated_at = reader.time();
+    record.due_at = reader.time();
+    record.tries = reader.small();
+    record.deaths = reader.small();
+    if (const auto word = reader.optional_text()) {
+        record.held_reason = request::parse_held_reason(*word);
+        reader.require(record.held_reason.has_value());
+    }
+    record.held_detail = reader.text_or_empty();
+    record.held_since = reader.optional_time();
+    record.order_hash = reader.optional_digest().value_or(Sha256{});
+    const auto octets = reader.blob_or_empty();
+    record.sealed_key = reader.blob_or_empty();
+    record.csr = reader.blob_or_empty();
+    record.submission_nonce = reader.blob_or_empty();
+    record.spki_sha256 = reader.optional_digest();
+    record.authority_request_id = reader.text_or_empty();
+    record.certificate = reader.blob_or_empty();
+    auto chain = decode_list(reader.blob_or_empty());
+    record.chain = std::move(chain).value_or(std::vector<Bytes>());
+    record.sealed_package = reader.blob_or_empty();
+    if (auto code = reader.optional_text()) {
+        request::Failure failure;
+        failure.code = std::move(*code);
+        failure.message = reader.text();
+        failure.retryable = reader.flag();
+        failure.authority_status = reader.optional_text();
+        record.failure = std::move(failure);
+    } else {
+        for (int i = 0; i < 3; ++i) reader.require(reader.skip_null());
+    }
+    record.outcome = reader.optional_text();
+    record.revoke_certificate = reader.flag();
+    if (!reader.good() || !stage || !chain || id.empty()) return unreadable("request");
+
+    if (!octets.empty()) {
+        auto order = request::decode_request(octets);
+        if (!order) return order.error();
+        // The columns are searched by; they must say what the order says.
+        if (order->id != id || to_string(order->kind()) != kind || order->user.id != user.id ||
+            order->user.user_principal_name != user.user_principal_name || order->device.id != device ||
+            order->created_at != created_at) {
+            return unreadable("request");
+        }
+        record.request = std::move(*order);
+        return record;
+    }
+    auto order = kind == k_unreadable ? request::Order(request::Issue{}) : bare_order(kind);
+    if (!order) return unreadable("request");
+    record.request.id = id;
+    record.request.created_at = created_at;
+    record.request.user = std::move(user);
+    record.request.device.id = device;
+    record.request.order = std::move(*order);
+    return record;
+}
+
+Values to_row(const RequestId& id, const request::Lease& lease) {
+    return {id.text(), lease.id.text(), seconds_of(lease.expires_at), std::int64_t{lease.attempt}};
+}
+
+Result<std::pair<RequestId, request::Lease>> lease_from(const Values& row) {
+    Reader reader(row);
+    auto id = reader.id<RequestId>();
+    request::Lease lease;
+    lease.id = reader.id<LeaseId>();
+    lease.expires_at = reader.time();
+    lease.attempt = reader.small();
+    if (!reader.good()) return unreadable("lease");
+    return std::pair(std::move(id), std::move(lease));
+}
+
+Values to_row(const trust::Pin& pin) {
+    return {pin.device.text(),
+            pin.user.text(),
+            pin.user_principal_name,
+            blob_of(pin.spki_sha256),
+            blob_of(pin.certificate_sha256),
+            pin.source,
+            seconds_of(pin.first_seen),
+            seconds_of(pin.last_seen)};
+}
+
+Result<trust::Pin> pin_from(const Values& row) {
+    Reader reader(row);
+    trust::Pin pin;
+    pin.device = reader.id<DeviceId>();
+    pin.user = reader.id<UserId>();
+    pin.user_principal_name = reader.text();
+    pin.spki_sha256 = reader.digest<Sha256>();
+    pin.certificate_sha256 = reader.digest<Sha256>();
+    pin.source = reader.text();
+    pin.first_seen = reader.time();
+    pin.last_seen = reader.time();
+    if (!reader.good()) return unreadable("pin");
+    return pin;
+}
+
+std::string_view to_string(trust::BlockedThing thing) noexcept {
+    switch (thing) {
+        case trust::BlockedThing::device: return "device";
+        case trust::BlockedThing::user: return "user";
+        case trust::BlockedThing::key: return "key";
+    }
+    return "device";
+}
+
+Values to_row(const trust::Block& block) {
+    return {std::string(to_string(block.thing)), block.value, block.by, seconds_of(block.since)};
+}
+
+Result<trust::Block> block_from(const Values& row) {
+    Reader reader(row);
+    trust::Block block;
+    const auto thing = reader.text();
+    bool known = false;
+    for (const auto candidate : {trust::BlockedThing::device, trust::BlockedThing::user, trust::BlockedThing::key}) {
+        if (thing != to_string(candidate)) continue;
+        block.thing = candidate;
+        known = true;
+    }
+    block.value = reader.text();
+    block.by = reader.text();
+    block.since = reader.time();
+    if (!reader.good() || !known) return unreadable("block");
+    return block;
+}
+
+Values to_row(const trust::Approval& approval) {
+    return {approval.user.text(), approval.device.text(),     blob_of(approval.spki_sha256),
+            approval.by,          seconds_of(approval.given), seconds_of(approval.expires)};
+}
+
+Result<trust::Approval> approval_from(const Values& row) {
+    Reader reader(row);
+    trust::Approval approval;
+    approval.user = reader.id<UserId>();
+    approval.device = reader.id<DeviceId>();
+    approval.spki_sha256 = reader.digest<Sha256>();
+    approval.by = reader.text();
+    approval.given = reader.time();
+    approval.expires = reader.time();
+    if (!reader.good()) return unreadable("approval");
+    return approval;
+}
+
+Values to_row(const trust::EnrolmentWindow& window) {
+    return {std::int64_t{1},          seconds_of(window.opened), seconds_of(window.until),
+            std::int64_t{window.max}, std::int64_t{window.used}, window.by};
+}
+
+Result<trust::EnrolmentWindow> window_from(const Values& row) {
+    Reader reader(row);
+    trust::EnrolmentWindow window;
+    reader.require(reader.number() == 1);
+    window.opened = reader.time();
+    window.until = reader.time();
+    window.max = reader.small();
+    window.used = reader.small();
+    window.by = reader.text();
+    if (!reader.good()) return unreadable("enrolment_window");
+    return window;
+}
+
+std::string serial_form(std::string_view hex) {
+    std::string form(hex);
+    std::ranges::transform(form, form.begin(),
+                           [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c; });
+    const auto digit = form.find_first_not_of('0');
+    return digit == std::string::npos ? "0" : form.substr(digit);
+}
+
+Values to_row(const ports::IssuedCertificate& certificate) {
+    return {blob_of(certificate.sha256),
+            certificate.authority,
+            certificate.issuer,
+            serial_form(certificate.serial_number),
+            blob_of(certificate.spki_sha256),
+            certificate.user.text(),
+            certificate.device.text(),
+            certificate.request.text(),
+            seconds_of(certificate.issued_at),
+            seconds_of(certificate.not_after),
+            or_null(certificate.revoked_at),
+            certificate.revocation_reason};
+}
+
+Result<ports::IssuedCertificate> issued_from(const Values& row) {
+    Reader reader(row);
+    ports::IssuedCertificate certificate;
+    certificate.sha256 = reader.digest<Sha256>();
+    certificate.authority = reader.text();
+    certificate.issuer = reader.text();
+    certificate.serial_number = reader.text();
+    certificate.spki_sha256 = reader.digest<Sha256>();
+    certificate.user = reader.id<UserId>();
+    certificate.device = reader.id<DeviceId>();
+    certificate.request = reader.id<RequestId>();
+    certificate.issued_at = reader.time();
+    certificate.not_after = reader.time();
+    certificate.revoked_at = reader.optional_time();
+    certificate.revocation_reason = reader.text();
+    if (!reader.good()) return unreadable("issued");
+    return certificate;
+}
+
+Values to_row(const MeterHead& head) {
+    return {head.name,
+            head.scope,
+            number_of(head.first),
+            number_of(head.last),
+            std::int64_t{head.window.count()},
+            std::int64_t{head.limit},
+            std::int64_t{head.distinct}};
+}
+
+Result<MeterHead> meter_from(const Values& row) {
+    Reader reader(row);
+    MeterHead head;
+    head.name = reader.text();
+    head.scope = reader.text();
+    head.first = reader.count();
+    head.last = reader.count();
+    head.window = std::chrono::seconds(reader.number());
+    head.limit = reader.small();
+    head.distinct = reader.flag();
+    if (!reader.good()) return unreadable("meter");
+    return head;
+}
+
+Values to_row(const MeterHead& head, const MeterEntry& entry) {
+    return {head.name, head.scope, number_of(entry.n), entry.subject, seconds_of(entry.at)};
+}
+
+Result<MeterEntry> meter_entry_from(const Values& row) {
+    Reader reader(row);
+    MeterEntry entry;
+    reader.text();
+    reader.text();
+    entry.n = reader.count();
+    entry.subject = reader.text();
+    entry.at = reader.time();
+    if (!reader.good()) return unreadable("meter_entry");
+    return entry;
+}
+
+Values to_row(const LedgerState& state) {
+    return {std::int64_t{1},
+            number_of(state.generation),
+            number_of(state.sequence),
+            number_of(state.audit_seq),
+            blob_of(state.audit_link),
+            number_of(state.meters),
+            number_of(state.meter_total),
+            number_of(state.pins),
+            number_of(state.blocks),
+            number_of(state.delivered),
+            number_of(state.failed)};
+}
+
+Result<LedgerState> state_from(const Values& row) {
+    Reader reader(row);
+    LedgerState state;
+    reader.require(reader.number() == 1);
+    state.generation = reader.count();
+    state.sequence = reader.count();
+    state.audit_seq = reader.count();
+    state.audit_link = reader.digest<Sha256>();
+    state.meters = reader.count();
+    state.meter_total = reader.count();
+    state.pins = reader.count();
+    state.blocks = reader.count();
+    state.delivered = reader.count();
+    state.failed = reader.count();
+    if (!reader.good()) return unreadable("ledger_state");
+    return state;
+}
+
+}  // namespace connector::storage

@@ -1,0 +1,92 @@
+// Domain values as columns and back: one table's description and its two functions each.
+// Reading expects a row whose check was sound; what does not decode all the same is kind integrity, code rowUnreadable.
+// Pure; any thread.
+#pragma once
+
+#include "core/ports/ledger.hpp"
+#include "storage/checked_rows.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace connector::storage {
+
+namespace tables {
+extern const Table k_request;
+extern const Table k_lease;
+extern const Table k_pin;
+extern const Table k_block;
+extern const Table k_approval;
+extern const Table k_window;
+extern const Table k_issued;
+extern const Table k_meter;
+extern const Table k_meter_entry;
+extern const Table k_state;
+}  // namespace tables
+
+// What ties the tables together (ledger_state). `audit_seq` 0: no anchor yet.
+struct LedgerState {
+    std::uint64_t generation = 0;  // of commit groups
+    std::uint64_t sequence = 0;    // the last number given by next_sequence
+    std::uint64_t audit_seq = 0;
+    Sha256 audit_link;
+    std::uint64_t meters = 0;       // rows of meter
+    std::uint64_t meter_total = 0;  // the sum of their last numbers
+    std::uint64_t pins = 0;
+    std::uint64_t blocks = 0;
+    std::uint64_t delivered = 0;
+    std::uint64_t failed = 0;
+};
+
+struct MeterHead {
+    std::string name;
+    std::string scope;
+    std::uint64_t first = 1;
+    std::uint64_t last = 0;
+    std::chrono::seconds window{3600};
+    std::uint32_t limit = 0;  // as last charged; for status
+    bool distinct = false;
+};
+struct MeterEntry {
+    std::uint64_t n = 0;
+    std::string subject;
+    UtcTime at;
+};
+
+// The lease has a row of its own and is left out: from_request() gives an empty one.
+// A closed record loses all but what is shown of it: at most 300 octets a row, the failure's text being cut to fit.
+[[nodiscard]] Values to_row(const request::RequestRecord& record);
+[[nodiscard]] Result<request::RequestRecord> request_from(const Values& row);
+// A record of accept_unreadable(): nothing is known but its id.
+[[nodiscard]] bool is_unreadable(const request::RequestRecord& record) noexcept;
+
+[[nodiscard]] Values to_row(const RequestId& id, const request::Lease& lease);
+[[nodiscard]] Result<std::pair<RequestId, request::Lease>> lease_from(const Values& row);
+[[nodiscard]] Values to_row(const trust::Pin& pin);
+[[nodiscard]] Result<trust::Pin> pin_from(const Values& row);
+[[nodiscard]] Values to_row(const trust::Block& block);
+[[nodiscard]] Result<trust::Block> block_from(const Values& row);
+[[nodiscard]] Values to_row(const trust::Approval& approval);
+[[nodiscard]] Result<trust::Approval> approval_from(const Values& row);
+[[nodiscard]] Values to_row(const trust::EnrolmentWindow& window);
+[[nodiscard]] Result<trust::EnrolmentWindow> window_from(const Values& row);
+// The serial number is kept in one form, whatever it came in: serial_form().
+[[nodiscard]] Values to_row(const ports::IssuedCertificate& certificate);
+[[nodiscard]] Result<ports::IssuedCertificate> issued_from(const Values& row);
+[[nodiscard]] Values to_row(const MeterHead& head);
+[[nodiscard]] Result<MeterHead> meter_from(const Values& row);
+[[nodiscard]] Values to_row(const MeterHead& head, const MeterEntry& entry);
+[[nodiscard]] Result<MeterEntry> meter_entry_from(const Values& row);
+[[nodiscard]] Values to_row(const LedgerState& state);
+[[nodiscard]] Result<LedgerState> state_from(const Values& row);
+
+// Lower-case hex without leading zeros.
+[[nodiscard]] std::string serial_form(std::string_view hex);
+[[nodiscard]] std::string_view to_string(trust::BlockedThing thing) noexcept;
+
+[[nodiscard]] inline std::int64_t seconds_of(UtcTime time) noexcept {
+    return time.time_since_epoch().count();
+}
+
+}  // namespace connector::storage

@@ -1,0 +1,488 @@
+#include "storage/sqlite_ledger.hpp"
+
+#include "storage/ledger_transaction.hpp"
+#include "storage/schema.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace connector::storage {
+
+using ports::Commit;
+using ports::Intake;
+using ports::LeasedRequest;
+using request::RequestRecord;
+using request::Stage;
+
+namespace {
+
+constexpr int k_purge_chunk = 1000;
+constexpr int k_purge_chunks_a_call = 20;  // the thread is not kept from its work for longer
+
+Error conflict(const char* code, const RequestId& id, const char* what) {
+    return {ErrorKind::conflict, code, id.text() + " " + what};
+}
+
+// Its report was taken, or nobody waits for one: there is no lease to keep.
+bool needs_lease(Stage stage) noexcept {
+    return stage != Stage::closed && stage != Stage::revoking && stage != Stage::abandoned;
+}
+
+}  // namespace
+
+// What a save has to know of the row that it replaces. Not checked: it is overwritten as a whole by what was checked
+// when it was read.
+struct SqliteLedger::Prior {
+    std::uint64_t version = 0;
+    std::string stage;
+    bool reported = false;
+};
+
+SqliteLedger::SqliteLedger(Database database, const ports::Sealer& sealer, QuarantineReport report)
+    : database_(std::move(database)), rows_(database_, sealer, std::move(report)), book_(database_, rows_) {}
+
+// Best effort: what is lost is an anchor that lags, which its reader allows for.
+SqliteLedger::~SqliteLedger() {
+    const auto ignored = flush();
+    static_cast<void>(ignored);
+}
+
+Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const InstanceLock& lock, const ports::Sealer& sealer,
+                                                         QuarantineReport report) {
+    auto database = open_database(lock.directory(), ledger_layout());
+    if (!database) return database.error();
+    std::unique_ptr<SqliteLedger> ledger(new SqliteLedger(std::move(*database), sealer, std::move(report)));
+    if (auto ready = ledger->take_stock(); !ready) return ready.error();
+    return ledger;
+}
+
+// Everything small is looked at before it is needed: a row whose key was edited is otherwise never met again.
+Result<void> SqliteLedger::take_stock() {
+    if (auto read = read_state(); !read) return read;
+    for (const auto* table : {&tables::k_pin, &tables::k_block, &tables::k_approval, &tables::k_window}) {
+        if (auto rows = rows_.list(*table, "", {}); !rows) return rows.error();
+    }
+    if (auto sound = book_.verify(state_); !sound && sound.error().kind != ErrorKind::integrity) return sound;
+    if (!state_sound_) book_.distrust();
+    rows_.settle();
+    if (auto judged = judge_register(); !judged) return judged;
+    if (!pins_complete_) rows_.report(tables::k_pin.name, "*");
+    if (!blocks_complete_) rows_.report(tables::k_block.name, "*");
+    return {};
+}
+
+Result<void> SqliteLedger::read_state() {
+    const auto rows = rows_.list(tables::k_state, "", {});
+    if (!rows) return rows.error();
+    if (!rows->empty()) {
+        const auto state = state_from(rows->front());
+        if (!state) return state.error();
+        state_ = *state;
+        state_sound_ = true;
+        return {};
+    }
+    if (rows_.anything_noted()) return {};
+    const auto fresh = is_new_file();
+    if (!fresh) return fresh.error();
+    state_sound_ = *fresh;
+    if (!state_sound_) rows_.report(tables::k_state.name, "1");
+    return {};
+}
+
+Result<bool> SqliteLedger::is_new_file() {
+    const auto rows = database_.number(
+        "SELECT EXISTS(SELECT 1 FROM request) + EXISTS(SELECT 1 FROM pin) + EXISTS(SELECT 1 FROM block)"
+        " + EXISTS(SELECT 1 FROM issued) + EXISTS(SELECT 1 FROM generated_key) + EXISTS(SELECT 1 FROM meter)"
+        " + EXISTS(SELECT 1 FROM meter_entry) + EXISTS(SELECT 1 FROM quarantine)");
+    if (!rows) return rows.error();
+    return *rows == 0;
+}
+
+Result<void> SqliteLedger::judge_register() {
+    const auto pins = database_.number("SELECT count(*) FROM pin");
+    if (!pins) return pins.error();
+    const auto blocks = database_.number("SELECT count(*) FROM block");
+    if (!blocks) return blocks.error();
+    pins_complete_ = state_sound_ && static_cast<std::uint64_t>(*pins) == state_.pins;
+    blocks_complete_ = state_sound_ && static_cast<std::uint64_t>(*blocks) == state_.blocks;
+    return {};
+}
+
+// An unsound state is never written over: that would make a tampered file look well.
+Result<void> SqliteLedger::write_state() {
+    if (!state_sound_) return {};
+    ++state_.generation;
+    if (pending_anchor_) {
+        state_.audit_seq = pending_anchor_->sequence;
+        state_.audit_link = pending_anchor_->link;
+    }
+    return rows_.put(tables::k_state, to_row(state_));
+}
+
+void SqliteLedger::settle() {
+    if (!rows_.anything_noted()) return;
+    rows_.settle();
+    const auto judged = judge_register();
+    static_cast<void>(judged);  // fails with the file; then nothing else works either
+}
+
+Result<std::optional<RequestRecord>> SqliteLedger::find(const RequestId& id) {
+    const auto row = rows_.get(tables::k_request, {id.text()});
+    if (!row) return row.error();
+    if (!*row) return std::optional<RequestRecord>();
+    auto record = request_from(**row);
+    if (!record) {
+        rows_.condemn(tables::k_request, **row);
+        return record.error();
+    }
+    auto lease = lease_of(id);
+    if (!lease) return lease.error();
+    record->lease = std::move(*lease);
+    return std::optional<RequestRecord>(std::move(*record));
+}
+
+// A lease that is gone or unsound is an empty one; the service gives another, and accept() takes it over.
+Result<request::Lease> SqliteLedger::lease_of(const RequestId& id) {
+    const auto row = rows_.get(tables::k_lease, {id.text()});
+    if (!row && row.error().kind != ErrorKind::integrity) return row.error();
+    if (!row || !*row) return request::Lease{};
+    auto lease = lease_from(**row);
+    if (!lease) return lease.error();
+    return std::move(lease->second);
+}
+
+Result<void> SqliteLedger::put_lease(const RequestId& id, const request::Lease& lease) {
+    return rows_.put(tables::k_lease, to_row(id, lease));
+}
+
+Result<std::vector<RequestRecord>> SqliteLedger::records(std::string_view rest, const Values& parameters) {
+    return read([&]() -> Result<std::vector<RequestRecord>> {
+        auto rows = rows_.list(tables::k_request, rest, parameters);
+        if (!rows) return rows.error();
+        std::vector<RequestRecord> records;
+        records.reserve(rows->size());
+        for (auto& row : *rows) {
+            auto record = request_from(row);
+            if (!record) {
+                rows_.condemn(tables::k_request, std::move(row));
+                continue;
+            }
+            auto lease = lease_of(record->request.id);
+            if (!lease) return lease.error();
+            record->lease = std::move(*lease);
+            records.push_back(std::move(*record));
+        }
+        return records;
+    });
+}
+
+Result<std::vector<Intake>> SqliteLedger::accept(const std::vector<LeasedRequest>& batch, UtcTime now) {
+    return write([&]() -> Result<std::vector<Intake>> {
+        std::vector<Intake> answers;
+        answers.reserve(batch.size());
+        for (const auto& leased : batch) {
+            const auto answer = accept_one(leased, now);
+            if (!answer) return answer.error();
+            answers.push_back(*answer);
+        }
+        return answers;
+    });
+}
+
+// For the successor of an unsound row: above every version that it can have had, so that no older save fits. The
+// column may lie, the number of transactions does not.
+std::uint64_t SqliteLedger::version_beyond(const RequestId& id) {
+    const auto prior = prior_of(id);
+    const auto stated = prior && *prior ? (*prior)->version : 0;
+    return std::max(stated, state_.generation + 1) + 1;
+}
+
+Result<Intake> SqliteLedger::accept_one(const LeasedRequest& leased, UtcTime now) {
+    const auto& id = leased.request.id;
+    // Zero stands for an order that could not be read.
+    if (leased.order_hash == Sha256{})
+        return Error(ErrorKind::internal, "internalError", id.text() + " has no order hash");
+    RequestRecord record;
+    const auto known = find(id);
+    if (!known) {
+        if (known.error().kind != ErrorKind::integrity) return known.error();
+        record.version = version_beyond(id);
+    } else if (*known) {
+        const auto& present = **known;
+        if (present.stage != Stage::closed && !is_unreadable(present)) {
+            if (present.order_hash != leased.order_hash) return Intake::order_changed;
+            const bool newer = present.lease.id.empty() || leased.lease.attempt >= present.lease.attempt;
+            if (newer) {
+                if (auto done = put_lease(id, leased.lease); !done) return done.error();
+            }
+            return Intake::known;
+        }
+        record.version = present.version + 1;
+    } else {
+        record.version = 1;
+    }
+    record.request = leased.request;
+    record.order_hash = leased.order_hash;
+    record.accepted_at = record.updated_at = record.due_at = now;
+    if (auto done = rows_.put(tables::k_request, to_row(record)); !done) return done.error();
+    if (auto done = put_lease(id, leased.lease); !done) return done.error();
+    return Intake::created;
+}
+
+Result<void> SqliteLedger::accept_unreadable(const RequestId& id, const LeaseId& lease, const request::Failure& failure,
+                                             UtcTime now) {
+    return write([&]() -> Result<void> {
+        RequestRecord record;
+        record.version = 1;
+        const auto known = find(id);
+        if (!known) {
+            if (known.error().kind != ErrorKind::integrity) return known.error();
+            record.version = version_beyond(id);
+        } else if (*known) {
+            const auto& present = **known;
+            if (present.stage != Stage::closed) {
+                if (!is_unreadable(present)) return conflict("requestKnown", id, "is open as another order");
+                return put_lease(id, {lease, now, present.lease.attempt});
+            }
+            record.version = present.version + 1;
+        }
+        record.request.id = id;
+        record.request.created_at = now;
+        record.stage = Stage::refused;
+        record.accepted_at = record.updated_at = record.due_at = now;
+        record.failure = failure;
+        if (auto done = rows_.put(tables::k_request, to_row(record)); !done) return done;
+        return put_lease(id, {lease, now, 1});
+    });
+}
+
+Result<std::optional<SqliteLedger::Prior>> SqliteLedger::prior_of(const RequestId& id) {
+    auto statement = database_.prepare("SELECT version, stage, outcome IS NOT NULL FROM request WHERE id=?");
+    if (!statement) return statement.error();
+    const auto found = statement->bind(1, std::string_view(id.text())).step();
+    if (!found) return found.error();
+    if (!*found) return std::optional<Prior>();
+    return std::optional(
+        Prior{static_cast<std::uint64_t>(statement->integer(0)), statement->text(1), statement->integer(2) != 0});
+}
+
+Result<std::uint64_t> SqliteLedger::save_one(const Commit& commit, UtcTime now) {
+    const auto& id = commit.record.request.id;
+    const auto prior = prior_of(id);
+    if (!prior) return prior.error();
+    if (!*prior) return conflict("requestUnknown", id, "is not in the ledger");
+    if ((*prior)->stage == to_string(Stage::closed)) return conflict("requestClosed", id, "is over");
+    if ((*prior)->version != commit.record.version) return conflict("requestChanged", id, "was changed meanwhile");
+
+    if (auto room = book_.check(commit.charges, now, state_); !room) return room.error();
+    if (auto done = save_claims(commit, now); !done) return done.error();
+    for (const auto& charge : commit.charges) {
+        if (auto done = book_.count(charge, now, state_); !done) return done.error();
+    }
+    auto record = commit.record;
+    ++record.version;
+    record.updated_at = now;
+    if (auto done = rows_.put(tables::k_request, to_row(record)); !done) return done.error();
+    if (!needs_lease(record.stage)) {
+        if (auto done = rows_.remove(tables::k_lease, {id.text()}); !done) return done.error();
+    }
+    const bool taken = record.outcome == "accepted" || record.outcome == "duplicate";
+    if (taken && !(*prior)->reported) ++(record.failure ? state_.failed : state_.delivered);
+    return record.version;
+}
+
+std::vector<Result<std::uint64_t>> SqliteLedger::save_many(const std::vector<Commit>& commits,
+                                                           const std::vector<UtcTime>& now) {
+    std::vector<Result<std::uint64_t>> answers;
+    answers.reserve(commits.size());
+    const auto all_fail = [&](const Error& error) {
+        for (auto& answer : answers) {
+            if (answer) answer = Result<std::uint64_t>(error);
+        }
+        while (answers.size() < commits.size()) answers.emplace_back(error);
+    };
+    const auto before = state_;
+    {
+        auto transaction = Transaction::begin(database_);
+        if (!transaction) {
+            all_fail(transaction.error());
+            return answers;
+        }
+        bool anything = false;
+        for (std::size_t i = 0; i < commits.size() && database_.in_transaction(); ++i) {
+            const auto before_this = state_;
+            auto savepoint = Savepoint::begin(database_);
+            auto answer = savepoint ? save_one(commits[i], now[i]) : Result<std::uint64_t>(savepoint.error());
+            if (answer) {
+                if (auto kept = savepoint->release(); !kept) answer = Result<std::uint64_t>(kept.error());
+            }
+            if (!answer) {
+                state_ = before_this;
+                book_.rolled_back();
+            }
+            anything = anything || answer.has_value();
+            answers.push_back(std::move(answer));
+        }
+        // Full or failing disk: SQLite has undone the whole group.
+        if (!database_.in_transaction()) all_fail(answers.back().error());
+        auto committed = [&]() -> Result<void> {
+            if (!anything || !database_.in_transaction()) return {};
+            if (auto written = write_state(); !written) return written;
+            if (auto done = transaction->commit(); !done) return done;
+            pending_anchor_.reset();
+            book_.committed();
+            return {};
+        }();
+        if (!committed) all_fail(committed.error());
+    }
+    bool kept = false;
+    for (const auto& answer : answers) kept = kept || answer.has_value();
+    if (!kept) {
+        state_ = before;
+        book_.rolled_back();
+        book_.committed();
+    }
+    settle();
+    return answers;
+}
+
+Result<std::uint64_t> SqliteLedger::save(const Commit& commit, UtcTime now) {
+    auto answers = save_many({commit}, {now});
+    return std::move(answers.front());
+}
+
+Result<std::vector<RequestRecord>> SqliteLedger::due(UtcTime now, std::size_t limit) {
+    return records(
+        "WHERE stage NOT IN ('packaged', 'refused', 'held', 'abandoned', 'closed') AND due_at<=?"
+        " ORDER BY due_at, rowid LIMIT ?",
+        {seconds_of(now), static_cast<std::int64_t>(limit)});
+}
+
+Result<std::vector<RequestRecord>> SqliteLedger::outbox(UtcTime now, std::size_t limit) {
+    return records("WHERE stage IN ('packaged', 'refused') AND due_at<=? ORDER BY due_at, rowid LIMIT ?",
+                   {seconds_of(now), static_cast<std::int64_t>(limit)});
+}
+
+Result<std::optional<RequestRecord>> SqliteLedger::get(const RequestId& id) {
+    return read([&]() -> Result<std::optional<RequestRecord>> {
+        auto found = find(id);
+        if (!found || *found) return found;
+        const auto quarantined = rows_.is_quarantined(tables::k_request.name, {id.text()});
+        if (!quarantined) return quarantined.error();
+        if (*quarantined)
+            return Error(ErrorKind::integrity, "rowTampered", "request " + id.text() + " is in quarantine");
+        return found;
+    });
+}
+
+// An open stage is looked for among the open ones; the unary + keeps the planner from walking all closed rows by id.
+Result<std::vector<RequestRecord>> SqliteLedger::page(const ports::PageFilter& filter) {
+    const bool among_open = filter.stage && *filter.stage != Stage::closed;
+    const std::string columns =
+        " AND (?3 IS NULL OR user_id=?3 OR user_principal_name=?3)"
+        " AND (?4 IS NULL OR device_id=?4) AND (?5 IS NULL OR accepted_at>=?5)";
+    const auto rest = among_open
+                          ? "WHERE stage <> 'closed' AND stage=?2 AND +id>?1" + columns + " ORDER BY +id LIMIT ?6"
+                          : "WHERE id>?1 AND (?2 IS NULL OR stage=?2)" + columns + " ORDER BY id LIMIT ?6";
+    const auto stage = filter.stage ? Value(std::string(to_string(*filter.stage))) : Value();
+    const auto user = filter.user ? Value(*filter.user) : Value();
+    const auto device = filter.device ? Value(*filter.device) : Value();
+    const auto since = filter.since ? Value(seconds_of(*filter.since)) : Value();
+    return records(rest, {filter.after, stage, user, device, since, static_cast<std::int64_t>(filter.limit)});
+}
+
+Result<std::vector<RequestRecord>> SqliteLedger::open_of(const UserId& user, const DeviceId& device, UtcTime until) {
+    return records("WHERE stage <> 'closed' AND user_id=? AND device_id=? AND created_at<=? ORDER BY created_at, id",
+                   {user.text(), device.text(), seconds_of(until)});
+}
+
+Result<std::vector<std::pair<RequestId, request::Lease>>> SqliteLedger::open_leases() {
+    using Leases = std::vector<std::pair<RequestId, request::Lease>>;
+    return read([&]() -> Result<Leases> {
+        const auto rows = rows_.list(tables::k_lease, "ORDER BY request", {});
+        if (!rows) return rows.error();
+        Leases leases;
+        leases.reserve(rows->size());
+        for (const auto& row : *rows) {
+            auto lease = lease_from(row);
+            if (!lease) return lease.error();
+            leases.push_back(std::move(*lease));
+        }
+        return leases;
+    });
+}
+
+Result<void> SqliteLedger::renew_lease(const RequestId& id, const request::Lease& lease) {
+    return write([&]() -> Result<void> {
+        const auto prior = prior_of(id);
+        if (!prior) return prior.error();
+        const auto stage = *prior ? request::parse_stage((*prior)->stage) : std::nullopt;
+        if (!stage || !needs_lease(*stage)) return conflict("requestNotOpen", id, "has no lease to renew");
+        return put_lease(id, lease);
+    });
+}
+
+Result<std::uint64_t> SqliteLedger::next_sequence(UtcTime now) {
+    const auto milliseconds = static_cast<std::uint64_t>(std::max<std::int64_t>(0, seconds_of(now))) * 1000;
+    return write([&]() -> Result<std::uint64_t> {
+        state_.sequence = std::max(state_.sequence + 1, milliseconds);
+        return state_.sequence;
+    });
+}
+
+Result<void> SqliteLedger::flush() {
+    if (!pending_anchor_) return {};
+    return write([]() -> Result<void> { return {}; });
+}
+
+Result<std::optional<AuditAnchor>> SqliteLedger::audit_anchor() const {
+    if (pending_anchor_) return pending_anchor_;
+    if (!state_sound_) {
+        return Error(ErrorKind::integrity, "stateTampered", "the ledger's state row is not what was stored");
+    }
+    if (state_.audit_seq == 0) return std::optional<AuditAnchor>();
+    return std::optional(AuditAnchor{state_.audit_seq, state_.audit_link});
+}
+
+Result<std::string> SqliteLedger::quick_check() {
+    return storage::quick_check(database_);
+}
+
+Result<bool> SqliteLedger::purge_closed(UtcTime closed_before) {
+    return write([&]() -> Result<bool> {
+        // Read through their checks: a row edited into `closed` is reported before it disappears.
+        const auto rows = rows_.list(tables::k_request, "WHERE stage = 'closed' AND updated_at<? LIMIT ?",
+                                     {seconds_of(closed_before), std::int64_t{k_purge_chunk}});
+        if (!rows) return rows.error();
+        for (const auto& row : *rows) {
+            if (auto done = rows_.remove(tables::k_request, {row.front()}); !done) return done.error();
+        }
+        return rows->size() == static_cast<std::size_t>(k_purge_chunk);
+    });
+}
+
+Result<void> SqliteLedger::purge(UtcTime now, UtcTime closed_before) {
+    for (int chunk = 0; chunk < k_purge_chunks_a_call; ++chunk) {
+        const auto more = purge_closed(closed_before);
+        if (!more) return more.error();
+        if (!*more) break;
+    }
+    return write([&]() -> Result<void> {
+        constexpr auto k_register = std::chrono::days{400};  // after the certificate's end
+        constexpr auto k_keys =
+            std::chrono::days{400 + 3 * 365};  // the longest certificate, and as long again as its row
+        const std::array<std::pair<const char*, UtcTime>, 3> old{
+            {{"DELETE FROM approval WHERE expires<?", now},
+             {"DELETE FROM issued WHERE not_after<?", now - k_register},
+             {"DELETE FROM generated_key WHERE made_at<?", now - k_keys}}};
+        for (const auto& [sql, before] : old) {
+            auto statement = database_.prepare(sql);
+            if (!statement) return statement.error();
+            if (auto done = statement->bind(1, seconds_of(before)).run(); !done) return done;
+        }
+        return book_.purge(now, state_);
+    });
+}
+
+}  // namespace connector::storage

@@ -1,0 +1,145 @@
+// SqliteLedger: ports::Ledger's law as plain functions over one connection; AsyncLedger gives it the port's face.
+// Each function is one transaction; a success is on disk. Errors as in ports/ledger.hpp.
+// A row that fails its check is moved to the quarantine, reported, and never used; where a decision needs it, that
+// decision is kind integrity: a missing block must not unblock, a missing pin must not look like a first use, a missing
+// meter entry must not make room.
+// One thread at a time. The caller holds the InstanceLock for as long as this lives.
+#pragma once
+
+#include "core/ports/ledger.hpp"
+#include "core/ports/sealer.hpp"
+#include "storage/checked_rows.hpp"
+#include "storage/instance_lock.hpp"
+#include "storage/meter_book.hpp"
+#include "storage/sqlite.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace connector::storage {
+
+// The last line of the audit log that the database knows of.
+struct AuditAnchor {
+    std::uint64_t sequence = 0;
+    Sha256 link;
+    bool operator==(const AuditAnchor&) const = default;
+};
+
+class SqliteLedger {
+public:
+    // Opens or creates connector.db in the lock's directory. `sealer` outlives the ledger. `report` is called on
+    // whatever thread uses the ledger, during open() too.
+    [[nodiscard]] static Result<std::unique_ptr<SqliteLedger>> open(const InstanceLock& lock,
+                                                                    const ports::Sealer& sealer,
+                                                                    QuarantineReport report);
+    SqliteLedger(const SqliteLedger&) = delete;
+    SqliteLedger& operator=(const SqliteLedger&) = delete;
+    ~SqliteLedger();
+
+    // Requests.
+    [[nodiscard]] Result<std::vector<ports::Intake>> accept(const std::vector<ports::LeasedRequest>& batch,
+                                                            UtcTime now);
+    // kind conflict, code requestKnown, where the id is open as an order that could be read.
+    [[nodiscard]] Result<void> accept_unreadable(const RequestId& id, const LeaseId& lease,
+                                                 const request::Failure& failure, UtcTime now);
+    // Group commit: one transaction, a savepoint for each, one fsync for all. Answers in the order of `commits`.
+    // The record's lease is not written: accept() and renew_lease() own it.
+    [[nodiscard]] std::vector<Result<std::uint64_t>> save_many(const std::vector<ports::Commit>& commits,
+                                                               const std::vector<UtcTime>& now);
+    [[nodiscard]] Result<std::uint64_t> save(const ports::Commit& commit, UtcTime now);
+    [[nodiscard]] Result<std::vector<request::RequestRecord>> due(UtcTime now, std::size_t limit);
+    [[nodiscard]] Result<std::vector<request::RequestRecord>> outbox(UtcTime now, std::size_t limit);
+    [[nodiscard]] Result<std::optional<request::RequestRecord>> get(const RequestId& id);
+    [[nodiscard]] Result<std::vector<request::RequestRecord>> page(const ports::PageFilter& filter);
+    [[nodiscard]] Result<std::vector<request::RequestRecord>> open_of(const UserId& user, const DeviceId& device,
+                                                                      UtcTime until);
+    [[nodiscard]] Result<std::vector<std::pair<RequestId, request::Lease>>> open_leases();
+    // kind conflict, code requestNotOpen.
+    [[nodiscard]] Result<void> renew_lease(const RequestId& id, const request::Lease& lease);
+    [[nodiscard]] Result<ports::Counts> counts();
+    [[nodiscard]] Result<void> purge(UtcTime now, UtcTime closed_before);
+
+    // The register.
+    [[nodiscard]] Result<trust::RegisterView> look_up(const DeviceId& device, const UserId& user,
+                                                      const std::string& user_principal_name, const Sha256& spki,
+                                                      UtcTime now);
+    [[nodiscard]] Result<std::vector<trust::Pin>> pins();
+    [[nodiscard]] Result<std::vector<trust::Block>> blocks();
+    [[nodiscard]] Result<void> block(const trust::Block& block);
+    [[nodiscard]] Result<void> approve(const trust::Approval& approval);
+    [[nodiscard]] Result<void> open_window(const trust::EnrolmentWindow& window);
+    [[nodiscard]] Result<std::optional<trust::EnrolmentWindow>> window();
+
+    // Newest first.
+    [[nodiscard]] Result<std::vector<ports::IssuedCertificate>> issued(std::size_t limit);
+    [[nodiscard]] Result<std::optional<ports::IssuedCertificate>> find_issued(const std::string& issuer,
+                                                                              const std::string& serial_number);
+    // kind conflict, code certificateUnknown. The first revocation's time and reason stay.
+    [[nodiscard]] Result<void> mark_revoked(const Sha256& certificate, const std::string& reason, UtcTime now);
+
+    [[nodiscard]] Result<std::vector<request::MeterUse>> meters(UtcTime now);
+    [[nodiscard]] Result<void> count(const request::Charge& charge, UtcTime now);
+    [[nodiscard]] Result<std::uint64_t> next_sequence(UtcTime now);
+
+    // Written with the next commit group; flush() writes it alone.
+    void set_audit_anchor(const AuditAnchor& anchor) noexcept { pending_anchor_ = anchor; }
+    [[nodiscard]] Result<void> flush();
+    // nullopt: none was ever set. kind integrity, code stateTampered: it cannot be told.
+    [[nodiscard]] Result<std::optional<AuditAnchor>> audit_anchor() const;
+    // Grows with every transaction that wrote something.
+    [[nodiscard]] std::uint64_t generation() const noexcept { return state_.generation; }
+
+    // A person has looked: what is there now is taken as it is. The quarantine is emptied; meters keep their sound
+    // entries; pins and blocks that are gone stay gone.
+    [[nodiscard]] Result<void> accept_as_found();
+    // "" where the file is sound (schema.hpp).
+    [[nodiscard]] Result<std::string> quick_check();
+
+private:
+    struct Prior;
+    SqliteLedger(Database database, const ports::Sealer& sealer, QuarantineReport report);
+    [[nodiscard]] Result<void> take_stock();
+    [[nodiscard]] Result<void> read_state();
+    [[nodiscard]] Result<void> judge_register();
+    [[nodiscard]] Result<bool> is_new_file();
+    [[nodiscard]] Result<void> write_state();
+    void settle();
+    template <class Body>
+    [[nodiscard]] auto write(Body body) -> decltype(body());
+    template <class Body>
+    [[nodiscard]] auto read(Body body) -> decltype(body());
+
+    [[nodiscard]] Result<ports::Intake> accept_one(const ports::LeasedRequest& leased, UtcTime now);
+    [[nodiscard]] Result<std::optional<Prior>> prior_of(const RequestId& id);
+    [[nodiscard]] std::uint64_t version_beyond(const RequestId& id);
+    [[nodiscard]] Result<std::uint64_t> save_one(const ports::Commit& commit, UtcTime now);
+    [[nodiscard]] Result<void> save_claims(const ports::Commit& commit, UtcTime now);
+    [[nodiscard]] Result<std::optional<request::RequestRecord>> find(const RequestId& id);
+    [[nodiscard]] Result<request::Lease> lease_of(const RequestId& id);
+    [[nodiscard]] Result<std::vector<request::RequestRecord>> records(std::string_view rest, const Values& parameters);
+    [[nodiscard]] Result<void> put_lease(const RequestId& id, const request::Lease& lease);
+    [[nodiscard]] Result<void> put_pin(const trust::Pin& pin);
+    [[nodiscard]] Result<void> use_window(UtcTime now);
+    [[nodiscard]] Result<void> note_key(const Sha256& spki, const RequestId& request, UtcTime now);
+    [[nodiscard]] Result<void> put_issued(const ports::IssuedCertificate& certificate);
+    [[nodiscard]] Result<std::optional<trust::Block>> block_of(const DeviceId& device, const UserId& user,
+                                                               const std::string& user_principal_name,
+                                                               const Sha256& spki);
+    [[nodiscard]] Result<bool> key_is_ours(const Sha256& spki);
+    [[nodiscard]] Result<std::int64_t> count_where(std::string_view sql, const Values& parameters);
+    [[nodiscard]] Result<bool> purge_closed(UtcTime closed_before);
+
+    Database database_;
+    CheckedRows rows_;
+    MeterBook book_;
+    LedgerState state_;
+    std::optional<AuditAnchor> pending_anchor_;
+    bool state_sound_ = false;
+    bool pins_complete_ = false;
+    bool blocks_complete_ = false;
+};
+
+}  // namespace connector::storage

@@ -1,0 +1,1 @@
+"""The rooms of the management service; `service.py` puts them together."""

@@ -1,0 +1,631 @@
+#include "unit/storage/ledger_fixture.hpp"
+
+#include "storage/rows.hpp"
+
+namespace connector::storage::test {
+namespace {
+
+using ports::Commit;
+using ports::Intake;
+using request::RequestRecord;
+using request::Stage;
+
+RequestId id_of(const std::string& text) {
+    return *RequestId::parse(text);
+}
+
+RequestRecord full_record(RequestRecord record) {
+    record.stage = Stage::at_authority;
+    record.due_at = k_now + 5s;
+    record.tries = 3;
+    record.deaths = 2;
+    record.held_reason = request::HeldReason::limit;
+    record.held_detail = "issue_per_hour";
+    record.held_since = k_now - 5s;
+    record.sealed_key = Bytes(1200, 1);
+    record.csr = Bytes(900, 2);
+    record.submission_nonce = Bytes(16, 3);
+    record.spki_sha256 = hash_of("spki");
+    record.authority_request_id = "4711";
+    record.certificate = Bytes(1500, 4);
+    record.chain = {Bytes(1000, 5), Bytes{}, Bytes(900, 6)};
+    record.sealed_package = Bytes(5000, 7);
+    record.failure = request::Failure{"authorityRefused", "größer \"quoted\"\x01", true, "denied"};
+    record.outcome = "postponed";
+    record.revoke_certificate = true;
+    return record;
+}
+
+void expect_same(const RequestRecord& left, const RequestRecord& right) {
+    EXPECT_EQ(encode(left.request), encode(right.request));
+    EXPECT_EQ(left.order_hash, right.order_hash);
+    EXPECT_EQ(left.lease.id, right.lease.id);
+    EXPECT_EQ(left.lease.expires_at, right.lease.expires_at);
+    EXPECT_EQ(left.lease.attempt, right.lease.attempt);
+    EXPECT_EQ(left.stage, right.stage);
+    EXPECT_EQ(left.version, right.version);
+    EXPECT_EQ(left.accepted_at, right.accepted_at);
+    EXPECT_EQ(left.updated_at, right.updated_at);
+    EXPECT_EQ(left.due_at, right.due_at);
+    EXPECT_EQ(left.tries, right.tries);
+    EXPECT_EQ(left.deaths, right.deaths);
+    EXPECT_EQ(left.held_reason, right.held_reason);
+    EXPECT_EQ(left.held_detail, right.held_detail);
+    EXPECT_EQ(left.held_since, right.held_since);
+    EXPECT_EQ(left.sealed_key, right.sealed_key);
+    EXPECT_EQ(left.csr, right.csr);
+    EXPECT_EQ(left.submission_nonce, right.submission_nonce);
+    EXPECT_EQ(left.spki_sha256, right.spki_sha256);
+    EXPECT_EQ(left.authority_request_id, right.authority_request_id);
+    EXPECT_EQ(left.certificate, right.certificate);
+    EXPECT_EQ(left.chain, right.chain);
+    EXPECT_EQ(left.sealed_package, right.sealed_package);
+    ASSERT_EQ(left.failure.has_value(), right.failure.has_value());
+    if (left.failure) {
+        EXPECT_EQ(left.failure->code, right.failure->code);
+        EXPECT_EQ(left.failure->message, right.failure->message);
+        EXPECT_EQ(left.failure->retryable, right.failure->retryable);
+        EXPECT_EQ(left.failure->authority_status, right.failure->authority_status);
+    }
+    EXPECT_EQ(left.outcome, right.outcome);
+    EXPECT_EQ(left.revoke_certificate, right.revoke_certificate);
+}
+
+request::Charge charge_of(const std::string& subject, std::uint32_t limit, bool distinct = false) {
+    return {"issue_per_hour", "", subject, 1h, limit, distinct};
+}
+
+TEST_F(LedgerTest, EveryFieldOfARecordComesBack) {
+    auto record = full_record(accepted("r1"));
+    record = saved(record);
+    record.updated_at = k_now;
+    reopen();
+    expect_same(this->record("r1"), record);
+    EXPECT_TRUE(reported.empty());
+}
+
+TEST_F(LedgerTest, EveryKindOfOrderComesBack) {
+    request::Renew renew;
+    renew.previous = {"0a1b", "CN=Old"};
+    request::DeliverImported deliver;
+    deliver.thumbprints = {"aa", "bb"};
+    const std::vector<request::Order> orders{request::Issue{}, renew, deliver, request::Withdraw{"unenrolled"},
+                                             request::Revoke{"main", "CN=CA", "01", "keyCompromise"}};
+    for (std::size_t i = 0; i < orders.size(); ++i) {
+        auto order = leased("r" + std::to_string(i));
+        order.request.order = orders[i];
+        ASSERT_TRUE(ledger->accept({order}, k_now));
+        EXPECT_EQ(encode(record("r" + std::to_string(i)).request), encode(order.request));
+    }
+}
+
+TEST_F(LedgerTest, AcceptIsIdempotentAndTakesTheNewestLease) {
+    auto order = leased("r1");
+    EXPECT_EQ(*ledger->accept({order, leased("r2"), order}, k_now),
+              (std::vector{Intake::created, Intake::created, Intake::known}));
+    const auto first = record("r1");
+    EXPECT_EQ(first.version, 1U);
+    EXPECT_EQ(first.accepted_at, k_now);
+    EXPECT_EQ(first.due_at, k_now);
+
+    order.lease = {*LeaseId::parse("lease-b"), k_now + 20min, 2};
+    EXPECT_EQ(ledger->accept({order}, k_now + 1min)->front(), Intake::known);
+    EXPECT_EQ(record("r1").lease.id.text(), "lease-b");
+    EXPECT_EQ(record("r1").lease.attempt, 2U);
+    EXPECT_EQ(record("r1").version, first.version) << "a worker that holds the record can still save it";
+    order.lease = {*LeaseId::parse("lease-late"), k_now + 5min, 1};
+    EXPECT_EQ(ledger->accept({order}, k_now)->front(), Intake::known);
+    EXPECT_EQ(record("r1").lease.id.text(), "lease-b");
+
+    // The worker's older lease does not come back with its save.
+    saved(first);
+    EXPECT_EQ(record("r1").lease.id.text(), "lease-b");
+}
+
+TEST_F(LedgerTest, ChangedOrderChangesNothing) {
+    const auto before = accepted("r1");
+    auto order = leased("r1");
+    order.order_hash = hash_of("other");
+    order.request.user.id = *UserId::parse("mallory");
+    order.lease.id = *LeaseId::parse("lease-of-mallory");
+    EXPECT_EQ(ledger->accept({order}, k_now + 1s)->front(), Intake::order_changed);
+    expect_same(record("r1"), before);
+}
+
+TEST_F(LedgerTest, ClosedIdIsANewOrder) {
+    auto closing = accepted("r1");
+    closing.stage = Stage::closed;
+    closing.outcome = "accepted";
+    closing = saved(closing);
+    auto order = leased("r1", "user-2");
+    EXPECT_EQ(ledger->accept({order}, k_now + 1h)->front(), Intake::created);
+    const auto renewed = record("r1");
+    EXPECT_EQ(renewed.stage, Stage::accepted);
+    EXPECT_EQ(renewed.request.user.id.text(), "user-2");
+    EXPECT_FALSE(renewed.outcome);
+    EXPECT_GT(renewed.version, closing.version);
+}
+
+TEST_F(LedgerTest, OrderWithoutHashIsOurFault) {
+    auto order = leased("r1");
+    order.order_hash = {};
+    EXPECT_EQ(ledger->accept({order}, k_now).error().kind, ErrorKind::internal);
+    EXPECT_FALSE(*ledger->get(id_of("r1")));
+}
+
+TEST_F(LedgerTest, UnreadableElementIsKeptUntilReported) {
+    const auto lease = *LeaseId::parse("lease-u");
+    const request::Failure failure{"invalidRequest", "/user: missing", false, std::nullopt};
+    ASSERT_TRUE(ledger->accept_unreadable(id_of("u1"), lease, failure, k_now));
+    auto found = ledger->outbox(k_now, 10);
+    ASSERT_TRUE(found && found->size() == 1);
+    auto record = found->front();
+    EXPECT_EQ(record.stage, Stage::refused);
+    EXPECT_EQ(record.request.id.text(), "u1");
+    EXPECT_EQ(record.lease.id, lease);
+    EXPECT_EQ(record.failure->message, "/user: missing");
+
+    const auto second = *LeaseId::parse("lease-v");
+    ASSERT_TRUE(ledger->accept_unreadable(id_of("u1"), second, failure, k_now));
+    EXPECT_EQ(this->record("u1").lease.id, second);
+
+    record.stage = Stage::closed;
+    record.outcome = "accepted";
+    saved(record);
+    EXPECT_EQ(ledger->counts()->failed, 1U);
+    EXPECT_EQ(this->record("u1").failure->code, "invalidRequest");
+    EXPECT_TRUE(ledger->accept_unreadable(id_of("u1"), lease, failure, k_now)) << "closed: a new one";
+    EXPECT_EQ(ledger->accept({leased("u1")}, k_now)->front(), Intake::created) << "readable at last";
+
+    const auto open = accepted("r1");
+    EXPECT_EQ(ledger->accept_unreadable(id_of("r1"), lease, failure, k_now).error().code, "requestKnown");
+    expect_same(this->record("r1"), open);
+}
+
+TEST_F(LedgerTest, StaleSaveIsAConflict) {
+    const auto record = accepted("r1");
+    saved(record);
+    Commit stale;
+    stale.record = record;
+    EXPECT_EQ(ledger->save(stale, k_now).error().kind, ErrorKind::conflict);
+    stale.record.request.id = id_of("never-seen");
+    EXPECT_EQ(ledger->save(stale, k_now).error().kind, ErrorKind::conflict);
+}
+
+TEST_F(LedgerTest, OneBadCommitOfAGroupHurtsNoOther) {
+    std::vector<Commit> commits(4);
+    for (std::size_t i = 0; i < 4; ++i) {
+        commits[i].record = accepted("r" + std::to_string(i));
+        commits[i].record.stage = Stage::keyed;
+        commits[i].charges = {charge_of("r" + std::to_string(i), 3)};
+    }
+    commits[1].record.version = 9;  // stale
+    commits[2].uses_window = true;  // none is open: refused after its checks
+    commits[2].pin = pin_of("device-x");
+    commits[2].generated_key = hash_of("k");
+    commits[2].issued = issued_of("0a");
+    const auto answers = ledger->save_many(commits, {k_now, k_now, k_now, k_now});
+    ASSERT_EQ(answers.size(), 4U);
+    EXPECT_TRUE(answers[0]);
+    EXPECT_EQ(answers[1].error().kind, ErrorKind::conflict);
+    EXPECT_EQ(answers[2].error().code, "windowClosed");
+    EXPECT_EQ(answers[2].error().kind, ErrorKind::refused);
+    EXPECT_EQ(*answers[3], 2U);
+    reopen();
+    EXPECT_EQ(record("r0").stage, Stage::keyed);
+    EXPECT_EQ(record("r1").stage, Stage::accepted);
+    EXPECT_EQ(record("r2").stage, Stage::accepted);
+    EXPECT_EQ(record("r3").stage, Stage::keyed);
+    EXPECT_TRUE(ledger->pins()->empty());
+    EXPECT_TRUE(ledger->issued(10)->empty());
+    EXPECT_EQ(ledger->meters(k_now)->front().used, 2U);
+    EXPECT_TRUE(reported.empty());
+}
+
+TEST_F(LedgerTest, GroupOverALimitTakesWhatFits) {
+    std::vector<Commit> commits(5);
+    for (std::size_t i = 0; i < 5; ++i) {
+        commits[i].record = accepted("r" + std::to_string(i));
+        commits[i].charges = {charge_of("r" + std::to_string(i), 3)};
+    }
+    const auto answers = ledger->save_many(commits, std::vector<UtcTime>(5, k_now));
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(answers[i]);
+    for (std::size_t i = 3; i < 5; ++i) EXPECT_EQ(answers[i].error().kind, ErrorKind::throttled);
+}
+
+TEST_F(LedgerTest, LimitHoldsOverASlidingHourAndAReopening) {
+    const auto charge = [&](const std::string& subject, UtcTime now) {
+        Commit commit;
+        commit.record = accepted(subject);
+        commit.record.stage = Stage::submitting;
+        commit.charges = {charge_of(subject, 2)};
+        return ledger->save(commit, now);
+    };
+    ASSERT_TRUE(charge("a", k_now));
+    ASSERT_TRUE(charge("b", k_now + 30min));
+    reopen();
+    const auto refused = charge("c", k_now + 40min);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::throttled);
+    EXPECT_EQ(refused.error().code, "limitReached");
+    EXPECT_EQ(refused.error().message, "issue_per_hour: 2 of 2 used");
+    EXPECT_EQ(refused.error().retry_after, 20min);
+    EXPECT_EQ(record("c").stage, Stage::accepted) << "nothing of it is written";
+    EXPECT_EQ(ledger->meters(k_now + 40min)->front().used, 2U);
+    EXPECT_TRUE(charge("c", k_now + 60min));
+    EXPECT_FALSE(charge("d", k_now + 61min));
+    // A clock that goes back makes no room.
+    EXPECT_FALSE(charge("d", k_now - 24h));
+    ASSERT_TRUE(ledger->purge(k_now + 61min, k_now - 24h));
+    EXPECT_FALSE(charge("d", k_now + 61min));
+    EXPECT_TRUE(charge("d", k_now + 91min));
+    reopen();
+    EXPECT_EQ(ledger->meters(k_now + 91min)->front().used, 2U);
+    EXPECT_TRUE(reported.empty());
+}
+
+TEST_F(LedgerTest, DistinctMeterCountsPeople) {
+    const auto open_key = [&](const std::string& user, UtcTime now) {
+        Commit commit;
+        commit.record = accepted("r1");
+        commit.charges = {charge_of(user, 2, true)};
+        return ledger->save(commit, now);
+    };
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE(open_key("anna", k_now + i * 10min));
+    EXPECT_TRUE(open_key("ben", k_now));
+    EXPECT_FALSE(open_key("carl", k_now + 50min));
+    EXPECT_TRUE(open_key("anna", k_now + 50min));
+    EXPECT_EQ(ledger->meters(k_now + 50min)->front().used, 2U);
+    // Ben has left the window; Anna is in it by her last use, not her first.
+    EXPECT_TRUE(open_key("carl", k_now + 61min));
+    EXPECT_FALSE(open_key("ben", k_now + 62min));
+}
+
+TEST_F(LedgerTest, LimitOfZeroIsCountedOnly) {
+    for (int i = 0; i < 300; ++i) ASSERT_TRUE(ledger->count(charge_of("x", 0), k_now));
+    const auto uses = ledger->meters(k_now);
+    EXPECT_EQ(uses->front().used, 300U);
+    EXPECT_EQ(uses->front().limit, 0U);
+    Commit commit;
+    commit.record = accepted("r1");
+    commit.charges = {charge_of("r1", 0)};
+    EXPECT_TRUE(ledger->save(commit, k_now));
+}
+
+TEST_F(LedgerTest, CountIsNeverRefused) {
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE(ledger->count(charge_of("x", 2), k_now));
+    EXPECT_EQ(ledger->meters(k_now)->front().used, 5U);
+}
+
+TEST_F(LedgerTest, MetersOfUsersAreApartAndGoWhenEmpty) {
+    const request::Charge anna{"issue_per_user_per_day", "anna", "r", 24h, 10, false};
+    auto ben = anna;
+    ben.scope = "ben";
+    ASSERT_TRUE(ledger->count(anna, k_now));
+    ASSERT_TRUE(ledger->count(ben, k_now));
+    ASSERT_TRUE(ledger->count(ben, k_now + 1h));
+    ASSERT_EQ(ledger->meters(k_now + 1h)->size(), 1U);
+    EXPECT_EQ(ledger->meters(k_now + 1h)->front().used, 2U) << "the one that is used most";
+    ASSERT_TRUE(ledger->purge(k_now + 24h, k_now));
+    reopen();
+    EXPECT_EQ(ledger->meters(k_now + 24h)->front().used, 1U);
+    ASSERT_TRUE(ledger->purge(k_now + 48h, k_now));
+    reopen();
+    EXPECT_TRUE(ledger->meters(k_now + 48h)->empty());
+    EXPECT_TRUE(reported.empty());
+}
+
+TEST_F(LedgerTest, DueAndOutboxShareTheWork) {
+    const std::vector<std::pair<std::string, Stage>> stages{
+        {"a", Stage::accepted},  {"b", Stage::keyed},    {"c", Stage::submitting}, {"d", Stage::at_authority},
+        {"e", Stage::issued},    {"f", Stage::packaged}, {"g", Stage::refused},    {"h", Stage::held},
+        {"i", Stage::abandoned}, {"j", Stage::revoking}, {"k", Stage::closed}};
+    auto due_at = k_now;
+    for (const auto& [id, stage] : stages) {
+        auto record = accepted(id);
+        record.stage = stage;
+        record.due_at = due_at -= 1s;
+        saved(record);
+    }
+    const auto ids = [](const Result<std::vector<RequestRecord>>& records) {
+        std::string text;
+        for (const auto& record : *records) text += record.request.id.text();
+        return text;
+    };
+    EXPECT_EQ(ids(ledger->due(k_now, 100)), "jedcba");
+    EXPECT_EQ(ids(ledger->due(k_now, 2)), "je");
+    EXPECT_EQ(ids(ledger->due(k_now - 3s, 100)), "jedc");
+    EXPECT_EQ(ids(ledger->outbox(k_now, 100)), "gf");
+    EXPECT_EQ(ledger->open_leases()->size(), 8U) << "without abandoned, revoking, closed";
+
+    const auto counts = ledger->counts();
+    EXPECT_EQ(counts->by_stage.size(), 10U);
+    EXPECT_EQ(counts->by_stage.at(Stage::held), 1U);
+    EXPECT_EQ(counts->oldest_pending, k_now);
+}
+
+TEST_F(LedgerTest, PagesAreFilteredAndFollowEachOther) {
+    for (const auto* id : {"a", "b", "c", "d", "e"}) accepted(id, std::string("user-") + (id[0] < 'c' ? "1" : "2"));
+    auto closing = record("b");
+    closing.stage = Stage::closed;
+    saved(closing);
+    const auto ids = [&](const ports::PageFilter& filter) {
+        const auto records = ledger->page(filter);
+        EXPECT_TRUE(records);
+        std::string text;
+        for (const auto& record : *records) text += record.request.id.text();
+        return text;
+    };
+    ports::PageFilter filter;
+    EXPECT_EQ(ids(filter), "abcde");
+    filter.limit = 2;
+    EXPECT_EQ(ids(filter), "ab");
+    filter.after = "b";
+    EXPECT_EQ(ids(filter), "cd");
+    filter = {};
+    filter.stage = Stage::accepted;
+    EXPECT_EQ(ids(filter), "acde");
+    filter.after = "c";
+    EXPECT_EQ(ids(filter), "de");
+    filter = {};
+    filter.stage = Stage::closed;
+    EXPECT_EQ(ids(filter), "b");
+    filter = {};
+    filter.user = "USER-1@corp.example";
+    EXPECT_EQ(ids(filter), "ab");
+    filter.user = "user-2";
+    EXPECT_EQ(ids(filter), "cde");
+    filter.device = "device-of-user-1";
+    EXPECT_EQ(ids(filter), "");
+    filter = {};
+    filter.since = k_now + 1s;
+    EXPECT_EQ(ids(filter), "");
+
+    const auto open = ledger->open_of(*UserId::parse("user-1"), *DeviceId::parse("device-of-user-1"), k_now);
+    ASSERT_EQ(open->size(), 1U);
+    EXPECT_EQ(open->front().request.id.text(), "a");
+    EXPECT_TRUE(ledger->open_of(*UserId::parse("user-1"), *DeviceId::parse("device-of-user-1"), k_now - 1h)->empty());
+}
+
+TEST_F(LedgerTest, LeaseIsRenewedWhileOpen) {
+    const auto record = accepted("r1");
+    const request::Lease lease{record.lease.id, k_now + 1h, 1};
+    ASSERT_TRUE(ledger->renew_lease(id_of("r1"), lease));
+    EXPECT_EQ(this->record("r1").lease.expires_at, k_now + 1h);
+    auto closing = record;
+    closing.stage = Stage::closed;
+    saved(closing);
+    EXPECT_EQ(ledger->renew_lease(id_of("r1"), lease).error().code, "requestNotOpen");
+    EXPECT_EQ(ledger->renew_lease(id_of("r2"), lease).error().code, "requestNotOpen");
+    EXPECT_TRUE(ledger->open_leases()->empty());
+}
+
+TEST_F(LedgerTest, ClosedRowIsShortAndFinal) {
+    const std::string guid = "0f8fad5b-d9cb-469f-a165-70867728950e";
+    auto order = leased(guid, guid);
+    order.request.user.user_principal_name = "firstname.lastname@department.corp.example";
+    ASSERT_TRUE(ledger->accept({order}, k_now));
+    auto record = full_record(this->record(guid));
+    record.failure = request::Failure{"recipientUntrusted", std::string(300, 'm') + "€€€", false, "status"};
+    record = saved(record);
+    record.stage = Stage::closed;
+    record.outcome = "accepted";
+    record = saved(record);
+
+    const auto kept = this->record(guid);
+    EXPECT_EQ(kept.stage, Stage::closed);
+    EXPECT_EQ(kept.outcome, "accepted");
+    EXPECT_EQ(kept.failure->code, "recipientUntrusted");
+    EXPECT_EQ(kept.request.user.user_principal_name, order.request.user.user_principal_name);
+    EXPECT_EQ(kept.request.kind(), request::Kind::pkcs_issue);
+    EXPECT_TRUE(kept.sealed_key.empty() && kept.sealed_package.empty() && kept.certificate.empty() && kept.csr.empty());
+
+    Commit again;
+    again.record = kept;
+    EXPECT_EQ(ledger->save(again, k_now).error().code, "requestClosed");
+    close();
+    const auto octets = std::stoi(Raw(folder.database()).one("SELECT sum(payload) FROM dbstat WHERE name='request'"));
+    EXPECT_LE(octets, 300);
+    EXPECT_GE(octets, 250) << "the message fills what is left";
+    open();
+    EXPECT_EQ(ledger->get(id_of(guid)).value()->failure->message.substr(0, 3), "mmm");
+}
+
+TEST_F(LedgerTest, FailureTextIsCutBetweenCharacters) {
+    RequestRecord record;
+    record.request = order_of("r1");
+    record.stage = Stage::closed;
+    record.order_hash = hash_of("x");
+    std::string text;
+    for (int i = 0; i < 200; ++i) text += "€";
+    record.failure = request::Failure{"c", text, false, std::nullopt};
+    const auto kept = request_from(to_row(record));
+    ASSERT_TRUE(kept);
+    EXPECT_GT(kept->failure->message.size(), 0U);
+    EXPECT_EQ(kept->failure->message.size() % 3, 0U);
+}
+
+TEST_F(LedgerTest, ReportsAreCountedOnce) {
+    auto delivered = accepted("a");
+    delivered.stage = Stage::packaged;
+    delivered = saved(delivered);
+    delivered.stage = Stage::revoking;
+    delivered.outcome = "duplicate";
+    delivered = saved(delivered);
+    delivered.stage = Stage::closed;
+    saved(delivered);
+    auto failed = accepted("b");
+    failed.failure = request::Failure{"policyRefused", "", false, std::nullopt};
+    failed.outcome = "accepted";
+    failed.stage = Stage::closed;
+    saved(failed);
+    auto lost = accepted("c");
+    lost.outcome = "leaseLost";
+    lost.stage = Stage::closed;
+    saved(lost);
+    ASSERT_TRUE(ledger->purge(k_now + 1h, k_now + 1h));
+    reopen();
+    EXPECT_EQ(ledger->counts()->delivered, 1U);
+    EXPECT_EQ(ledger->counts()->failed, 1U);
+    EXPECT_TRUE(ledger->page({})->empty());
+}
+
+TEST_F(LedgerTest, PurgeTakesWhatHasHadItsTimeOnly) {
+    for (const auto* id : {"a", "b"}) {
+        auto record = accepted(id);
+        record.stage = Stage::closed;
+        Commit commit;
+        commit.record = record;
+        ASSERT_TRUE(ledger->save(commit, id[0] == 'a' ? k_now : k_now + 2h));
+    }
+    Commit commit;
+    commit.record = accepted("r1");
+    commit.issued = issued_of("0a");
+    ASSERT_TRUE(ledger->save(commit, k_now));
+    ASSERT_TRUE(ledger->purge(k_now + std::chrono::days{365 + 399}, k_now + 1h));
+    EXPECT_FALSE(*ledger->get(id_of("a")));
+    EXPECT_TRUE(*ledger->get(id_of("b")));
+    EXPECT_TRUE(*ledger->get(id_of("r1")));
+    EXPECT_EQ(ledger->issued(10)->size(), 1U);
+    ASSERT_TRUE(ledger->purge(k_now + std::chrono::days{365 + 401}, k_now));
+    EXPECT_TRUE(ledger->issued(10)->empty());
+}
+
+TEST_F(LedgerTest, RegisterAnswersForOneClaim) {
+    const auto user = *UserId::parse("user-1");
+    const auto device = *DeviceId::parse("phone");
+    const auto key = hash_of("key of phone");
+    const auto look = [&] { return *ledger->look_up(device, user, "User-1@corp.example", key, k_now); };
+    EXPECT_FALSE(look().pin || look().block || look().approval || look().window || look().key_is_ours);
+
+    for (const auto* name : {"phone", "laptop", "tablet"}) {
+        Commit commit;
+        commit.record = accepted("r1");
+        commit.pin = pin_of(name);
+        ASSERT_TRUE(ledger->save(commit, k_now));
+    }
+    ASSERT_TRUE(look().pin);
+    EXPECT_EQ(look().pin->spki_sha256, key);
+    EXPECT_EQ(look().pin->first_seen, k_now - 24h);
+    EXPECT_EQ(look().devices_of_user, 2U);
+    ASSERT_TRUE(ledger->block({trust::BlockedThing::device, "tablet", "root", k_now}));
+    EXPECT_EQ(look().devices_of_user, 1U);
+    EXPECT_FALSE(look().block);
+    EXPECT_EQ(ledger->counts()->pins_by_state.at("blocked"), 1U);
+    EXPECT_EQ(ledger->counts()->pins_by_state.at("pinned"), 2U);
+
+    ASSERT_TRUE(ledger->approve({user, device, key, "anna", k_now - 1h, k_now + 1h}));
+    EXPECT_EQ(look().approval->by, "anna");
+    EXPECT_FALSE(ledger->look_up(device, user, "x", hash_of("other key"), k_now)->approval);
+    EXPECT_FALSE(ledger->look_up(device, user, "x", key, k_now + 1h)->approval);
+
+    ASSERT_TRUE(ledger->block({trust::BlockedThing::user, "USER-1@Corp.Example", "root", k_now}));
+    ASSERT_TRUE(look().block);
+    EXPECT_EQ(look().block->thing, trust::BlockedThing::user);
+    EXPECT_EQ(look().block->by, "root");
+    reopen();
+    EXPECT_EQ(ledger->blocks()->size(), 2U);
+    EXPECT_EQ(ledger->pins()->size(), 3U);
+    EXPECT_TRUE(reported.empty());
+}
+
+TEST_F(LedgerTest, KeysMadeOrCertifiedHereAreOurs) {
+    const auto ours = [&](const Sha256& key) {
+        return ledger->look_up(*DeviceId::parse("d"), *UserId::parse("u"), "u", key, k_now)->key_is_ours;
+    };
+    Commit commit;
+    commit.record = accepted("r1");
+    commit.generated_key = hash_of("made");
+    commit.issued = issued_of("00Ab");
+    ASSERT_TRUE(ledger->save(commit, k_now));
+    EXPECT_TRUE(ours(hash_of("made")));
+    EXPECT_TRUE(ours(issued_of("00Ab").spki_sha256));
+    EXPECT_FALSE(ours(hash_of("else")));
+
+    commit.record = record("r1");
+    EXPECT_TRUE(ledger->save(commit, k_now)) << "the same request says it again";
+    commit.record = accepted("r2");
+    EXPECT_EQ(ledger->save(commit, k_now).error().code, "keyReused");
+}
+
+TEST_F(LedgerTest, WindowHasPlacesAndAnEnd) {
+    ASSERT_TRUE(ledger->open_window({k_now, k_now + 1h, 2, 0, "root"}));
+    const auto enter = [&](const std::string& id, UtcTime now) {
+        Commit commit;
+        commit.record = accepted(id);
+        commit.uses_window = true;
+        return ledger->save(commit, now);
+    };
+    EXPECT_TRUE(enter("a", k_now));
+    EXPECT_FALSE(enter("b", k_now + 1h));
+    EXPECT_TRUE(enter("b", k_now + 1min));
+    EXPECT_EQ(enter("c", k_now + 2min).error().code, "windowClosed");
+    reopen();
+    EXPECT_EQ((*ledger->window())->used, 2U);
+    EXPECT_EQ((*ledger->window())->by, "root");
+}
+
+TEST_F(LedgerTest, IssuedCertificatesAreFoundHoweverTheyAreWritten) {
+    Commit commit;
+    commit.record = accepted("r1");
+    commit.issued = issued_of("00AB12");
+    ASSERT_TRUE(ledger->save(commit, k_now));
+    const auto found = ledger->find_issued("cn=issuing ca, o=corp", "ab12");
+    ASSERT_TRUE(found && *found);
+    EXPECT_EQ((*found)->sha256, commit.issued->sha256);
+    EXPECT_EQ((*found)->serial_number, "ab12");
+    EXPECT_FALSE((*found)->revoked_at);
+    EXPECT_FALSE(*ledger->find_issued("CN=Other", "ab12"));
+    EXPECT_FALSE(*ledger->find_issued("CN=Issuing CA,O=Corp", "ab13"));
+
+    ASSERT_TRUE(ledger->mark_revoked(commit.issued->sha256, "keyCompromise", k_now + 1h));
+    ASSERT_TRUE(ledger->mark_revoked(commit.issued->sha256, "superseded", k_now + 2h));
+    commit.record = record("r1");
+    ASSERT_TRUE(ledger->save(commit, k_now)) << "saying it again does not undo the revocation";
+    const auto revoked = ledger->issued(10)->front();
+    EXPECT_EQ(revoked.revoked_at, k_now + 1h);
+    EXPECT_EQ(revoked.revocation_reason, "keyCompromise");
+    EXPECT_EQ(ledger->mark_revoked(hash_of("none"), "x", k_now).error().code, "certificateUnknown");
+}
+
+TEST_F(LedgerTest, SequenceGrowsThroughAnything) {
+    const auto first = *ledger->next_sequence(k_now);
+    EXPECT_EQ(first, static_cast<std::uint64_t>(seconds_of(k_now)) * 1000);
+    EXPECT_EQ(*ledger->next_sequence(k_now), first + 1);
+    EXPECT_EQ(*ledger->next_sequence(k_now - 24h), first + 2);
+    reopen();
+    EXPECT_EQ(*ledger->next_sequence(k_now - 24h), first + 3);
+    EXPECT_GT(*ledger->next_sequence(k_now + 1s), first + 3);
+}
+
+TEST_F(LedgerTest, AuditAnchorGoesWithTheNextCommit) {
+    EXPECT_FALSE(*ledger->audit_anchor());
+    const AuditAnchor anchor{42, hash_of("line 42")};
+    ledger->set_audit_anchor(anchor);
+    EXPECT_EQ(*ledger->audit_anchor(), anchor);
+    const auto before = ledger->generation();
+    accepted("r1");
+    EXPECT_EQ(ledger->generation(), before + 1);
+    reopen();
+    EXPECT_EQ(*ledger->audit_anchor(), anchor);
+    ledger->set_audit_anchor({43, hash_of("line 43")});
+    reopen();
+    EXPECT_EQ((*ledger->audit_anchor())->sequence, 43U) << "the destructor writes what is left";
+}
+
+TEST_F(LedgerTest, AnotherSealingKeyReadsNothing) {
+    accepted("r1");
+    close();
+    sealer = TestSealer(2);
+    open();
+    EXPECT_TRUE(was_reported("ledger_state"));
+    EXPECT_EQ(ledger->get(id_of("r1")).error().kind, ErrorKind::integrity);
+}
+
+TEST_F(LedgerTest, QuickCheckFindsNothing) {
+    accepted("r1");
+    EXPECT_EQ(*ledger->quick_check(), "");
+}
+
+}  // namespace
+}  // namespace connector::storage::test
