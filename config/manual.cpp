@@ -1,5 +1,6 @@
 #include "config/table.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace connector::config {
@@ -41,8 +42,9 @@ std::string allowed(const Key& key) {
     for (const Choice& choice : key.choices) {
         if (!text.empty()) text += ", ";
         text += "`" + std::string(choice.word) + "`";
-        if (!choice.built) text += " (not built yet)";
-        if (!choice.meaning.empty()) text += " (" + std::string(choice.meaning) + ")";
+        std::string about = choice.built ? "" : "not built yet";
+        if (!choice.meaning.empty()) about += (about.empty() ? "" : ": ") + std::string(choice.meaning);
+        if (!about.empty()) text += " (" + about + ")";
     }
     return text.empty() ? std::string(key.constraint) : text;
 }
@@ -82,13 +84,30 @@ std::string example_value(const Key& key) {
     return std::string(placeholder(key));
 }
 
-void add_comment(std::string& text, const Key& key) {
-    text += "# " + std::string(key.description);
+// Lines of at most 110 octets that begin with `# `.
+void add_comment(std::string& text, std::string_view words) {
+    constexpr std::size_t k_width = 110;
+    std::string line = "#";
+    while (!words.empty()) {
+        const std::string_view word = words.substr(0, words.find(' '));
+        words.remove_prefix(std::min(words.size(), word.size() + 1));
+        if (line.size() > 1 && line.size() + 1 + word.size() > k_width) {
+            text += line + "\n";
+            line = "#";
+        }
+        line += ' ';
+        line += word;
+    }
+    text += line + "\n";
+}
+
+std::string comment_of(const Key& key) {
+    std::string text(key.description);
     const std::string choices = allowed(key);
     if (!choices.empty()) text += " Allowed: " + choices + ".";
     if (!key.default_note.empty()) text += " Default: " + std::string(key.default_note) + ".";
     if (!key.needed_by.empty()) text += " Needed by " + std::string(key.needed_by) + ".";
-    text += "\n";
+    return text;
 }
 
 }  // namespace
@@ -124,10 +143,12 @@ std::string example_toml() {
         if (!section.built) continue;
         // Tables that carry a name of the operator's choice exist only where he makes them.
         const bool named = section.name.find('*') != std::string_view::npos;
-        text += "\n# " + std::string(section.description) + "\n" + (named ? "#[" : "[") + heading(section.name) + "]\n";
+        text += "\n";
+        add_comment(text, section.description);
+        text += (named ? "#[" : "[") + heading(section.name) + "]\n";
         for (const Key& key : keys()) {
             if (key.section != section.name || !key.built) continue;
-            add_comment(text, key);
+            add_comment(text, comment_of(key));
             text +=
                 (key.sample.empty() || named ? "#" : "") + std::string(key.name) + " = " + example_value(key) + "\n";
         }

@@ -72,7 +72,7 @@ const AttributeType* find_type(std::string_view oid) {
     return found == k_types.end() ? nullptr : found;
 }
 
-Error not_a_name(std::string message) {
+Error not_a_name(const std::string& message) {
     constexpr std::size_t k_longest_message = 400;
     return Error(ErrorKind::invalid, "invalidRequest", printable(message, k_longest_message));
 }
@@ -225,6 +225,7 @@ std::string escaped(std::string_view value) {
 // An RDN is a set: its encoding order says nothing.
 std::vector<std::pair<std::string, std::string>> comparable(const std::vector<Attribute>& rdn) {
     std::vector<std::pair<std::string, std::string>> values;
+    values.reserve(rdn.size());
     for (const auto& attribute : rdn) values.emplace_back(attribute.type, folded(attribute.value));
     std::sort(values.begin(), values.end());
     return values;

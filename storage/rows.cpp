@@ -1,4 +1,4 @@
-#include "storage/rows.hpp"
+#include "storage/row_reader.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,6 +6,9 @@
 #include <utility>
 
 namespace connector::storage {
+
+using namespace detail;
+
 namespace {
 
 using request::RequestRecord;
@@ -16,13 +19,6 @@ constexpr std::size_t k_check_octets = 32;
 constexpr std::string_view k_unreadable = "unreadable";
 
 constexpr std::size_t k_failure_message_column = 27;
-
-template <std::size_t N>
-constexpr std::array<std::string_view, N> names(const char* const (&list)[N]) {
-    std::array<std::string_view, N> array{};
-    for (std::size_t i = 0; i < N; ++i) array[i] = list[i];
-    return array;
-}
 
 constexpr auto k_request_columns = names({"id",
                                           "kind",
@@ -57,45 +53,6 @@ constexpr auto k_request_columns = names({"id",
                                           "outcome",
                                           "revoke_certificate"});
 constexpr auto k_lease_columns = names({"request", "id", "expires_at", "attempt"});
-constexpr auto k_pin_columns = names({"device", "user_id", "user_principal_name", "spki_sha256", "certificate_sha256",
-                                      "source", "first_seen", "last_seen"});
-constexpr auto k_block_columns = names({"thing", "value", "by", "since"});
-constexpr auto k_approval_columns = names({"user_id", "device", "spki_sha256", "by", "given", "expires"});
-constexpr auto k_window_columns = names({"slot", "opened", "until", "max", "used", "by"});
-constexpr auto k_issued_columns =
-    names({"sha256", "authority", "issuer", "serial_number", "spki_sha256", "user_id", "device", "request", "issued_at",
-           "not_after", "revoked_at", "revocation_reason"});
-constexpr auto k_meter_columns =
-    names({"name", "scope", "first", "last", "window_seconds", "limit_last", "counts_subjects"});
-constexpr auto k_meter_entry_columns = names({"meter", "scope", "n", "subject", "at"});
-constexpr auto k_state_columns = names({"slot", "generation", "sequence", "audit_seq", "audit_link", "meters",
-                                        "meter_total", "pins", "blocks", "delivered", "failed"});
-
-Error unreadable(std::string_view table) {
-    return {ErrorKind::integrity, "rowUnreadable", "a row of " + std::string(table) + " cannot be read"};
-}
-
-std::int64_t number_of(std::uint64_t number) {
-    return static_cast<std::int64_t>(number);
-}
-
-Value or_null(const Bytes& octets) {
-    return octets.empty() ? Value() : Value(octets);
-}
-Value or_null(const std::string& text) {
-    return text.empty() ? Value() : Value(text);
-}
-Value or_null(const std::optional<std::string>& text) {
-    return text ? Value(*text) : Value();
-}
-Value or_null(std::optional<UtcTime> time) {
-    return time ? Value(seconds_of(*time)) : Value();
-}
-template <class Tag, std::size_t N>
-Value blob_of(const Digest<Tag, N>& digest) {
-    return Bytes(digest.octets.begin(), digest.octets.end());
-}
-
 Bytes encode_list(const std::vector<Bytes>& list) {
     Bytes octets;
     for (const auto& item : list) {
@@ -119,74 +76,6 @@ std::optional<std::vector<Bytes>> decode_list(ByteView octets) {
     }
     return list;
 }
-
-// Takes a row's columns one after the other; what is of another type or shape spoils the whole.
-class Reader {
-public:
-    explicit Reader(const Values& row) : row_(row) {}
-
-    [[nodiscard]] bool good() const noexcept { return good_ && next_ == row_.size(); }
-
-    std::int64_t number() { return take<std::int64_t>(); }
-    std::string text() { return take<std::string>(); }
-    Bytes blob() { return take<Bytes>(); }
-    UtcTime time() { return UtcTime(std::chrono::seconds(number())); }
-    std::uint64_t count() {
-        const auto value = number();
-        if (value < 0) good_ = false;
-        return static_cast<std::uint64_t>(value);
-    }
-    std::uint32_t small() {
-        const auto value = count();
-        if (value > std::numeric_limits<std::uint32_t>::max()) good_ = false;
-        return static_cast<std::uint32_t>(value);
-    }
-    bool flag() { return number() != 0; }
-    template <class T>
-    T digest() {
-        const auto digest = T::from(blob());
-        if (!digest) good_ = false;
-        return digest.value_or(T{});
-    }
-    // Empty identifiers stand in minimal and unowned records.
-    template <class T>
-    T id() {
-        const auto word = text();
-        if (word.empty()) return T{};
-        auto parsed = T::parse(word);
-        if (!parsed) good_ = false;
-        return parsed.value_or(T{});
-    }
-
-    [[nodiscard]] bool skip_null() {
-        if (next_ >= row_.size() || row_[next_].index() != 0) return false;
-        ++next_;
-        return true;
-    }
-    std::string text_or_empty() { return skip_null() ? std::string() : text(); }
-    Bytes blob_or_empty() { return skip_null() ? Bytes() : blob(); }
-    std::optional<std::string> optional_text() { return skip_null() ? std::nullopt : std::optional(text()); }
-    std::optional<UtcTime> optional_time() { return skip_null() ? std::nullopt : std::optional(time()); }
-    std::optional<Sha256> optional_digest() { return skip_null() ? std::nullopt : std::optional(digest<Sha256>()); }
-
-    void require(bool condition) { good_ = good_ && condition; }
-
-private:
-    template <class T>
-    T take() {
-        const T* value = next_ < row_.size() ? std::get_if<T>(&row_[next_]) : nullptr;
-        ++next_;
-        if (value == nullptr) {
-            good_ = false;
-            return T{};
-        }
-        return *value;
-    }
-
-    const Values& row_;
-    std::size_t next_ = 0;
-    bool good_ = true;
-};
 
 // SQLite's record format (fileformat2, 2.1), of a row with its check value.
 std::size_t stored_octets(const Values& row) {
@@ -310,14 +199,6 @@ std::optional<request::Order> bare_order(std::string_view kind) {
 namespace tables {
 const Table k_request{"request", k_request_columns, 1};
 const Table k_lease{"lease", k_lease_columns, 1};
-const Table k_pin{"pin", k_pin_columns, 1};
-const Table k_block{"block", k_block_columns, 2};
-const Table k_approval{"approval", k_approval_columns, 3};
-const Table k_window{"enrolment_window", k_window_columns, 1};
-const Table k_issued{"issued", k_issued_columns, 1};
-const Table k_meter{"meter", k_meter_columns, 2};
-const Table k_meter_entry{"meter_entry", k_meter_entry_columns, 3};
-const Table k_state{"ledger_state", k_state_columns, 1};
 }  // namespace tables
 
 bool is_unreadable(const RequestRecord& record) noexcept {
@@ -425,212 +306,6 @@ Result<std::pair<RequestId, request::Lease>> lease_from(const Values& row) {
     lease.attempt = reader.small();
     if (!reader.good()) return unreadable("lease");
     return std::pair(std::move(id), std::move(lease));
-}
-
-Values to_row(const trust::Pin& pin) {
-    return {pin.device.text(),
-            pin.user.text(),
-            pin.user_principal_name,
-            blob_of(pin.spki_sha256),
-            blob_of(pin.certificate_sha256),
-            pin.source,
-            seconds_of(pin.first_seen),
-            seconds_of(pin.last_seen)};
-}
-
-Result<trust::Pin> pin_from(const Values& row) {
-    Reader reader(row);
-    trust::Pin pin;
-    pin.device = reader.id<DeviceId>();
-    pin.user = reader.id<UserId>();
-    pin.user_principal_name = reader.text();
-    pin.spki_sha256 = reader.digest<Sha256>();
-    pin.certificate_sha256 = reader.digest<Sha256>();
-    pin.source = reader.text();
-    pin.first_seen = reader.time();
-    pin.last_seen = reader.time();
-    if (!reader.good()) return unreadable("pin");
-    return pin;
-}
-
-std::string_view to_string(trust::BlockedThing thing) noexcept {
-    switch (thing) {
-        case trust::BlockedThing::device: return "device";
-        case trust::BlockedThing::user: return "user";
-        case trust::BlockedThing::key: return "key";
-    }
-    return "device";
-}
-
-Values to_row(const trust::Block& block) {
-    return {std::string(to_string(block.thing)), block.value, block.by, seconds_of(block.since)};
-}
-
-Result<trust::Block> block_from(const Values& row) {
-    Reader reader(row);
-    trust::Block block;
-    const auto thing = reader.text();
-    bool known = false;
-    for (const auto candidate : {trust::BlockedThing::device, trust::BlockedThing::user, trust::BlockedThing::key}) {
-        if (thing != to_string(candidate)) continue;
-        block.thing = candidate;
-        known = true;
-    }
-    block.value = reader.text();
-    block.by = reader.text();
-    block.since = reader.time();
-    if (!reader.good() || !known) return unreadable("block");
-    return block;
-}
-
-Values to_row(const trust::Approval& approval) {
-    return {approval.user.text(), approval.device.text(),     blob_of(approval.spki_sha256),
-            approval.by,          seconds_of(approval.given), seconds_of(approval.expires)};
-}
-
-Result<trust::Approval> approval_from(const Values& row) {
-    Reader reader(row);
-    trust::Approval approval;
-    approval.user = reader.id<UserId>();
-    approval.device = reader.id<DeviceId>();
-    approval.spki_sha256 = reader.digest<Sha256>();
-    approval.by = reader.text();
-    approval.given = reader.time();
-    approval.expires = reader.time();
-    if (!reader.good()) return unreadable("approval");
-    return approval;
-}
-
-Values to_row(const trust::EnrolmentWindow& window) {
-    return {std::int64_t{1},          seconds_of(window.opened), seconds_of(window.until),
-            std::int64_t{window.max}, std::int64_t{window.used}, window.by};
-}
-
-Result<trust::EnrolmentWindow> window_from(const Values& row) {
-    Reader reader(row);
-    trust::EnrolmentWindow window;
-    reader.require(reader.number() == 1);
-    window.opened = reader.time();
-    window.until = reader.time();
-    window.max = reader.small();
-    window.used = reader.small();
-    window.by = reader.text();
-    if (!reader.good()) return unreadable("enrolment_window");
-    return window;
-}
-
-std::string serial_form(std::string_view hex) {
-    std::string form(hex);
-    std::ranges::transform(form, form.begin(),
-                           [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c; });
-    const auto digit = form.find_first_not_of('0');
-    return digit == std::string::npos ? "0" : form.substr(digit);
-}
-
-Values to_row(const ports::IssuedCertificate& certificate) {
-    return {blob_of(certificate.sha256),
-            certificate.authority,
-            certificate.issuer,
-            serial_form(certificate.serial_number),
-            blob_of(certificate.spki_sha256),
-            certificate.user.text(),
-            certificate.device.text(),
-            certificate.request.text(),
-            seconds_of(certificate.issued_at),
-            seconds_of(certificate.not_after),
-            or_null(certificate.revoked_at),
-            certificate.revocation_reason};
-}
-
-Result<ports::IssuedCertificate> issued_from(const Values& row) {
-    Reader reader(row);
-    ports::IssuedCertificate certificate;
-    certificate.sha256 = reader.digest<Sha256>();
-    certificate.authority = reader.text();
-    certificate.issuer = reader.text();
-    certificate.serial_number = reader.text();
-    certificate.spki_sha256 = reader.digest<Sha256>();
-    certificate.user = reader.id<UserId>();
-    certificate.device = reader.id<DeviceId>();
-    certificate.request = reader.id<RequestId>();
-    certificate.issued_at = reader.time();
-    certificate.not_after = reader.time();
-    certificate.revoked_at = reader.optional_time();
-    certificate.revocation_reason = reader.text();
-    if (!reader.good()) return unreadable("issued");
-    return certificate;
-}
-
-Values to_row(const MeterHead& head) {
-    return {head.name,
-            head.scope,
-            number_of(head.first),
-            number_of(head.last),
-            std::int64_t{head.window.count()},
-            std::int64_t{head.limit},
-            std::int64_t{head.distinct}};
-}
-
-Result<MeterHead> meter_from(const Values& row) {
-    Reader reader(row);
-    MeterHead head;
-    head.name = reader.text();
-    head.scope = reader.text();
-    head.first = reader.count();
-    head.last = reader.count();
-    head.window = std::chrono::seconds(reader.number());
-    head.limit = reader.small();
-    head.distinct = reader.flag();
-    if (!reader.good()) return unreadable("meter");
-    return head;
-}
-
-Values to_row(const MeterHead& head, const MeterEntry& entry) {
-    return {head.name, head.scope, number_of(entry.n), entry.subject, seconds_of(entry.at)};
-}
-
-Result<MeterEntry> meter_entry_from(const Values& row) {
-    Reader reader(row);
-    MeterEntry entry;
-    reader.text();
-    reader.text();
-    entry.n = reader.count();
-    entry.subject = reader.text();
-    entry.at = reader.time();
-    if (!reader.good()) return unreadable("meter_entry");
-    return entry;
-}
-
-Values to_row(const LedgerState& state) {
-    return {std::int64_t{1},
-            number_of(state.generation),
-            number_of(state.sequence),
-            number_of(state.audit_seq),
-            blob_of(state.audit_link),
-            number_of(state.meters),
-            number_of(state.meter_total),
-            number_of(state.pins),
-            number_of(state.blocks),
-            number_of(state.delivered),
-            number_of(state.failed)};
-}
-
-Result<LedgerState> state_from(const Values& row) {
-    Reader reader(row);
-    LedgerState state;
-    reader.require(reader.number() == 1);
-    state.generation = reader.count();
-    state.sequence = reader.count();
-    state.audit_seq = reader.count();
-    state.audit_link = reader.digest<Sha256>();
-    state.meters = reader.count();
-    state.meter_total = reader.count();
-    state.pins = reader.count();
-    state.blocks = reader.count();
-    state.delivered = reader.count();
-    state.failed = reader.count();
-    if (!reader.good()) return unreadable("ledger_state");
-    return state;
 }
 
 }  // namespace connector::storage

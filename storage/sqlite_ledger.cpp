@@ -296,12 +296,8 @@ std::vector<Result<std::uint64_t>> SqliteLedger::save_many(const std::vector<Com
                                                            const std::vector<UtcTime>& now) {
     std::vector<Result<std::uint64_t>> answers;
     answers.reserve(commits.size());
-    const auto all_fail = [&](const Error& error) {
-        for (auto& answer : answers) {
-            if (answer) answer = Result<std::uint64_t>(error);
-        }
-        while (answers.size() < commits.size()) answers.emplace_back(error);
-    };
+    // Refusals too: they may rest on what a neighbour wrote that is undone now.
+    const auto all_fail = [&](const Error& error) { answers.assign(commits.size(), Result<std::uint64_t>(error)); };
     const auto before = state_;
     {
         auto transaction = Transaction::begin(database_);

@@ -51,7 +51,8 @@ template <class T>
 
 }  // namespace detail
 
-// The operation's result, or `late` once the clock reaches `deadline`; kind cancelled where the caller is cancelled first.
+// The operation's result, or `late` once the clock reaches `deadline`; kind cancelled where the caller is cancelled
+// first.
 template <class T>
 [[nodiscard]] ports::Async<T> with_deadline(ports::Clock& clock, Tick deadline, ports::Async<T> operation, Error late) {
     const auto state = co_await boost::asio::this_coro::cancellation_state;

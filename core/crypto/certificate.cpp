@@ -61,12 +61,14 @@ Result<std::vector<Bytes>> verify(X509* leaf, STACK_OF(X509) * candidates, const
     }
     std::vector<Bytes> chain;
     const auto* built = X509_STORE_CTX_get0_chain(context.get());
+    chain.reserve(static_cast<std::size_t>(sk_X509_num(built)));
     for (int i = 0; i < sk_X509_num(built); ++i) chain.push_back(der_of(sk_X509_value(built, i), i2d_X509));
     return chain;
 }
 
 std::vector<X509*> pointers(const Certificates& stack) {
     std::vector<X509*> list;
+    list.reserve(static_cast<std::size_t>(sk_X509_num(stack.get())));
     for (int i = 0; i < sk_X509_num(stack.get()); ++i) list.push_back(sk_X509_value(stack.get(), i));
     return list;
 }

@@ -12,7 +12,7 @@
 
 namespace connector::crypto {
 
-inline constexpr std::size_t k_largest_certificate = 64 * 1024;
+inline constexpr std::size_t k_largest_certificate = 64UL * 1024;
 
 // Facts of one DER certificate (RFC 5280), no octet before or after it, at most 64 KiB; encoded again it gives the
 // same octets. kind: invalid, code invalidRequest.

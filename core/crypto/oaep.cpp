@@ -65,6 +65,12 @@ Result<SecretBytes> unwrap_oaep(const PrivateKey& key, ByteView ciphertext, Oaep
     return secret;
 }
 
+Result<SecretBytes> unwrap_oaep(const SecretBytes& pkcs8, ByteView ciphertext, OaepHash hash) {
+    const auto key = PrivateKey::from_pkcs8(pkcs8);
+    if (!key) return not_unwrapped();
+    return unwrap_oaep(*key, ciphertext, hash);
+}
+
 std::size_t oaep_capacity(unsigned key_bits, OaepHash hash) noexcept {
     const std::size_t octets = (key_bits + 7U) / 8U;
     const std::size_t overhead = 2 * (hash == OaepHash::sha256 ? 32U : hash == OaepHash::sha384 ? 48U : 64U) + 2;

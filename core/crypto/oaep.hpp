@@ -14,6 +14,8 @@ using ports::OaepHash;
 [[nodiscard]] Result<Bytes> wrap_oaep(ByteView spki, const SecretBytes& secret, OaepHash hash);
 // kind: invalid, code importUndecryptable.
 [[nodiscard]] Result<SecretBytes> unwrap_oaep(const PrivateKey& key, ByteView ciphertext, OaepHash hash);
+// The same with a DER PrivateKeyInfo; one that does not parse gives the same text.
+[[nodiscard]] Result<SecretBytes> unwrap_oaep(const SecretBytes& pkcs8, ByteView ciphertext, OaepHash hash);
 // The longest secret for a key of so many bits: octets − 2·hash − 2 (RFC 8017 7.1.1); 0 if none.
 [[nodiscard]] std::size_t oaep_capacity(unsigned key_bits, OaepHash hash) noexcept;
 

@@ -65,9 +65,7 @@ Result<Bytes> OpenSslCrypto::envelop(ByteView content, ByteView recipient_certif
 
 Result<SecretBytes> OpenSslCrypto::unwrap_oaep(const SecretBytes& pkcs8, ByteView ciphertext,
                                                ports::OaepHash hash) const {
-    const auto key = PrivateKey::from_pkcs8(pkcs8);
-    if (!key) return Error(ErrorKind::misconfigured, "internal", "the import key does not parse");
-    return crypto::unwrap_oaep(*key, ciphertext, hash);
+    return crypto::unwrap_oaep(pkcs8, ciphertext, hash);
 }
 
 Sha256 OpenSslCrypto::sha256(ByteView octets) const {

@@ -18,7 +18,7 @@ using ports::Pfx;
 using ports::PfxStyle;
 
 // Management API, "Results", importInvalid.
-inline constexpr std::size_t k_pfx_largest = 256 * 1024;
+inline constexpr std::size_t k_pfx_largest = 256UL * 1024;
 inline constexpr std::size_t k_pfx_most_bags = 20;
 inline constexpr std::uint64_t k_pfx_most_iterations = 1'000'000;
 inline constexpr std::uint64_t k_pfx_iterations_in_sum = 2'000'000;

@@ -1,17 +1,9 @@
 #include "daemon/cli/cli.hpp"
 
-#include "core/crypto/secure_heap.hpp"
-#include "core/text.hpp"
-#include "daemon/app.hpp"
 #include "daemon/cli/command.hpp"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <exception>
-#include <iostream>
 
 namespace connector::cli {
 namespace {
@@ -26,18 +18,6 @@ constexpr const char* k_footer =
 std::string first_line(std::string text) {
     text.erase(std::min(text.find('\n'), text.size()));
     return text;
-}
-
-std::size_t terminal_columns() {
-    winsize size{};
-    if (::isatty(STDOUT_FILENO) == 1 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
-        return size.ws_col;
-    return 80;
-}
-
-bool colours_wanted() {
-    const char* refused = std::getenv("NO_COLOR");
-    return ::isatty(STDOUT_FILENO) == 1 && (refused == nullptr || *refused == '\0');
 }
 
 }  // namespace
@@ -85,18 +65,6 @@ int run_cli(const std::vector<std::string>& arguments, const Environment& enviro
         invocation.terminal.error(std::string("internal: ") + fault.what());
         return k_failed;
     }
-}
-
-int run_cli(int argc, char** argv) {
-    crypto::protect_memory();
-    const Environment environment{
-        std::cout, std::cerr, terminal_columns(), colours_wanted(), &control::call, &daemon::run_daemon, [] {
-            return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
-        }};
-    const int code = run_cli(std::vector<std::string>(argv + 1, argv + argc), environment);
-    std::cout.flush();
-    // A full disk or a closed pipe: what was asked for did not arrive.
-    return code == k_done && !std::cout ? k_failed : code;
 }
 
 std::optional<config::Settings> Invocation::settings(config::Need need) const {

@@ -44,7 +44,9 @@ constexpr std::array<Family, 12> k_gauges{{
     {"last_lease_timestamp_seconds", "When requests were last leased, in seconds since 1970.", {"", ""}},
     {"oldest_pending_seconds", "Age of the oldest open request that is not held.", {"", ""}},
     {"certificate_expiry_timestamp_seconds", "When one of the connector's own certificates expires.", {"which", ""}},
-    {"imported_certificates_expiring", "Imported certificates that expire within 30 days, as far as seen here.", {"", ""}},
+    {"imported_certificates_expiring",
+     "Imported certificates that expire within 30 days, as far as seen here.",
+     {"", ""}},
     {"crypto_queue_length", "Jobs that wait for a crypto thread.", {"", ""}},
     {"key_pool_size", "Keys made in advance, by type.", {"type", ""}},
     {"build_info", "1, labelled with the version.", {"version", ""}},
@@ -57,8 +59,8 @@ constexpr std::array<Family, 2> k_histograms{{
 constexpr std::array<double, 14> k_buckets{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400};
 
 std::size_t label_count(const Family& family) noexcept {
-    return static_cast<std::size_t>(
-        std::count_if(family.labels.begin(), family.labels.end(), [](std::string_view label) { return !label.empty(); }));
+    return static_cast<std::size_t>(std::count_if(family.labels.begin(), family.labels.end(),
+                                                  [](std::string_view label) { return !label.empty(); }));
 }
 
 // The series of these labels, "other" once there are too many; nullptr for a wrong number of labels.
@@ -92,7 +94,9 @@ void head(std::string& out, std::string_view name, std::string_view help, std::s
     out.append("# TYPE ").append(name).append(" ").append(type).append("\n");
 }
 
-std::string full_name(const Family& family) { return "pfx_connector_" + std::string(family.name); }
+std::string full_name(const Family& family) {
+    return "pfx_connector_" + std::string(family.name);
+}
 
 std::string label_text(const Family& family, const std::vector<std::string>& values, std::string_view more = {}) {
     std::string text;
@@ -147,7 +151,9 @@ ProcessNumbers read_process() {
     return numbers;
 }
 #else
-ProcessNumbers read_process() { return {}; }
+ProcessNumbers read_process() {
+    return {};
+}
 #endif
 
 void process_line(std::string& out, std::string_view name, std::string_view help, std::string_view type,
@@ -172,7 +178,9 @@ void Metrics::set(Gauge family, Labels labels, double value) {
     if (double* kept = series_of(gauges_[at], k_gauges[at], labels)) *kept = value;
 }
 
-void Metrics::clear(Gauge family) { gauges_[static_cast<std::size_t>(family)].clear(); }
+void Metrics::clear(Gauge family) {
+    gauges_[static_cast<std::size_t>(family)].clear();
+}
 
 void Metrics::observe(Histogram family, Labels labels, double seconds) {
     const auto at = static_cast<std::size_t>(family);

@@ -1,7 +1,7 @@
-// Metrics: the connector's numbers in Prometheus' text format 0.0.4. Every family of the operator contract is there from the
-// start, with HELP and TYPE. Names and labels are a promise: what is added follows their manner.
-// Refuses: unbounded series: beyond 256 of a family, label values become "other". No person, device or request is a label.
-// On cc-io alone; no locks.
+// Metrics: the connector's numbers in Prometheus' text format 0.0.4. Every family of the operator contract is there
+// from the start, with HELP and TYPE. Names and labels are a promise: what is added follows their manner. Refuses:
+// unbounded series: beyond 256 of a family, label values become "other". No person, device or request is a label. On
+// cc-io alone; no locks.
 #pragma once
 
 #include "core/time.hpp"
@@ -23,18 +23,18 @@ enum class Counter {
     management_requests_total,  // call, code
 };
 enum class Gauge {
-    requests_pending,                      // stage
-    held,                                  // reason
-    limit_used_ratio,                      // limit
-    recipients,                            // state
-    authority_up,                          // authority
+    requests_pending,  // stage
+    held,              // reason
+    limit_used_ratio,  // limit
+    recipients,        // state
+    authority_up,      // authority
     last_lease_timestamp_seconds,
     oldest_pending_seconds,
     certificate_expiry_timestamp_seconds,  // which
     imported_certificates_expiring,
     crypto_queue_length,
-    key_pool_size,                         // type
-    build_info,                            // version; always 1
+    key_pool_size,  // type
+    build_info,     // version; always 1
 };
 enum class Histogram {
     request_duration_seconds,  // kind

@@ -41,7 +41,9 @@ std::string time_or(const std::optional<UtcTime>& time, std::string_view otherwi
     return time ? to_rfc3339(*time) : std::string(otherwise);
 }
 
-std::string json_time(const std::optional<UtcTime>& time) { return time ? "\"" + to_rfc3339(*time) + "\"" : "null"; }
+std::string json_time(const std::optional<UtcTime>& time) {
+    return time ? "\"" + to_rfc3339(*time) + "\"" : "null";
+}
 
 std::string check_json(const HealthCheck& check) {
     return "{\"name\":" + printable_json(check.name) + ",\"status\":" + printable_json(check.status) +
@@ -55,18 +57,16 @@ void row(std::string& out, std::string_view name, std::string_view value, std::s
 
 bool same_text(std::string_view left, std::string_view right) noexcept {
     const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return left.size() == right.size() && std::equal(left.begin(), left.end(), right.begin(), [&lower](char a, char b) {
-               return lower(a) == lower(b);
-           });
+    return left.size() == right.size() && std::equal(left.begin(), left.end(), right.begin(),
+                                                     [&lower](char a, char b) { return lower(a) == lower(b); });
 }
 
 }  // namespace
 
 bool is_ready(const HealthSnapshot& snapshot) noexcept {
     if (snapshot.status != "ready" && snapshot.status != "degraded") return false;
-    return std::none_of(snapshot.checks.begin(), snapshot.checks.end(), [](const HealthCheck& check) {
-        return check.gates_readiness && check.status == "failed";
-    });
+    return std::none_of(snapshot.checks.begin(), snapshot.checks.end(),
+                        [](const HealthCheck& check) { return check.gates_readiness && check.status == "failed"; });
 }
 
 std::string to_json(const HealthSnapshot& snapshot) {
@@ -111,7 +111,8 @@ std::string readiness_json(const HealthSnapshot& snapshot) {
 std::string page_html(const HealthSnapshot& snapshot, Page page) {
     std::string out = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>pfx-connector</title>";
     out += "<meta name=\"viewport\" content=\"width=device-width\"><meta http-equiv=\"refresh\" content=\"15\">";
-    out.append("<style>").append(k_style).append("</style></head><body><h1>pfx-connector</h1><p>Status: <strong class=\"");
+    out.append("<style>").append(k_style).append(
+        "</style></head><body><h1>pfx-connector</h1><p>Status: <strong class=\"");
     out.append(style_of(snapshot.status)).append("\">").append(html(snapshot.status)).append("</strong>, version ");
     out.append(html(snapshot.version)).append(", since ").append(to_rfc3339(snapshot.started_at)).append("</p><table>");
     for (const HealthCheck& check : snapshot.checks) {
@@ -156,9 +157,9 @@ bool is_our_host(std::string_view host_header, const std::vector<std::string>& h
         port = host.substr(colon);
         host = host.substr(0, colon);
     }
-    const bool port_fits = port.empty() || (port.front() == ':' && std::all_of(port.begin() + 1, port.end(), [](char c) {
-                                                return c >= '0' && c <= '9';
-                                            }));
+    const bool port_fits =
+        port.empty() ||
+        (port.front() == ':' && std::all_of(port.begin() + 1, port.end(), [](char c) { return c >= '0' && c <= '9'; }));
     if (host.empty() || !port_fits) return false;
     if (same_text(host, "localhost")) return true;
     if (std::any_of(hosts.begin(), hosts.end(), [host](const std::string& one) { return same_text(one, host); }))

@@ -59,7 +59,8 @@ Answer plain(unsigned status) {
 }
 
 std::string write_answer(const Answer& answer, bool with_body) {
-    std::string text = "HTTP/1.1 " + std::to_string(answer.status) + " " + std::string(reason_of(answer.status)) + "\r\n";
+    std::string text =
+        "HTTP/1.1 " + std::to_string(answer.status) + " " + std::string(reason_of(answer.status)) + "\r\n";
     text += "Content-Type: " + answer.type + "\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\n";
     text += "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n";
     text += "Cross-Origin-Resource-Policy: same-origin\r\nX-Frame-Options: DENY\r\n";
@@ -70,7 +71,9 @@ std::string write_answer(const Answer& answer, bool with_body) {
     return text;
 }
 
-std::string_view view_of(boost::beast::string_view text) noexcept { return {text.data(), text.size()}; }
+std::string_view view_of(boost::beast::string_view text) noexcept {
+    return {text.data(), text.size()};
+}
 
 Error not_listening(const std::string& listen, std::string_view why) {
     return Error(ErrorKind::misconfigured, "healthListen", "health.listen " + listen + ": " + printable(why));
@@ -237,11 +240,13 @@ struct HealthServer::Impl {
     }
 };
 
-HealthServer::HealthServer(asio::any_io_executor executor, ports::Clock& clock, const Metrics& metrics,
-                           HealthView view, HealthOptions options)
+HealthServer::HealthServer(asio::any_io_executor executor, ports::Clock& clock, const Metrics& metrics, HealthView view,
+                           HealthOptions options)
     : impl_(std::make_shared<Impl>(std::move(executor), clock, metrics, std::move(view), std::move(options))) {}
 
-HealthServer::~HealthServer() { stop(); }
+HealthServer::~HealthServer() {
+    stop();
+}
 
 Result<void> HealthServer::start() {
     const auto endpoint = parse_listen(impl_->options.listen);

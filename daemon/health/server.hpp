@@ -1,8 +1,8 @@
 // HealthServer: GET and HEAD of /livez /readyz /healthz /metrics and a page for people, on the loopback address.
 // Follows the operator contract, "Health endpoint". Nothing can be changed through it, and nobody is named by it.
-// Refuses: another Host than loopback or a listed one (421), cross-site fetches (403), other methods (405); more than 32
-// connections, more than 5 s or 4 KiB of header each. Everything is answered with no-store.
-// On cc-io; what it serves comes from a HealthView, called there.
+// Refuses: another Host than loopback or a listed one (421), cross-site fetches (403), other methods (405); more than
+// 32 connections, more than 5 s or 4 KiB of header each. Everything is answered with no-store. On cc-io; what it serves
+// comes from a HealthView, called there.
 #pragma once
 
 #include "core/error.hpp"
@@ -24,10 +24,10 @@
 namespace connector::health {
 
 struct HealthCheck {
-    std::string name;     // service, ledger, keys, authorities, …
-    std::string status;   // ok | degraded | failed
+    std::string name;    // service, ledger, keys, authorities, …
+    std::string status;  // ok | degraded | failed
     UtcTime since;
-    std::string detail;   // "" where there is nothing to say; names no person, device or request
+    std::string detail;           // "" where there is nothing to say; names no person, device or request
     bool gates_readiness = true;  // a failed one makes /readyz answer 503
 };
 struct AuthorityHealth {
@@ -57,7 +57,7 @@ struct HealthOptions {
     std::string listen = "127.0.0.1:9464";  // port 0: any free one (tests)
     std::vector<std::string> hosts;         // further Host values that are answered, without port
     Page page = Page::summary;
-    bool allow_remote = false;              // else an address that is not loopback is refused
+    bool allow_remote = false;  // else an address that is not loopback is refused
 
     HealthOptions() = default;
 };

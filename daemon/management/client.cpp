@@ -42,15 +42,14 @@ ManagementClient::ManagementClient(net::HttpClient& http, ports::Clock& clock, C
     : http_(http), clock_(clock), options_(std::move(options)) {}
 
 net::Request ManagementClient::own_call(std::string_view path, std::string body, std::chrono::seconds limit) const {
-    net::Url url = options_.base.below("/connectors/" + net::encode_segment(options_.connector.text()) +
-                                       std::string(path));
+    net::Url url =
+        options_.base.below("/connectors/" + net::encode_segment(options_.connector.text()) + std::string(path));
     return prepared("POST", std::move(url), std::move(body), clock_.tick() + limit);
 }
 
 ports::Async<net::Response> ManagementClient::exchange(std::string_view call, net::Request request) {
     auto answer = co_await http_.send(std::move(request));
-    if (options_.observe)
-        options_.observe(call, answer ? std::to_string(answer->status) : answer.error().code);
+    if (options_.observe) options_.observe(call, answer ? std::to_string(answer->status) : answer.error().code);
     co_return std::move(answer);
 }
 
@@ -91,8 +90,8 @@ ports::Async<std::vector<ports::ResultOutcome>> ManagementClient::send_results(s
     if (answer->status == 400 || answer->status == 413 || answer->status == 422) {
         const Problem problem = decode_problem(answer->body);
         co_return Error(ErrorKind::invalid, "resultsRefused",
-                        "the management service answers " + std::to_string(answer->status) + " " + problem.code +
-                            ": " + problem.detail);
+                        "the management service answers " + std::to_string(answer->status) + " " + problem.code + ": " +
+                            problem.detail);
     }
     if (auto wrong = judge(*answer, Path::own, {200})) co_return std::move(*wrong);
     co_return decode_outcomes(answer->body);
@@ -142,8 +141,8 @@ ports::Async<void> ManagementClient::heartbeat(ports::Heartbeat beat) {
 ports::Async<ports::ImportedHistory> ManagementClient::fetch(UserId user, request::Purpose purpose, LeaseId lease,
                                                              std::string etag) {
     net::Url url = options_.base.below("/users/" + net::encode_segment(user.text()) + "/imported-certificates");
-    url.query = "purpose=" + net::encode_segment(request::to_string(purpose)) +
-                "&leaseId=" + net::encode_segment(lease.text());
+    url.query =
+        "purpose=" + net::encode_segment(request::to_string(purpose)) + "&leaseId=" + net::encode_segment(lease.text());
     ports::ImportedHistory history;
     std::size_t octets = 0;
     for (std::size_t pages = 0;; ++pages) {

@@ -1,9 +1,9 @@
 // ManagementClient: the running connector's calls to the management service, one exchange each, no retry inside.
 // Mutual TLS; the connector id stands in the path. Follows the management API, version 1.
 // kind unauthorized: 401, 403, 404 on the own path, `code` the problem's own word where it has one (notApproved).
-// throttled: 429 and 503, with retry_after of at most an hour. unavailable: other 5xx. invalid, code resultsRefused: 400, 413
-// or 422 on results. invalid, code requestRejected: another 4xx. invalid, code answerInvalid or answerTooLarge: not of the API.
-// Texts of the service stand in errors only printable and cut. On cc-io.
+// throttled: 429 and 503, with retry_after of at most an hour. unavailable: other 5xx. invalid, code resultsRefused:
+// 400, 413 or 422 on results. invalid, code requestRejected: another 4xx. invalid, code answerInvalid or
+// answerTooLarge: not of the API. Texts of the service stand in errors only printable and cut. On cc-io.
 #pragma once
 
 #include "core/ports/clock.hpp"
@@ -23,12 +23,12 @@ namespace connector::management {
 using CallObserver = std::function<void(std::string_view call, std::string_view code)>;
 
 struct ClientOptions {
-    net::Url base;                           // management.url
-    ConnectorId connector;                   // our certificate's only CN
-    std::chrono::seconds timeout{30};        // request_timeout_seconds; for lease plus the wait
-    Inspect inspect;                         // core/crypto's inspect
+    net::Url base;                     // management.url
+    ConnectorId connector;             // our certificate's only CN
+    std::chrono::seconds timeout{30};  // request_timeout_seconds; for lease plus the wait
+    Inspect inspect;                   // core/crypto's inspect
     Hash sha256;
-    CallObserver observe;                    // for the metrics; may be empty
+    CallObserver observe;  // for the metrics; may be empty
 
     ClientOptions() = default;
 };
@@ -41,8 +41,8 @@ public:
     [[nodiscard]] ports::Async<ports::LeaseAnswer> lease(std::size_t max_requests, std::chrono::seconds wait,
                                                          std::vector<request::Kind> kinds, std::string key) override;
     [[nodiscard]] ports::Async<ports::RenewAnswer> renew_leases(std::vector<LeaseId> leases) override;
-    // Sent in bodies of at most 1 MiB (one larger result alone, up to 16 MiB). Where a later body fails, what the earlier
-    // ones brought is returned: a missing outcome is asked for again.
+    // Sent in bodies of at most 1 MiB (one larger result alone, up to 16 MiB). Where a later body fails, what the
+    // earlier ones brought is returned: a missing outcome is asked for again.
     [[nodiscard]] ports::Async<std::vector<ports::ResultOutcome>> report(
         std::vector<ports::ResultMessage> results) override;
     [[nodiscard]] ports::Async<void> heartbeat(ports::Heartbeat beat) override;

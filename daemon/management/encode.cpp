@@ -12,6 +12,16 @@ using json::Writer;
 
 constexpr std::size_t k_longest_text = 500;  // "texts ≤ 512 printable characters", with room for the mark of a cut
 
+std::string_view word_of(ports::State state) noexcept {
+    switch (state) {
+        case ports::State::ready: return "ready";
+        case ports::State::degraded: return "degraded";
+        case ports::State::draining: return "draining";
+        case ports::State::not_ready: return "notReady";
+    }
+    return "notReady";
+}
+
 void write_kinds(Writer& out, const std::vector<request::Kind>& kinds) {
     out.open('[');
     for (const request::Kind kind : kinds) out.text(request::to_string(kind));
@@ -79,15 +89,13 @@ void write_failure(Writer& out, const request::Failure& failure) {
     out.key("code").text(failure.code);
     out.key("message").text(printable(failure.message, k_longest_text));
     out.key("retryable").boolean(failure.retryable);
-    if (failure.authority_status)
-        out.key("authorityStatus").text(printable(*failure.authority_status, k_longest_text));
+    if (failure.authority_status) out.key("authorityStatus").text(printable(*failure.authority_status, k_longest_text));
     out.close('}');
 }
 
 }  // namespace
 
-std::string encode_lease(std::size_t max_requests, std::chrono::seconds wait,
-                         const std::vector<request::Kind>& kinds) {
+std::string encode_lease(std::size_t max_requests, std::chrono::seconds wait, const std::vector<request::Kind>& kinds) {
     Writer out;
     out.open('{');
     out.key("maxRequests").number(max_requests);
@@ -111,7 +119,7 @@ std::string encode_heartbeat(const ports::Heartbeat& beat) {
     out.open('{');
     out.key("version").text(beat.version);
     out.key("startedAt").octets(to_rfc3339(beat.started_at));
-    out.key("state").text(ports::to_string(beat.state));
+    out.key("state").text(word_of(beat.state));
     out.key("pending").number(beat.pending);
     out.key("inFlight").number(beat.in_flight);
     out.key("held").number(beat.held);

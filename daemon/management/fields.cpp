@@ -11,13 +11,16 @@ namespace connector::management {
 namespace bj = boost::json;
 namespace {
 
-std::string_view view_of(const bj::string& text) noexcept { return {text.data(), text.size()}; }
+std::string_view view_of(const bj::string& text) noexcept {
+    return {text.data(), text.size()};
+}
 
 }  // namespace
 
 void Fault::raise(std::string_view code, const std::string& pointer, std::string_view why) {
     if (error_) return;
-    error_.emplace(ErrorKind::invalid, std::string(code), printable(pointer + ": " + std::string(why), 500));
+    const std::string message = pointer.empty() ? std::string(why) : pointer + ": " + std::string(why);
+    error_.emplace(ErrorKind::invalid, std::string(code), printable(message, 500));
 }
 
 const bj::value* Fields::find(std::string_view key) const {
@@ -26,7 +29,9 @@ const bj::value* Fields::find(std::string_view key) const {
     return value == nullptr || value->is_null() ? nullptr : value;
 }
 
-std::string Fields::pointer_to(std::string_view key) const { return pointer_ + json::step(key); }
+std::string Fields::pointer_to(std::string_view key) const {
+    return pointer_ + json::step(key);
+}
 
 void Fields::unsupported(std::string_view key, std::string_view what) const {
     fault_->raise("unsupported", pointer_to(key), printable(what, 64) + " is not supported");
@@ -59,7 +64,8 @@ std::vector<std::string> Fields::texts(std::string_view key, std::size_t most) c
     const bj::value* value = find(key);
     if (value == nullptr) return values;
     const bj::array* list = value->if_array();
-    if (list == nullptr || !std::all_of(list->begin(), list->end(), [](const bj::value& one) { return one.is_string(); })) {
+    if (list == nullptr ||
+        !std::all_of(list->begin(), list->end(), [](const bj::value& one) { return one.is_string(); })) {
         raise(key, "not a list of strings");
         return values;
     }
@@ -177,7 +183,8 @@ std::vector<Fields> Fields::objects(std::string_view key, std::size_t most) cons
     const bj::value* value = find(key);
     if (value == nullptr) return values;
     const bj::array* list = value->if_array();
-    if (list == nullptr || !std::all_of(list->begin(), list->end(), [](const bj::value& one) { return one.is_object(); })) {
+    if (list == nullptr ||
+        !std::all_of(list->begin(), list->end(), [](const bj::value& one) { return one.is_object(); })) {
         raise(key, "not a list of objects");
         return values;
     }

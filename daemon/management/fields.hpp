@@ -20,7 +20,7 @@ namespace connector::management {
 // The first fault of a message, shared by the readers of all of its objects.
 class Fault {
 public:
-    // code invalidRequest or unsupported; `pointer` as RFC 6901 has it.
+    // code invalidRequest or unsupported; `pointer` as RFC 6901 has it, "" where `why` begins with it.
     void raise(std::string_view code, const std::string& pointer, std::string_view why);
     [[nodiscard]] explicit operator bool() const noexcept { return error_.has_value(); }
     [[nodiscard]] const Error& error() const { return *error_; }
@@ -70,7 +70,9 @@ public:
 
     [[nodiscard]] const boost::json::value* find(std::string_view key) const;  // nullptr: absent or null
     [[nodiscard]] std::string pointer_to(std::string_view key) const;
-    void raise(std::string_view key, std::string_view why) const { fault_->raise("invalidRequest", pointer_to(key), why); }
+    void raise(std::string_view key, std::string_view why) const {
+        fault_->raise("invalidRequest", pointer_to(key), why);
+    }
     void unsupported(std::string_view key, std::string_view what) const;
 
 private:

@@ -315,9 +315,8 @@ Result<bj::value> parse_strict(std::string_view text, std::size_t outer, Texts t
     bj::basic_parser<Handler> parser(options, texts);
     boost::system::error_code code;
     const std::size_t used = parser.write_some(false, text.data(), text.size(), code);
-    const bool rest = !code && std::any_of(text.begin() + static_cast<std::ptrdiff_t>(used), text.end(), [](char c) {
-        return c != ' ' && c != '\t' && c != '\n' && c != '\r';
-    });
+    const bool rest = !code && std::any_of(text.begin() + static_cast<std::ptrdiff_t>(used), text.end(),
+                                           [](char c) { return c != ' ' && c != '\t' && c != '\n' && c != '\r'; });
     Handler& handler = parser.handler();
     if (!handler.fault.empty()) return Error(ErrorKind::invalid, "invalidRequest", std::move(handler.fault));
     if (code == bj::error::too_deep)

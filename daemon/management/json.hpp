@@ -1,5 +1,5 @@
-// Strict JSON (RFC 8259) as the management API wants it: no duplicate keys, no control characters, bounded depth and fields.
-// Two layers: split() walks a list without recursion, so that a bad element cannot take its neighbours with it;
+// Strict JSON (RFC 8259) as the management API wants it: no duplicate keys, no control characters, bounded depth and
+// fields. Two layers: split() walks a list without recursion, so that a bad element cannot take its neighbours with it;
 // parse_strict() reads one element. Pure; any thread.
 #pragma once
 

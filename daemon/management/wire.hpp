@@ -1,8 +1,8 @@
 // The management API's messages: JSON <-> domain, pure. Follows the management API, version 1; RFC 8259, RFC 9457.
 // In: claims of a service that is trusted with nothing but the queue; every field is checked for form and size here.
 // A bad element of a list hurts only itself. Unknown fields are ignored, null means absent.
-// Refuses: duplicate keys, nesting over 16, control characters, oversized fields: code invalidRequest, JSON pointer first.
-// Any thread; values only; fuzzed.
+// Refuses: duplicate keys, nesting over 16, control characters, oversized fields: code invalidRequest, JSON pointer
+// first. Any thread; values only; fuzzed.
 #pragma once
 
 #include "core/ports/management_api.hpp"

@@ -25,8 +25,8 @@ using boost::system::error_code;
 namespace {
 
 constexpr auto k_tuple = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t k_most_kept = 4;           // for each origin
-constexpr std::chrono::seconds k_kept_for{50};   // common servers close at 60 s and more
+constexpr std::size_t k_most_kept = 4;          // for each origin
+constexpr std::chrono::seconds k_kept_for{50};  // common servers close at 60 s and more
 constexpr std::size_t k_read_size = 16U * 1024U;
 
 Error gone(ErrorKind kind, std::string code, const std::string& where, const error_code& why) {
@@ -183,7 +183,8 @@ struct TlsHttpClient::Impl {
         co_return std::move(connection);
     }
 
-    // Writes the request and reads the answer. A failed write is not the end: an early answer or an alert may be waiting.
+    // Writes the request and reads the answer. A failed write is not the end: an early answer or an alert may be
+    // waiting.
     static ports::Async<Response> round_trip(Connection& connection, const SecretBytes& head, const Request& request,
                                              Progress& progress, bool& reusable) {
         const std::string where = request.url.authority();
@@ -239,8 +240,8 @@ struct TlsHttpClient::Impl {
                                     origin + ": answers " + std::to_string(answer->status) + ", redirects are refused");
                 co_return std::move(*answer);
             }
-            const bool stale = was_kept && !progress->received && request->idempotent &&
-                               answer.error().kind == ErrorKind::unavailable;
+            const bool stale =
+                was_kept && !progress->received && request->idempotent && answer.error().kind == ErrorKind::unavailable;
             if (!stale) co_return answer.error();
             // Its siblings are as old as it was.
             self->kept.erase(origin);
@@ -255,7 +256,9 @@ TlsHttpClient::TlsHttpClient(ports::Clock& clock, Resolver& resolver, std::share
     : impl_(std::make_shared<Impl>(clock, resolver, std::move(tls), std::move(proxy), std::move(user_agent))) {}
 
 // Sockets go now, not when the last exchange lets go of the Impl: the io_context may be gone by then.
-TlsHttpClient::~TlsHttpClient() { impl_->kept.clear(); }
+TlsHttpClient::~TlsHttpClient() {
+    impl_->kept.clear();
+}
 
 ports::Async<Response> TlsHttpClient::send(Request request) {
     const auto impl = impl_;
@@ -277,7 +280,9 @@ void TlsHttpClient::use(std::shared_ptr<const TlsContext> tls) {
     impl_->kept.clear();
 }
 
-void TlsHttpClient::close_idle() noexcept { impl_->kept.clear(); }
+void TlsHttpClient::close_idle() noexcept {
+    impl_->kept.clear();
+}
 
 bool may_have_arrived(const Error& error) noexcept {
     return error.code == "timedOut" || error.code == "connectionLost" || error.code == "answerInvalid" ||

@@ -1,10 +1,10 @@
 // HTTP/1.1 over verified TLS, as a client: one exchange, one deadline, one Result (RFC 9110, RFC 9112).
-// Requests carry Content-Length, never chunked. Redirects are refused, answers are bounded, connections are kept and shared.
-// No retry but one: a kept connection that turns out to be dead before an octet of the answer came is replaced.
+// Requests carry Content-Length, never chunked. Redirects are refused, answers are bounded, connections are kept and
+// shared. No retry but one: a kept connection that turns out to be dead before an octet of the answer came is replaced.
 //
 // Errors, mapped here once for everybody:
 //   unavailable    dnsFailed, connectFailed, connectionLost, proxyFailed (5xx, not reached)
-//   timed_out      timedOut
+//   timed_out      timedOut (the request had left), connectTimedOut (it had not)
 //   unauthorized   tlsClientRefused (the peer's alert about our certificate), proxyUnauthorized (407)
 //   misconfigured  tlsUntrusted (chain, name, dates: OpenSSL's reason in the message), tlsFailed (no common protocol),
 //                  proxyRefused (another 4xx of the proxy)
@@ -45,10 +45,10 @@ struct Request {
     std::string body;
     std::shared_ptr<const SecretBytes> bearer;         // Authorization: Bearer, never in ordinary memory
     std::shared_ptr<const SecretBytes> authorization;  // the whole Authorization value instead (Basic, Negotiate)
-    Tick deadline;                           // for all of it: name, connection, TLS, request and answer
-    std::size_t body_limit = k_body_limit;   // octets of the answer's body
-    bool idempotent = true;                  // may be repeated where a kept connection was dead
-    bool fresh_connection = false;           // do not use a kept one (a probe)
+    Tick deadline;                                     // for all of it: name, connection, TLS, request and answer
+    std::size_t body_limit = k_body_limit;             // octets of the answer's body
+    bool idempotent = true;                            // may be repeated where a kept connection was dead
+    bool fresh_connection = false;                     // do not use a kept one (a probe)
 
     Request(std::string request_method, Url request_url, Tick request_deadline)
         : method(std::move(request_method)), url(std::move(request_url)), deadline(request_deadline) {}
@@ -82,8 +82,8 @@ public:
 struct Proxy {
     std::string host;
     std::uint16_t port = 3128;
-    std::string user;                              // "" = no authentication
-    std::shared_ptr<const SecretBytes> password;   // Basic (RFC 7617)
+    std::string user;                             // "" = no authentication
+    std::shared_ptr<const SecretBytes> password;  // Basic (RFC 7617)
     // Host names that are reached directly: equal, or whole labels below (".corp.example" and "corp.example" both cover
     // a.corp.example); "*" = all; addresses as literals.
     std::vector<std::string> no_proxy;

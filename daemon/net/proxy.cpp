@@ -33,7 +33,8 @@ Result<Proxy> parse_proxy(std::string_view text) {
     const Error wrong(ErrorKind::misconfigured, "urlInvalid", "proxy: not of the form http://host:port");
     std::string_view rest = text;
     if (rest.starts_with("http://")) rest.remove_prefix(7);
-    // A proxy that is itself reached by TLS is not built; the user has a key of his own, so that no password is in a URL.
+    // A proxy that is itself reached by TLS is not built; the user has a key of his own, so that no password is in a
+    // URL.
     if (rest.find("://") != std::string_view::npos || rest.find('@') != std::string_view::npos) return wrong;
     if (!rest.empty() && rest.back() == '/') rest.remove_suffix(1);
     Proxy proxy;

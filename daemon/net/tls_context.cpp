@@ -5,12 +5,12 @@
 #include "core/printable.hpp"
 #include "daemon/net/tls_state.hpp"
 
-#include <boost/asio/error.hpp>
-#include <boost/asio/ip/address.hpp>
-#include <boost/asio/ssl/error.hpp>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ssl/error.hpp>
 
 #include <fstream>
 #include <iterator>
@@ -121,7 +121,9 @@ Result<void> identify(SSL_CTX* context, const TlsIdentity& identity) {
 
 TlsContext::TlsContext() : state_(std::make_unique<State>()) {}
 TlsContext::~TlsContext() = default;
-bool TlsContext::has_identity() const noexcept { return state_->identity; }
+bool TlsContext::has_identity() const noexcept {
+    return state_->identity;
+}
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::make(const std::string& ca_file,
                                                            std::optional<TlsIdentity> identity) {
@@ -164,7 +166,8 @@ Result<void> expect_peer(SSL* connection, const std::string& host, UtcTime now) 
         set = ::X509_VERIFY_PARAM_set1_ip_asc(rules, address.to_string().c_str()) == 1;
     } else {
         // RFC 9525 6.3: the subject's common name is no host name; a wildcard is a whole label.
-        ::X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+        ::X509_VERIFY_PARAM_set_hostflags(rules,
+                                          X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
         std::string name = host;
         set = ::X509_VERIFY_PARAM_set1_host(rules, name.c_str(), name.size()) == 1 &&
               ::SSL_ctrl(connection, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data()) == 1;

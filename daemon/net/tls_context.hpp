@@ -24,7 +24,8 @@ struct TlsIdentity {
 class TlsContext {
 public:
     // `ca_file`: a PEM file whose certificates are each an anchor, or the word "system".
-    // kind: misconfigured, code tlsMisconfigured: no such file, no certificate in it, a key that is not the certificate's.
+    // kind: misconfigured, code tlsMisconfigured: no such file, no certificate in it, a key that is not the
+    // certificate's.
     [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> make(const std::string& ca_file,
                                                                         std::optional<TlsIdentity> identity);
     // The same with the anchors themselves (DER), for callers that have read them already.

@@ -18,8 +18,8 @@ struct TlsContext::State {
     bool identity = false;
 };
 
-// Before the handshake: SNI (RFC 6066 3), the name or address the certificate must have, and the time it must be valid at.
-// kind: internal.
+// Before the handshake: SNI (RFC 6066 3), the name or address the certificate must have, and the time it must be valid
+// at. kind: internal.
 [[nodiscard]] Result<void> expect_peer(SSL* connection, const std::string& host, UtcTime now);
 // Why a handshake, or the first octets after it, failed.
 [[nodiscard]] Error tls_error(SSL* connection, const boost::system::error_code& code, const std::string& peer);

@@ -17,7 +17,9 @@ Error not_fit(std::string_view text, std::string_view why) {
                  printable(text.substr(0, text.find('?'))) + ": " + std::string(why));
 }
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 bool is_host(std::string_view text) noexcept {
     return !text.empty() && text.size() <= 255 && std::all_of(text.begin(), text.end(), [](char c) {
@@ -39,7 +41,9 @@ std::string Url::target() const {
     return text;
 }
 
-std::string Url::text() const { return "https://" + authority() + path; }
+std::string Url::text() const {
+    return "https://" + authority() + path;
+}
 
 bool Url::contains(const Url& other) const noexcept {
     if (!same_origin(other)) return false;

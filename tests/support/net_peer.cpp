@@ -2,6 +2,7 @@
 
 #include "core/certificate.hpp"
 
+#include <openssl/ssl.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/read.hpp>
@@ -10,7 +11,6 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <openssl/ssl.h>
 
 #include <array>
 #include <set>
@@ -57,7 +57,9 @@ X509* parse(const Bytes& der) {
     return certificate;
 }
 
-tcp::endpoint loopback(std::uint16_t port) { return {asio::ip::address_v4::loopback(), port}; }
+tcp::endpoint loopback(std::uint16_t port) {
+    return {asio::ip::address_v4::loopback(), port};
+}
 
 }  // namespace
 
@@ -264,9 +266,15 @@ Peer::~Peer() {
     impl_->acceptor.close(ignored);
     for (tcp::socket* socket : impl_->open) socket->close(ignored);
 }
-std::uint16_t Peer::port() const { return impl_->acceptor.local_endpoint().port(); }
-const std::vector<Seen>& Peer::seen() const { return impl_->seen; }
-int Peer::connections() const { return impl_->connections; }
+std::uint16_t Peer::port() const {
+    return impl_->acceptor.local_endpoint().port();
+}
+const std::vector<Seen>& Peer::seen() const {
+    return impl_->seen;
+}
+int Peer::connections() const {
+    return impl_->connections;
+}
 
 struct ProxyPeer::Impl {
     asio::io_context& io;
@@ -329,8 +337,12 @@ ProxyPeer::~ProxyPeer() {
     boost::system::error_code ignored;
     impl_->acceptor.close(ignored);
 }
-std::uint16_t ProxyPeer::port() const { return impl_->acceptor.local_endpoint().port(); }
-const std::vector<std::string>& ProxyPeer::heads() const { return impl_->heads; }
+std::uint16_t ProxyPeer::port() const {
+    return impl_->acceptor.local_endpoint().port();
+}
+const std::vector<std::string>& ProxyPeer::heads() const {
+    return impl_->heads;
+}
 
 ports::Async<std::vector<asio::ip::address>> TableResolver::resolve(std::string host) {
     ++asked;

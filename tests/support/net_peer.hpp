@@ -54,10 +54,10 @@ struct Holder {
 [[nodiscard]] net::TlsIdentity identity_of(const Holder& holder);
 
 struct Reply {
-    std::string text;           // the whole answer, or a part of it
-    bool close = false;         // close afterwards
-    bool hang = false;          // never another octet
-    std::function<void()> then; // called after the text is sent (or, hanging, at once)
+    std::string text;            // the whole answer, or a part of it
+    bool close = false;          // close afterwards
+    bool hang = false;           // never another octet
+    std::function<void()> then;  // called after the text is sent (or, hanging, at once)
 };
 struct Seen {
     int connection = 0;  // counted from 1

@@ -18,8 +18,12 @@ std::string example(const std::string& name) {
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-boost::json::value example_json(const std::string& name) { return boost::json::parse(example(name)); }
+boost::json::value example_json(const std::string& name) {
+    return boost::json::parse(example(name));
+}
 
-Sha256 hash(ByteView octets) { return crypto::OpenSslCrypto().sha256(octets); }
+Sha256 hash(ByteView octets) {
+    return crypto::OpenSslCrypto().sha256(octets);
+}
 
 }  // namespace connector::wire_test

@@ -129,6 +129,38 @@ TEST(Crl, RefusesAForeignSignature) {
     EXPECT_FALSE(make_crl(ca.certificate, pki().root.key, {}, 1, k_now, k_now + k_year));
 }
 
+// The CRL with one more extension, signed again.
+Bytes extended(const Bytes& crl, int nid, void* value, int critical) {
+    const unsigned char* at = crl.data();
+    const Crl parsed(d2i_X509_CRL(nullptr, &at, static_cast<long>(crl.size())));
+    if (X509_CRL_add1_ext_i2d(parsed.get(), nid, value, critical, X509V3_ADD_DEFAULT) != 1 ||
+        X509_CRL_sign(parsed.get(), pki().issuing.key.native(), EVP_sha256()) <= 0)
+        throw std::runtime_error("not extended");
+    return der_of(parsed.get(), i2d_X509_CRL);
+}
+
+TEST(Crl, SaysWhenAbsenceFromItProvesNothing) {
+    const auto& ca = pki().issuing;
+    const auto crl = must(make_crl(ca.certificate, ca.key, {}, 9, k_now, k_now + k_year));
+    const Asn1Integer base(ASN1_INTEGER_new());
+    ASN1_INTEGER_set_uint64(base.get(), 8);
+    EXPECT_TRUE(must(inspect_crl(extended(crl, NID_delta_crl, base.get(), 1), ca.certificate)).partial);
+
+    const Owned<ISSUING_DIST_POINT, ISSUING_DIST_POINT_free> scope(ISSUING_DIST_POINT_new());
+    scope->onlyuser = 0xFF;
+    EXPECT_FALSE(
+        must(inspect_crl(extended(crl, NID_issuing_distribution_point, scope.get(), 1), ca.certificate)).partial);
+    scope->onlyuser = 0;
+    scope->onlyCA = 0xFF;
+    EXPECT_TRUE(
+        must(inspect_crl(extended(crl, NID_issuing_distribution_point, scope.get(), 1), ca.certificate)).partial);
+
+    // RFC 5280 5.2: an unknown critical extension.
+    const auto names = must(to_general_names({{NameForm::dns, "x.example"}}));
+    EXPECT_FALSE(inspect_crl(extended(crl, NID_subject_alt_name, names.get(), 1), ca.certificate));
+    EXPECT_TRUE(inspect_crl(extended(crl, NID_subject_alt_name, names.get(), 0), ca.certificate));
+}
+
 TEST(Crl, KnowsTheReasonsByTheirWords) {
     EXPECT_EQ(parse_revocation_reason("keyCompromise"), RevocationReason::key_compromise);
     EXPECT_EQ(parse_revocation_reason("privilegeWithdrawn"), RevocationReason::privilege_withdrawn);

@@ -1,7 +1,12 @@
 #include "core/crypto/key.hpp"
 
+#include "core/crypto/cms.hpp"
 #include "core/crypto/encoding.hpp"
+#include "core/crypto/pfx.hpp"
 #include "tests/unit/crypto/fixtures.hpp"
+
+#include <fstream>
+#include <sstream>
 
 namespace connector::crypto {
 namespace {
@@ -79,6 +84,59 @@ TEST(PrivateKey, KnowsItsCertificate) {
     EXPECT_FALSE(proves_possession(pki().key, pki().rsa_leaf));
 }
 
+#ifdef __linux__
+// How often the octets stand in this process's writable memory, its stacks aside.
+std::size_t copies_in_memory(ByteView octets) {
+    constexpr unsigned long k_shadow = 1UL << 28U;  // a sanitizer's own maps
+    std::size_t copies = 0;
+    std::ifstream maps("/proc/self/maps");
+    std::ifstream memory("/proc/self/mem", std::ios::binary);
+    for (std::string line; std::getline(maps, line);) {
+        std::istringstream fields(line);
+        unsigned long from = 0;
+        unsigned long until = 0;
+        char dash = 0;
+        std::string mode;
+        fields >> std::hex >> from >> dash >> until >> mode;
+        if (!mode.starts_with("rw") || until - from > k_shadow || line.find("[stack") != std::string::npos) continue;
+        std::string region(until - from, '\0');
+        memory.clear();
+        memory.seekg(static_cast<std::streamoff>(from));
+        if (!memory.read(region.data(), static_cast<std::streamsize>(region.size()))) continue;
+        // Masked, so that neither this function nor its caller holds what it looks for.
+        const char first = static_cast<char>(octets[0] ^ 0x55U);
+        for (std::size_t at = region.find(first); at != std::string::npos; at = region.find(first, at + 1)) {
+            std::size_t same = 0;
+            while (same < octets.size() && at + same < region.size() &&
+                   static_cast<std::uint8_t>(region[at + same]) == (octets[same] ^ 0x55U))
+                ++same;
+            if (same == octets.size()) ++copies;
+        }
+        wipe(region.data(), region.size());
+    }
+    return copies;
+}
+
+TEST(PrivateKey, LeavesNoCopyOfItselfBehind) {
+    Bytes masked;
+    {
+        const auto key = ec_key();
+        const auto pkcs8 = must(key.to_pkcs8());
+        constexpr std::size_t k_scalar_at = 36;  // RFC 5915 within RFC 5208, P-256
+        for (std::size_t i = 0; i < 32; ++i)
+            masked.push_back(static_cast<std::uint8_t>(pkcs8.data()[k_scalar_at + i] ^ 0x55U));
+        ASSERT_GE(copies_in_memory(masked), 1U);  // the search finds what is there
+        const auto leaf = must(issue(test::order_for("x", key), pki().issuing.certificate, pki().issuing.key));
+        const auto pfx = must(pack(key, leaf, {}, PfxStyle::aes256));
+        const auto identity = must(open_pfx(pfx.der, pfx.password));
+        const auto pem = must(key.to_pem());
+        EXPECT_TRUE(PrivateKey::from_pem(pem));
+        EXPECT_TRUE(sign_attached(bytes_of("x"), Signer{leaf, {}, must(key.to_pkcs8())}));
+    }
+    EXPECT_EQ(copies_in_memory(masked), 0U);
+}
+#endif
+
 TEST(PrivateKey, LeavesNoErrorsForOthers) {
     EXPECT_FALSE(PrivateKey::from_pem(SecretBytes::copy_of(std::string_view("nothing"))));
     EXPECT_EQ(ERR_peek_error(), 0U);
@@ -93,8 +151,8 @@ TEST(PublicKey, ComesFromPem) {
 }
 
 TEST(PublicKey, IsNamedByItsEncoding) {
-    const auto pss = test::foreign_key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
-    EXPECT_EQ(pss.facts().algorithm, KeyAlgorithm::other);
+    const auto edwards = test::foreign_key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+    EXPECT_EQ(edwards.facts().algorithm, KeyAlgorithm::other);
 }
 
 }  // namespace

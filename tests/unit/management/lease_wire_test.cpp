@@ -1,9 +1,9 @@
 #include "daemon/management/wire.hpp"
 #include "support/wire_examples.hpp"
 
+#include <gtest/gtest.h>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <gtest/gtest.h>
 
 #include <functional>
 
@@ -23,9 +23,15 @@ const ports::UnreadableRequest* unreadable(const LeasedElements& answer, std::si
 }
 
 // One element of the example by its place, 0 = r-1 (issue) … 5 = r-6 (revoke).
-bj::value element(std::size_t at) { return example_json("lease.response.json").at("requests").at(at); }
-std::string body_of(const std::string& elements) { return R"({"requests":[)" + elements + "]}"; }
-Result<LeasedElements> decode(const std::string& elements) { return decode_lease(body_of(elements), hash); }
+bj::value element(std::size_t at) {
+    return example_json("lease.response.json").at("requests").at(at);
+}
+std::string body_of(const std::string& elements) {
+    return R"({"requests":[)" + elements + "]}";
+}
+Result<LeasedElements> decode(const std::string& elements) {
+    return decode_lease(body_of(elements), hash);
+}
 
 TEST(LeaseWire, AcceptsTheWholeExample) {
     const auto answer = decode_lease(example("lease.response.json"), hash);
@@ -70,14 +76,21 @@ struct Change {
     const char* pointer;  // how the message begins
 };
 
-bj::object& in(bj::object& element, const char* key) { return element.at(key).as_object(); }
+bj::object& in(bj::object& element, const char* key) {
+    return element.at(key).as_object();
+}
 
 const std::vector<Change>& changes() {
     static const std::vector<Change> k_changes{
-        {"unknown fields are ignored", 0, [](bj::object& o) { o["news"] = bj::object{{"a", bj::array{1, 2}}}; }, "", ""},
+        {"unknown fields are ignored", 0,
+         [](bj::object& o) {
+             o["news"] = bj::object{{"a", bj::array{1, 2}}};
+         },
+         "", ""},
         {"null means absent", 0, [](bj::object& o) { in(o, "user")["mail"] = nullptr; }, "", ""},
         {"attempt may be missing", 0, [](bj::object& o) { o.erase("attempt"); }, "", ""},
-        {"fractions of a second are read", 0, [](bj::object& o) { o["createdAt"] = "2026-11-23T11:59:00.123456789Z"; }, "", ""},
+        {"fractions of a second are read", 0, [](bj::object& o) { o["createdAt"] = "2026-11-23T11:59:00.123456789Z"; },
+         "", ""},
         {"an empty subject is a subject", 0, [](bj::object& o) { in(o, "profile")["subject"] = ""; }, "", ""},
         {"profile's defaults", 0,
          [](bj::object& o) {
@@ -100,30 +113,59 @@ const std::vector<Change>& changes() {
         {"no user", 0, [](bj::object& o) { o.erase("user"); }, "invalidRequest", "/user: "},
         {"user is a list", 0, [](bj::object& o) { o["user"] = bj::array(); }, "invalidRequest", "/user: "},
         {"no user id", 0, [](bj::object& o) { in(o, "user").erase("id"); }, "invalidRequest", "/user/id: "},
-        {"user id of a foreign form", 0, [](bj::object& o) { in(o, "user")["id"] = "a/b"; }, "invalidRequest", "/user/id: "},
-        {"empty UPN", 0, [](bj::object& o) { in(o, "user")["userPrincipalName"] = ""; }, "invalidRequest", "/user/userPrincipalName: "},
-        {"mails that are none", 0, [](bj::object& o) { in(o, "user")["otherMails"] = bj::array{1}; }, "invalidRequest", "/user/otherMails: "},
-        {"a SID that is none", 0, [](bj::object& o) { in(o, "user")["onPremisesSecurityIdentifier"] = "S-1-5-x"; }, "invalidRequest", "/user/onPremisesSecurityIdentifier: "},
-        {"unknown platform", 0, [](bj::object& o) { in(o, "device")["platform"] = "toaster"; }, "unsupported", "/device/platform: "},
-        {"no recipient", 0, [](bj::object& o) { in(o, "device").erase("recipientCertificate"); }, "invalidRequest", "/device/recipientCertificate: "},
-        {"recipient not padded", 0, [](bj::object& o) { in(o, "device")["recipientCertificate"] = "QQ"; }, "invalidRequest", "/device/recipientCertificate: "},
-        {"recipient with a line break", 0, [](bj::object& o) { in(o, "device")["recipientCertificate"] = "QUJD\nQUJD"; }, "invalidRequest", "/device/recipientCertificate: "},
-        {"recipient over 8 KiB", 0, [](bj::object& o) { in(o, "device")["recipientCertificate"] = std::string(8196, 'A'); }, "invalidRequest", "/device/recipientCertificate: "},
+        {"user id of a foreign form", 0, [](bj::object& o) { in(o, "user")["id"] = "a/b"; }, "invalidRequest",
+         "/user/id: "},
+        {"empty UPN", 0, [](bj::object& o) { in(o, "user")["userPrincipalName"] = ""; }, "invalidRequest",
+         "/user/userPrincipalName: "},
+        {"mails that are none", 0, [](bj::object& o) { in(o, "user")["otherMails"] = bj::array{1}; }, "invalidRequest",
+         "/user/otherMails: "},
+        {"a SID that is none", 0, [](bj::object& o) { in(o, "user")["onPremisesSecurityIdentifier"] = "S-1-5-x"; },
+         "invalidRequest", "/user/onPremisesSecurityIdentifier: "},
+        {"unknown platform", 0, [](bj::object& o) { in(o, "device")["platform"] = "toaster"; }, "unsupported",
+         "/device/platform: "},
+        {"no recipient", 0, [](bj::object& o) { in(o, "device").erase("recipientCertificate"); }, "invalidRequest",
+         "/device/recipientCertificate: "},
+        {"recipient not padded", 0, [](bj::object& o) { in(o, "device")["recipientCertificate"] = "QQ"; },
+         "invalidRequest", "/device/recipientCertificate: "},
+        {"recipient with a line break", 0,
+         [](bj::object& o) { in(o, "device")["recipientCertificate"] = "QUJD\nQUJD"; }, "invalidRequest",
+         "/device/recipientCertificate: "},
+        {"recipient over 8 KiB", 0,
+         [](bj::object& o) { in(o, "device")["recipientCertificate"] = std::string(8196, 'A'); }, "invalidRequest",
+         "/device/recipientCertificate: "},
         {"binding of 16 KiB", 0, [](bj::object& o) { in(o, "device")["binding"] = std::string(16384, 'A'); }, "", ""},
-        {"binding over 16 KiB", 0, [](bj::object& o) { in(o, "device")["binding"] = std::string(16388, 'A'); }, "invalidRequest", "/device/binding: "},
-        {"a name over 4 KiB", 0, [](bj::object& o) { in(o, "device")["name"] = std::string(4097, 'A'); }, "invalidRequest", "/device/name: "},
-        {"a control character", 0, [](bj::object& o) { in(o, "user")["displayName"] = "a\x1b[31mb"; }, "invalidRequest", "/user/displayName: "},
-        {"a NUL", 0, [](bj::object& o) { in(o, "user")["displayName"] = bj::string_view("a\0b", 3); }, "invalidRequest", "/user/displayName: "},
-        {"DEL", 0, [](bj::object& o) { in(o, "user")["displayName"] = "a\x7f"; }, "invalidRequest", "/user/displayName: "},
-        {"C1", 0, [](bj::object& o) { in(o, "user")["displayName"] = "a\xc2\x85"; }, "invalidRequest", "/user/displayName: "},
-        {"not a control character", 0, [](bj::object& o) { in(o, "user")["displayName"] = "\xc2\xa0\xc3\xbc"; }, "", ""},
-        {"no authority", 0, [](bj::object& o) { in(o, "profile").erase("authority"); }, "invalidRequest", "/profile/authority: "},
-        {"no subject", 0, [](bj::object& o) { in(o, "profile").erase("subject"); }, "invalidRequest", "/profile/subject: "},
-        {"unknown key type", 0, [](bj::object& o) { in(o, "profile")["keyType"] = "rsa1024"; }, "unsupported", "/profile/keyType: "},
-        {"unknown usage", 0, [](bj::object& o) { in(o, "profile")["keyUsage"] = bj::array{"signEverything"}; }, "invalidRequest", "/profile/keyUsage: "},
-        {"no usage at all", 0, [](bj::object& o) { in(o, "profile")["keyUsage"] = bj::array(); }, "invalidRequest", "/profile/keyUsage: "},
-        {"an EKU by name", 0, [](bj::object& o) { in(o, "profile")["extendedKeyUsage"] = bj::array{"emailProtection"}; }, "invalidRequest", "/profile/extendedKeyUsage: "},
-        {"a SAN of unknown type", 0, [](bj::object& o) { in(o, "profile")["subjectAltNames"] = bj::array{bj::object{{"type", "ip"}, {"value", "x"}}}; }, "invalidRequest", "/profile/subjectAltNames/0/type: "},
+        {"binding over 16 KiB", 0, [](bj::object& o) { in(o, "device")["binding"] = std::string(16388, 'A'); },
+         "invalidRequest", "/device/binding: "},
+        {"a name over 4 KiB", 0, [](bj::object& o) { in(o, "device")["name"] = std::string(4097, 'A'); },
+         "invalidRequest", "/device/name: "},
+        {"a control character", 0, [](bj::object& o) { in(o, "user")["displayName"] = "a\x1b[31mb"; }, "invalidRequest",
+         "/user/displayName: "},
+        {"a NUL", 0, [](bj::object& o) { in(o, "user")["displayName"] = bj::string_view("a\0b", 3); }, "invalidRequest",
+         "/user/displayName: "},
+        {"DEL", 0, [](bj::object& o) { in(o, "user")["displayName"] = "a\x7f"; }, "invalidRequest",
+         "/user/displayName: "},
+        {"C1", 0, [](bj::object& o) { in(o, "user")["displayName"] = "a\xc2\x85"; }, "invalidRequest",
+         "/user/displayName: "},
+        {"not a control character", 0, [](bj::object& o) { in(o, "user")["displayName"] = "\xc2\xa0\xc3\xbc"; }, "",
+         ""},
+        {"no authority", 0, [](bj::object& o) { in(o, "profile").erase("authority"); }, "invalidRequest",
+         "/profile/authority: "},
+        {"no subject", 0, [](bj::object& o) { in(o, "profile").erase("subject"); }, "invalidRequest",
+         "/profile/subject: "},
+        {"unknown key type", 0, [](bj::object& o) { in(o, "profile")["keyType"] = "rsa1024"; }, "unsupported",
+         "/profile/keyType: "},
+        {"unknown usage", 0, [](bj::object& o) { in(o, "profile")["keyUsage"] = bj::array{"signEverything"}; },
+         "invalidRequest", "/profile/keyUsage: "},
+        {"no usage at all", 0, [](bj::object& o) { in(o, "profile")["keyUsage"] = bj::array(); }, "invalidRequest",
+         "/profile/keyUsage: "},
+        {"an EKU by name", 0,
+         [](bj::object& o) { in(o, "profile")["extendedKeyUsage"] = bj::array{"emailProtection"}; }, "invalidRequest",
+         "/profile/extendedKeyUsage: "},
+        {"a SAN of unknown type", 0,
+         [](bj::object& o) {
+             in(o, "profile")["subjectAltNames"] = bj::array{bj::object{{"type", "ip"}, {"value", "x"}}};
+         },
+         "invalidRequest", "/profile/subjectAltNames/0/type: "},
         {"21 SANs", 0,
          [](bj::object& o) {
              bj::array names;
@@ -131,23 +173,35 @@ const std::vector<Change>& changes() {
              in(o, "profile")["subjectAltNames"] = names;
          },
          "invalidRequest", "/profile/subjectAltNames: "},
-        {"no days", 0, [](bj::object& o) { in(o, "profile")["validityDays"] = 0; }, "invalidRequest", "/profile/validityDays: "},
-        {"days in halves", 0, [](bj::object& o) { in(o, "profile")["validityDays"] = 1.5; }, "invalidRequest", "/profile/validityDays: "},
-        {"100 %", 0, [](bj::object& o) { in(o, "profile")["renewalThresholdPercent"] = 100; }, "invalidRequest", "/profile/renewalThresholdPercent: "},
-        {"yes is not true", 0, [](bj::object& o) { in(o, "profile")["includeSecurityIdentifier"] = "yes"; }, "invalidRequest", "/profile/includeSecurityIdentifier: "},
-        {"unknown format", 0, [](bj::object& o) { in(o, "delivery")["format"] = "pdf"; }, "unsupported", "/delivery/format: "},
-        {"windowsCsp for a phone", 0, [](bj::object& o) { in(o, "delivery")["format"] = "windowsCsp"; }, "unsupported", "/delivery/format: "},
-        {"a profile for Windows", 1, [](bj::object& o) { in(o, "delivery")["format"] = "appleProfile"; }, "unsupported", "/delivery/format: "},
-        {"unknown pkcs12", 0, [](bj::object& o) { in(o, "delivery")["pkcs12"] = "rc2"; }, "invalidRequest", "/delivery/pkcs12: "},
+        {"no days", 0, [](bj::object& o) { in(o, "profile")["validityDays"] = 0; }, "invalidRequest",
+         "/profile/validityDays: "},
+        {"days in halves", 0, [](bj::object& o) { in(o, "profile")["validityDays"] = 1.5; }, "invalidRequest",
+         "/profile/validityDays: "},
+        {"100 %", 0, [](bj::object& o) { in(o, "profile")["renewalThresholdPercent"] = 100; }, "invalidRequest",
+         "/profile/renewalThresholdPercent: "},
+        {"yes is not true", 0, [](bj::object& o) { in(o, "profile")["includeSecurityIdentifier"] = "yes"; },
+         "invalidRequest", "/profile/includeSecurityIdentifier: "},
+        {"unknown format", 0, [](bj::object& o) { in(o, "delivery")["format"] = "pdf"; }, "unsupported",
+         "/delivery/format: "},
+        {"windowsCsp for a phone", 0, [](bj::object& o) { in(o, "delivery")["format"] = "windowsCsp"; }, "unsupported",
+         "/delivery/format: "},
+        {"a profile for Windows", 1, [](bj::object& o) { in(o, "delivery")["format"] = "appleProfile"; }, "unsupported",
+         "/delivery/format: "},
+        {"unknown pkcs12", 0, [](bj::object& o) { in(o, "delivery")["pkcs12"] = "rc2"; }, "invalidRequest",
+         "/delivery/pkcs12: "},
         {"no previous", 1, [](bj::object& o) { o.erase("previous"); }, "invalidRequest", "/previous: "},
-        {"a previous issuer that is no name", 1, [](bj::object& o) { in(o, "previous")["issuer"] = "no name"; }, "invalidRequest", "/previous/issuer: "},
+        {"a previous issuer that is no name", 1, [](bj::object& o) { in(o, "previous")["issuer"] = "no name"; },
+         "invalidRequest", "/previous/issuer: "},
         {"unknown purpose", 2, [](bj::object& o) { o["purpose"] = "fun"; }, "invalidRequest", "/purpose: "},
-        {"a thumbprint of 19 octets", 2, [](bj::object& o) { o["thumbprints"] = bj::array{std::string(38, 'a')}; }, "invalidRequest", "/thumbprints: "},
+        {"a thumbprint of 19 octets", 2, [](bj::object& o) { o["thumbprints"] = bj::array{std::string(38, 'a')}; },
+         "invalidRequest", "/thumbprints: "},
         {"withdrawn for fun", 4, [](bj::object& o) { o["reason"] = "fun"; }, "invalidRequest", "/reason: "},
         {"serial 0", 5, [](bj::object& o) { o["serialNumber"] = "00"; }, "invalidRequest", "/serialNumber: "},
         {"serial in words", 5, [](bj::object& o) { o["serialNumber"] = "xyz"; }, "invalidRequest", "/serialNumber: "},
-        {"a reason of RFC 5280 that is not ours", 5, [](bj::object& o) { o["reason"] = "cACompromise"; }, "invalidRequest", "/reason: "},
-        {"a time with an offset", 0, [](bj::object& o) { o["createdAt"] = "2026-11-23T11:59:00+01:00"; }, "invalidRequest", "/createdAt: "},
+        {"a reason of RFC 5280 that is not ours", 5, [](bj::object& o) { o["reason"] = "cACompromise"; },
+         "invalidRequest", "/reason: "},
+        {"a time with an offset", 0, [](bj::object& o) { o["createdAt"] = "2026-11-23T11:59:00+01:00"; },
+         "invalidRequest", "/createdAt: "},
         {"no lease time", 0, [](bj::object& o) { o.erase("leaseExpiresAt"); }, "invalidRequest", "/leaseExpiresAt: "},
         {"a negative attempt", 0, [](bj::object& o) { o["attempt"] = -1; }, "invalidRequest", "/attempt: "},
         {"an element over 1 MiB", 0,
@@ -186,8 +240,8 @@ TEST(LeaseWire, JudgesEachFieldByItsForm) {
 }
 
 TEST(LeaseWire, NormalisesSerialNumbers) {
-    for (const auto& [written, meant] :
-         {std::pair{"0005D0C9A", "5d0c9a"}, std::pair{"00ff", "ff"}, std::pair{"a", "0a"}, std::pair{"5d0c9a", "5d0c9a"}}) {
+    for (const auto& [written, meant] : {std::pair{"0005D0C9A", "5d0c9a"}, std::pair{"00ff", "ff"},
+                                         std::pair{"a", "0a"}, std::pair{"5d0c9a", "5d0c9a"}}) {
         bj::value changed = element(5);
         changed.as_object()["serialNumber"] = written;
         const auto answer = decode(bj::serialize(changed));
@@ -216,7 +270,7 @@ TEST(LeaseWire, ABadElementHurtsOnlyItself) {
         {"{\"id\":\"x\",\"leaseId\":\"y\",\"a\":\"\xff\"}", "/"},
         {R"({"id":"x","leaseId":"y","a":01})", "/"},
         {R"({"id":"x","leaseId":"y","a":truth})", "/"},
-        {R"({"id":"x","leaseId":"y","a":[1}]})", "/"},
+        {R"({"id":"x","leaseId":"y","a":[1}})", "/"},
         {R"({"id":"x","leaseId":"y","a":/*c*/1})", "/"},
         {deep, "/a"},
         {bomb, "/a"}};
@@ -248,9 +302,10 @@ TEST(LeaseWire, NestingIsCountedFromTheDocumentsRoot) {
 
 TEST(LeaseWire, SkipsWhomItCannotName) {
     const std::string good = bj::serialize(element(2));
-    for (const char* text : {"{}", "[]", "7", "\"x\"", "null", R"({"id":"","leaseId":"y"})", R"({"id":"a b","leaseId":"y"})",
-                             R"({"id":"x"})", R"({"id":"x","leaseId":7})", R"({"id":"x","id":"z","leaseId":"y"})",
-                             R"({"id":"x","leaseId":"y","leaseId":"y"})", R"({"id":null,"leaseId":"y"})"}) {
+    for (const char* text :
+         {"{}", "[]", "7", "\"x\"", "null", R"({"id":"","leaseId":"y"})", R"({"id":"a b","leaseId":"y"})",
+          R"({"id":"x"})", R"({"id":"x","leaseId":7})", R"({"id":"x","id":"z","leaseId":"y"})",
+          R"({"id":"x","leaseId":"y","leaseId":"y"})", R"({"id":null,"leaseId":"y"})"}) {
         SCOPED_TRACE(text);
         const auto answer = decode(std::string(text) + "," + good);
         ASSERT_TRUE(answer) << answer.error().message;
@@ -262,11 +317,26 @@ TEST(LeaseWire, SkipsWhomItCannotName) {
 
 TEST(LeaseWire, RefusesABrokenAnswerWhole) {
     const std::string good = bj::serialize(element(2));
-    std::vector<std::string> texts{"", "null", "[]", "{", "{}", "{\"requests\":null}", "{\"requests\":{}}", "{\"requests\":[]", "{\"requests\":[,]}",
-                                   "{\"requests\":[1,]}", "{\"requests\":[]} x", "{\"requests\":[],\"requests\":[]}",
-                                   "{\"requests\":[],\"more\":tru}", "{\"requests\":[],\"a\":{\"b\":1,\"b\":2}}", "{requests:[]}",
-                                   "{\"requests\":[\"abc]}", "{\"requests\" []}", "{\"requests\":[] \"a\":1}",
-                                   R"({"requests":[],"requ\u0065sts":[]})", body_of(good.substr(0, good.size() - 1))};
+    std::vector<std::string> texts{"",
+                                   "null",
+                                   "[]",
+                                   "{",
+                                   "{}",
+                                   "{\"requests\":null}",
+                                   "{\"requests\":{}}",
+                                   "{\"requests\":[]",
+                                   "{\"requests\":[,]}",
+                                   "{\"requests\":[1,]}",
+                                   "{\"requests\":[]} x",
+                                   "{\"requests\":[],\"requests\":[]}",
+                                   "{\"requests\":[],\"more\":tru}",
+                                   "{\"requests\":[],\"a\":{\"b\":1,\"b\":2}}",
+                                   "{requests:[]}",
+                                   "{\"requests\":[\"abc]}",
+                                   "{\"requests\" []}",
+                                   "{\"requests\":[] \"a\":1}",
+                                   R"({"requests":[],"requ\u0065sts":[]})",
+                                   body_of(good.substr(0, good.size() - 1))};
     for (const std::string& text : texts) {
         const auto answer = decode_lease(text, hash);
         ASSERT_FALSE(answer) << text.substr(0, 80);

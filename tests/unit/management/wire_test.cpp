@@ -1,10 +1,10 @@
-#include "core/crypto/encoding.hpp"
 #include "daemon/management/wire.hpp"
+#include "core/crypto/encoding.hpp"
 #include "support/wire_examples.hpp"
 
+#include <gtest/gtest.h>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <gtest/gtest.h>
 
 namespace connector::management {
 namespace {
@@ -13,7 +13,9 @@ namespace bj = boost::json;
 using wire_test::example;
 using wire_test::example_json;
 
-UtcTime at(const char* text) { return *from_rfc3339(text); }
+UtcTime at(const char* text) {
+    return *from_rfc3339(text);
+}
 template <class Identifier>
 Identifier id(const char* text) {
     return *Identifier::parse(text);
@@ -50,7 +52,8 @@ TEST(Wire, RenewsLeasesAsTheExample) {
     EXPECT_EQ(to_rfc3339(answer->renewed[0].expires_at), "2026-11-23T12:04:00Z");
     ASSERT_EQ(answer->lost.size(), 1U);
     EXPECT_EQ(answer->lost[0].text(), "l-2");
-    const auto partly = decode_renewed(R"({"renewed":[7,{"leaseId":"a"},{"leaseId":"b","leaseExpiresAt":"2026-11-23T12:04:00Z"}]})");
+    const auto partly =
+        decode_renewed(R"({"renewed":[7,{"leaseId":"a"},{"leaseId":"b","leaseExpiresAt":"2026-11-23T12:04:00Z"}]})");
     ASSERT_TRUE(partly);
     EXPECT_EQ(partly->renewed.size(), 1U);
     EXPECT_FALSE(decode_renewed("{}"));
@@ -80,7 +83,8 @@ TEST(Wire, WritesResultsAsTheExample) {
     first.lease = id<LeaseId>("l-1");
     request::Package package;
     request::DeliveredCertificate certificate;
-    certificate.der = *crypto::from_base64(std::string(wanted.at(0).at("certificates").at(0).at("certificate").as_string()));
+    certificate.der =
+        *crypto::from_base64(std::string(wanted.at(0).at("certificates").at(0).at("certificate").as_string()));
     certificate.renew_after = at("2027-09-11T18:08:05Z");
     package.certificates.push_back(certificate);
     package.chain.push_back(*crypto::from_base64(std::string(wanted.at(0).at("chain").at(0).as_string())));
@@ -257,7 +261,8 @@ TEST(Wire, ReadsProblemsCarefully) {
     const auto problem = decode_problem(example("error.json"));
     EXPECT_EQ(problem.code, "throttled");
     EXPECT_EQ(problem.detail, "slow down");
-    for (const char* text : {"", "<html>", "[]", R"({"code":7})", R"({"code":"a b"})", R"({"code":"../x"})", R"({"code":"A"})"})
+    for (const char* text :
+         {"", "<html>", "[]", R"({"code":7})", R"({"code":"a b"})", R"({"code":"../x"})", R"({"code":"A"})"})
         EXPECT_TRUE(decode_problem(text).code.empty()) << text;
     EXPECT_EQ(decode_problem(R"({"title":"Only a title"})").detail, "Only a title");
     EXPECT_LE(decode_problem("{\"detail\":\"" + std::string(4000, 'x') + "\"}").detail.size(), 512U);

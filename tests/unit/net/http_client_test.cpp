@@ -1,9 +1,9 @@
 #include "support/net_peer.hpp"
 
+#include <gtest/gtest.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <gtest/gtest.h>
 
 namespace connector::net {
 namespace {
@@ -60,8 +60,9 @@ protected:
 
 TEST_F(HttpClientTest, PostsWithLengthAndReadsTheAnswer) {
     Peer peer(io, server_for("server.test"), PeerOptions(),
-              always(answer(200, "{}", "Date: Mon, 23 Nov 2026 12:00:00 GMT\r\nETag: \"a\"\r\nContent-Type: "
-                                       "application/JSON; charset=utf-8\r\nRetry-After: 90000\r\n")));
+              always(answer(200, "{}",
+                            "Date: Mon, 23 Nov 2026 12:00:00 GMT\r\nETag: \"a\"\r\nContent-Type: "
+                            "application/JSON; charset=utf-8\r\nRetry-After: 90000\r\n")));
     auto http = client();
     Request request = get(peer.port());
     request.method = "POST";
@@ -209,7 +210,8 @@ TEST_F(HttpClientTest, ShowsItsCertificateAndSaysWhenItIsRefused) {
         options.client_root = root.certificate;
         options.tls_1_2_only = old;
         Peer peer(io, server_for("server.test"), options, always(answer(200, "", "")));
-        const auto ours = TlsContext::make(std::vector<Bytes>(1, root.certificate), identity_of(make_client(root, "c")));
+        const auto ours =
+            TlsContext::make(std::vector<Bytes>(1, root.certificate), identity_of(make_client(root, "c")));
         ASSERT_TRUE(ours) << ours.error().message;
         TlsHttpClient good(clock, resolver, *ours, std::nullopt, "test/1");
         const auto answered = send(good, get(peer.port()));
@@ -267,8 +269,9 @@ TEST_F(HttpClientTest, CutsOffALongHead) {
 }
 
 TEST_F(HttpClientTest, RefusesWhatIsNotHttp) {
-    for (const char* text : {"SSH-2.0-OpenSSH\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-                             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n"}) {
+    for (const char* text :
+         {"SSH-2.0-OpenSSH\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n"}) {
         Peer peer(io, server_for("server.test"), PeerOptions(), always(text));
         auto http = client();
         expect(send(http, get(peer.port())), ErrorKind::invalid, "answerInvalid", "not HTTP");
@@ -276,8 +279,9 @@ TEST_F(HttpClientTest, RefusesWhatIsNotHttp) {
 }
 
 TEST_F(HttpClientTest, PassesInterimAnswersBy) {
-    Peer peer(io, server_for("server.test"), PeerOptions(),
-              always("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + answer(200, "real", "")));
+    Peer peer(
+        io, server_for("server.test"), PeerOptions(),
+        always("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + answer(200, "real", "")));
     auto http = client();
     const auto response = send(http, get(peer.port()));
     ASSERT_TRUE(response) << response.error().message;
@@ -363,7 +367,8 @@ TEST_F(HttpClientTest, GoesThroughAProxyEndToEnd) {
 
 TEST_F(HttpClientTest, TellsTheProxysRefusalApart) {
     const std::vector<std::pair<std::string, Error>> cases{
-        {"HTTP/1.1 407 Auth\r\nContent-Length: 3\r\n\r\nabc", Error(ErrorKind::unauthorized, "proxyUnauthorized", "407")},
+        {"HTTP/1.1 407 Auth\r\nContent-Length: 3\r\n\r\nabc",
+         Error(ErrorKind::unauthorized, "proxyUnauthorized", "407")},
         {"HTTP/1.1 403 No\r\n\r\n", Error(ErrorKind::misconfigured, "proxyRefused", "403")},
         {"HTTP/1.1 502 Bad\r\n\r\n", Error(ErrorKind::unavailable, "proxyFailed", "502")},
         {"HTTP/1.1 200 OK\r\n\r\nearly", Error(ErrorKind::unavailable, "proxyFailed", "200")}};

@@ -1,5 +1,5 @@
-#include "daemon/net/http_client.hpp"
 #include "daemon/net/url.hpp"
+#include "daemon/net/http_client.hpp"
 
 #include <gtest/gtest.h>
 
@@ -28,9 +28,9 @@ TEST(Url, KnowsAddressLiterals) {
 
 TEST(Url, RefusesWhatItDoesNotMean) {
     for (const char* text : {"http://mgmt.example", "mgmt.example", "https://", "https://user:pw@mgmt.example/",
-                             "https://mgmt.example/#part", "https://mgmt.example/a/../b", "https://mgmt.example/%2e%2e/b",
-                             "https://mgmt.example:0/", "https://mgmt.example:99999/", "https://mg mt.example/",
-                             "https://mgmt.example/\r\nX: y", "", "ftp://mgmt.example/"}) {
+                             "https://mgmt.example/#part", "https://mgmt.example/a/../b",
+                             "https://mgmt.example/%2e%2e/b", "https://mgmt.example:0/", "https://mgmt.example:99999/",
+                             "https://mg mt.example/", "https://mgmt.example/\r\nX: y", "", "ftp://mgmt.example/"}) {
         const auto url = parse_url(text);
         ASSERT_FALSE(url) << text;
         EXPECT_EQ(url.error().kind, ErrorKind::misconfigured) << text;
@@ -47,7 +47,9 @@ TEST(Url, ContainsWholeSegmentsOnly) {
     EXPECT_FALSE(base.contains(*parse_url("https://h.example:444/api/v1/users")));
 }
 
-TEST(Url, EncodesAllThatIsNotUnreserved) { EXPECT_EQ(encode_segment("a:b@c+d/ü.-_~"), "a%3Ab%40c%2Bd%2F%C3%BC.-_~"); }
+TEST(Url, EncodesAllThatIsNotUnreserved) {
+    EXPECT_EQ(encode_segment("a:b@c+d/ü.-_~"), "a%3Ab%40c%2Bd%2F%C3%BC.-_~");
+}
 
 TEST(Proxy, IsReadAsHostAndPort) {
     EXPECT_EQ(parse_proxy("http://Proxy.example:8080/")->host, "proxy.example");

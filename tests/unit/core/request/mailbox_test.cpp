@@ -65,7 +65,7 @@ TEST(ParseMailbox, refuses_what_readers_disagree_about) {
                              std::string("\xFF@corp.example"),
                              std::string(65, 'a') + "@corp.example",
                              "a@" + std::string(64, 'a') + ".example",
-                             std::string(60, 'a') + "@" + std::string(63, 'b') + "." + std::string(63, 'c') + "." +
+                             std::string(61, 'a') + "@" + std::string(63, 'b') + "." + std::string(63, 'c') + "." +
                                  std::string(63, 'd') + ".e"}) {
         const auto mailbox = parse_mailbox(text);
         ASSERT_FALSE(mailbox) << text << " was read as " << mailbox->text();

@@ -1,0 +1,42 @@
+// The command line over the real streams, socket and clock. A file of its own, so that tests need no daemon.
+#include "core/crypto/secure_heap.hpp"
+#include "daemon/app.hpp"
+#include "daemon/cli/cli.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+
+namespace connector::cli {
+namespace {
+
+std::size_t terminal_columns() {
+    winsize size{};
+    if (::isatty(STDOUT_FILENO) == 1 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
+        return size.ws_col;
+    return 80;
+}
+
+bool colours_wanted() {
+    const char* refused = std::getenv("NO_COLOR");
+    return ::isatty(STDOUT_FILENO) == 1 && (refused == nullptr || *refused == '\0');
+}
+
+}  // namespace
+
+int run_cli(int argc, char** argv) {
+    crypto::protect_memory();
+    const Environment environment{
+        std::cout, std::cerr, terminal_columns(), colours_wanted(), &control::call, &daemon::run_daemon, [] {
+            return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+        }};
+    const int code =
+        run_cli(argc > 0 ? std::vector<std::string>(argv + 1, argv + argc) : std::vector<std::string>(), environment);
+    std::cout.flush();
+    // A full disk or a closed pipe: what was asked for did not arrive.
+    return code == k_done && !std::cout ? k_failed : code;
+}
+
+}  // namespace connector::cli

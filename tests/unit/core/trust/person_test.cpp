@@ -1,0 +1,124 @@
+#include "core/trust/person.hpp"
+
+#include "tests/unit/core/samples.hpp"
+
+#include <gtest/gtest.h>
+
+namespace connector::trust {
+namespace {
+
+using samples::begins_with;
+using samples::fault_of;
+
+Recipient recipient_of(const request::CertificateRequest& request, const CertificateFacts& facts) {
+    // The way without the binding's own look at the user, so that the person's proof is seen alone.
+    auto rules = samples::recipient_rules();
+    rules.binding = Binding::service;
+    return std::get<Recipient>(prove_recipient(request, facts, true, rules, {}, samples::now()).answer);
+}
+
+Result<Person> by_certificate(const CertificateFacts& facts, UserIdentity identity = UserIdentity::san_upn) {
+    const auto request = samples::issue_request();
+    return prove_person(request, recipient_of(request, facts), IdentitySource::certificate, identity);
+}
+
+TEST(PersonByCertificate, is_what_the_certificate_says_and_nothing_more) {
+    const auto person = by_certificate(samples::phone_certificate());
+    ASSERT_TRUE(person) << fault_of(person);
+    EXPECT_EQ(person->source(), IdentitySource::certificate);
+    EXPECT_EQ(person->user_principal_name(), "alice@corp.example");
+    EXPECT_EQ(person->mailboxes(), std::vector<std::string>{"alice@corp.example"});
+    EXPECT_EQ(person->given_name(), "Alice");
+    EXPECT_EQ(person->surname(), "Smith");
+    EXPECT_FALSE(person->display_name());
+    EXPECT_FALSE(person->sam_account_name());
+    EXPECT_FALSE(person->distinguished_name());
+    EXPECT_FALSE(person->security_identifier());
+    EXPECT_FALSE(person->has_mailbox("a.smith@corp.example"));
+}
+
+TEST(PersonByCertificate, a_name_that_stands_twice_proves_nothing) {
+    auto facts = samples::phone_certificate();
+    facts.subject = parse_name("CN=d-phone-1,GN=Alice,GN=Carla,SN=Smith").value();
+    const auto person = by_certificate(facts);
+    ASSERT_TRUE(person);
+    EXPECT_FALSE(person->given_name());
+    EXPECT_EQ(person->surname(), "Smith");
+}
+
+TEST(PersonByCertificate, by_mailbox) {
+    auto facts = samples::phone_certificate();
+    facts.alternative_names = {{NameForm::uri, "urn:device:d-phone-1"}, {NameForm::email, "ALICE@Corp.example"}};
+    EXPECT_TRUE(by_certificate(facts, UserIdentity::san_email))
+        << fault_of(by_certificate(facts, UserIdentity::san_email));
+    EXPECT_FALSE(by_certificate(facts, UserIdentity::san_upn));
+}
+
+TEST(PersonByCertificate, another_user_is_unbound_and_the_field_is_named) {
+    const std::vector<std::vector<GeneralName>> several = {
+        {{NameForm::upn, "bob@corp.example"}},
+        {},
+        {{NameForm::upn, "alice@corp.example"}, {NameForm::upn, "bob@corp.example"}},
+        {{NameForm::upn, std::string("alice@corp.example\0x", 20)}},
+        {{NameForm::email, "alice@corp.example"}},
+    };
+    for (const auto& names : several) {
+        auto facts = samples::phone_certificate();
+        facts.alternative_names = names;
+        facts.alternative_names.push_back({NameForm::uri, "urn:device:d-phone-1"});
+        const auto person = by_certificate(facts);
+        EXPECT_TRUE(begins_with(fault_of(person), "recipientUnbound /user/userPrincipalName: ")) << fault_of(person);
+    }
+}
+
+TEST(PersonByService, is_what_the_request_says) {
+    const auto request = samples::issue_request();
+    const auto person = samples::prove(request, IdentitySource::service);
+    EXPECT_EQ(person.source(), IdentitySource::service);
+    EXPECT_EQ(person.mailboxes(),
+              (std::vector<std::string>{"alice@corp.example", "a.smith@corp.example", "alice.smith@corp.example"}));
+    EXPECT_EQ(person.display_name(), "Smith, Alice + Co");
+    EXPECT_EQ(person.security_identifier(), "S-1-5-21-1-2-3-1104");
+    EXPECT_TRUE(person.has_mailbox("A.SMITH@CORP.example"));
+    EXPECT_FALSE(person.has_mailbox("ceo@corp.example"));
+    EXPECT_FALSE(person.has_mailbox(""));
+}
+
+TEST(PersonByService, what_is_no_mailbox_is_left_out) {
+    auto request = samples::issue_request();
+    request.user.mail = "\"x\"@corp.example";
+    request.user.other_mails = {"", "nonsense"};
+    request.user.proxy_addresses = {"sip:alice@other.example", "smtp:", "plain@corp.example", "X400:c=ch"};
+    EXPECT_EQ(samples::prove(request, IdentitySource::service).mailboxes(),
+              (std::vector<std::string>{"alice@corp.example", "plain@corp.example"}));
+}
+
+TEST(Person, of_another_request_is_our_fault) {
+    const auto request = samples::issue_request();
+    const auto recipient = recipient_of(request, samples::phone_certificate());
+    for (int field = 0; field < 3; ++field) {
+        auto other = request;
+        if (field == 0) other.user.id = *UserId::parse("u-bob");
+        if (field == 1) other.device.id = *DeviceId::parse("d-2");
+        if (field == 2) other.user.user_principal_name = "bob@corp.example";
+        for (const auto source : {IdentitySource::certificate, IdentitySource::service}) {
+            const auto person = prove_person(other, recipient, source, UserIdentity::san_upn);
+            ASSERT_FALSE(person);
+            EXPECT_EQ(person.error().kind, ErrorKind::internal);
+        }
+    }
+}
+
+TEST(Person, by_directory_is_not_built) {
+    const auto request = samples::issue_request();
+    const auto recipient = recipient_of(request, samples::phone_certificate());
+    const auto person = prove_person(request, recipient, IdentitySource::directory, UserIdentity::san_upn);
+    ASSERT_FALSE(person);
+    EXPECT_EQ(person.error().kind, ErrorKind::misconfigured);
+    EXPECT_EQ(to_string(IdentitySource::directory), "directory");
+    EXPECT_EQ(to_string(IdentitySource::certificate), "certificate");
+    EXPECT_EQ(to_string(IdentitySource::service), "service");
+}
+
+}  // namespace
+}  // namespace connector::trust

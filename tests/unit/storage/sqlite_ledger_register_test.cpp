@@ -1,0 +1,221 @@
+// Pins, windows, issued certificates, meters, the audit anchor.
+#include "unit/storage/ledger_fixture.hpp"
+
+#include "storage/rows.hpp"
+
+namespace connector::storage::test {
+namespace {
+
+using ports::Commit;
+using request::Stage;
+
+request::Charge charge_of(const std::string& subject, std::uint32_t limit, bool distinct = false) {
+    return {"issue_per_hour", "", subject, 1h, limit, distinct};
+}
+
+TEST_F(LedgerTest, RegisterAnswersForOneClaim) {
+    const auto user = *UserId::parse("user-1");
+    const auto device = *DeviceId::parse("phone");
+    const auto key = hash_of("key of phone");
+    const auto look = [&] { return *ledger->look_up(device, user, "User-1@corp.example", key, k_now); };
+    EXPECT_FALSE(look().pin || look().block || look().approval || look().window || look().key_is_ours);
+
+    for (const auto* name : {"phone", "laptop", "tablet"}) {
+        Commit commit;
+        commit.record = accepted("r1");
+        commit.pin = pin_of(name);
+        ASSERT_TRUE(ledger->save(commit, k_now));
+    }
+    ASSERT_TRUE(look().pin);
+    EXPECT_EQ(look().pin->spki_sha256, key);
+    EXPECT_EQ(look().pin->first_seen, k_now - 24h);
+    EXPECT_EQ(look().devices_of_user, 2U);
+    ASSERT_TRUE(ledger->block({trust::BlockedThing::device, "tablet", "root", k_now}));
+    EXPECT_EQ(look().devices_of_user, 1U);
+    EXPECT_FALSE(look().block);
+    EXPECT_EQ(ledger->counts()->pins_by_state.at("blocked"), 1U);
+    EXPECT_EQ(ledger->counts()->pins_by_state.at("pinned"), 2U);
+
+    ASSERT_TRUE(ledger->approve({user, device, key, "anna", k_now - 1h, k_now + 1h}));
+    EXPECT_EQ(look().approval->by, "anna");
+    EXPECT_FALSE(ledger->look_up(device, user, "x", hash_of("other key"), k_now)->approval);
+    EXPECT_FALSE(ledger->look_up(device, user, "x", key, k_now + 1h)->approval);
+
+    ASSERT_TRUE(ledger->block({trust::BlockedThing::user, "USER-1@Corp.Example", "root", k_now}));
+    ASSERT_TRUE(look().block);
+    EXPECT_EQ(look().block->thing, trust::BlockedThing::user);
+    EXPECT_EQ(look().block->by, "root");
+    reopen();
+    EXPECT_EQ(ledger->blocks()->size(), 2U);
+    EXPECT_EQ(ledger->pins()->size(), 3U);
+    EXPECT_TRUE(reported.empty());
+}
+
+TEST_F(LedgerTest, KeysMadeOrCertifiedHereAreOurs) {
+    const auto ours = [&](const Sha256& key) {
+        return ledger->look_up(*DeviceId::parse("d"), *UserId::parse("u"), "u", key, k_now)->key_is_ours;
+    };
+    Commit commit;
+    commit.record = accepted("r1");
+    commit.generated_key = hash_of("made");
+    commit.issued = issued_of("00Ab");
+    ASSERT_TRUE(ledger->save(commit, k_now));
+    EXPECT_TRUE(ours(hash_of("made")));
+    EXPECT_TRUE(ours(issued_of("00Ab").spki_sha256));
+    EXPECT_FALSE(ours(hash_of("else")));
+
+    commit.record = record("r1");
+    EXPECT_TRUE(ledger->save(commit, k_now)) << "the same request says it again";
+    commit.record = accepted("r2");
+    EXPECT_EQ(ledger->save(commit, k_now).error().code, "keyReused");
+}
+
+TEST_F(LedgerTest, WindowHasPlacesAndAnEnd) {
+    ASSERT_TRUE(ledger->open_window({k_now, k_now + 1h, 2, 0, "root"}));
+    const auto enter = [&](const std::string& id, UtcTime now) {
+        Commit commit;
+        commit.record = accepted(id);
+        commit.uses_window = true;
+        return ledger->save(commit, now);
+    };
+    EXPECT_TRUE(enter("a", k_now));
+    EXPECT_FALSE(enter("b", k_now + 1h));
+    EXPECT_TRUE(enter("b", k_now + 1min));
+    EXPECT_EQ(enter("c", k_now + 2min).error().code, "windowClosed");
+    reopen();
+    EXPECT_EQ((*ledger->window())->used, 2U);
+    EXPECT_EQ((*ledger->window())->by, "root");
+}
+
+TEST_F(LedgerTest, IssuedCertificatesAreFoundHoweverTheyAreWritten) {
+    Commit commit;
+    commit.record = accepted("r1");
+    commit.issued = issued_of("00AB12");
+    ASSERT_TRUE(ledger->save(commit, k_now));
+    const auto found = ledger->find_issued("cn=issuing ca, o=corp", "ab12");
+    ASSERT_TRUE(found && *found);
+    EXPECT_EQ((*found)->sha256, commit.issued->sha256);
+    EXPECT_EQ((*found)->serial_number, "ab12");
+    EXPECT_FALSE((*found)->revoked_at);
+    EXPECT_FALSE(*ledger->find_issued("CN=Other", "ab12"));
+    EXPECT_FALSE(*ledger->find_issued("CN=Issuing CA,O=Corp", "ab13"));
+
+    ASSERT_TRUE(ledger->mark_revoked(commit.issued->sha256, "keyCompromise", k_now + 1h));
+    ASSERT_TRUE(ledger->mark_revoked(commit.issued->sha256, "superseded", k_now + 2h));
+    commit.record = record("r1");
+    ASSERT_TRUE(ledger->save(commit, k_now)) << "saying it again does not undo the revocation";
+    const auto revoked = ledger->issued(10)->front();
+    EXPECT_EQ(revoked.revoked_at, k_now + 1h);
+    EXPECT_EQ(revoked.revocation_reason, "keyCompromise");
+    EXPECT_EQ(ledger->mark_revoked(hash_of("none"), "x", k_now).error().code, "certificateUnknown");
+}
+
+TEST_F(LedgerTest, SequenceGrowsThroughAnything) {
+    const auto first = *ledger->next_sequence(k_now);
+    EXPECT_EQ(first, static_cast<std::uint64_t>(seconds_of(k_now)) * 1000);
+    EXPECT_EQ(*ledger->next_sequence(k_now), first + 1);
+    EXPECT_EQ(*ledger->next_sequence(k_now - 24h), first + 2);
+    reopen();
+    EXPECT_EQ(*ledger->next_sequence(k_now - 24h), first + 3);
+    EXPECT_GT(*ledger->next_sequence(k_now + 1s), first + 3);
+}
+
+TEST_F(LedgerTest, AuditAnchorGoesWithTheNextCommit) {
+    EXPECT_FALSE(*ledger->audit_anchor());
+    const AuditAnchor anchor{42, hash_of("line 42")};
+    ledger->set_audit_anchor(anchor);
+    EXPECT_EQ(*ledger->audit_anchor(), anchor);
+    const auto before = ledger->generation();
+    accepted("r1");
+    EXPECT_EQ(ledger->generation(), before + 1);
+    reopen();
+    EXPECT_EQ(*ledger->audit_anchor(), anchor);
+    ledger->set_audit_anchor({43, hash_of("line 43")});
+    reopen();
+    EXPECT_EQ((*ledger->audit_anchor())->sequence, 43U) << "the destructor writes what is left";
+}
+
+TEST_F(LedgerTest, LimitHoldsOverASlidingHourAndAReopening) {
+    const auto charge = [&](const std::string& subject, UtcTime now) {
+        Commit commit;
+        commit.record = accepted(subject);
+        commit.record.stage = Stage::submitting;
+        commit.charges = {charge_of(subject, 2)};
+        return ledger->save(commit, now);
+    };
+    ASSERT_TRUE(charge("a", k_now));
+    ASSERT_TRUE(charge("b", k_now + 30min));
+    reopen();
+    const auto refused = charge("c", k_now + 40min);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::throttled);
+    EXPECT_EQ(refused.error().code, "limitReached");
+    EXPECT_EQ(refused.error().message, "issue_per_hour: 2 of 2 used");
+    EXPECT_EQ(refused.error().retry_after, 20min);
+    EXPECT_EQ(record("c").stage, Stage::accepted) << "nothing of it is written";
+    EXPECT_EQ(ledger->meters(k_now + 40min)->front().used, 2U);
+    EXPECT_TRUE(charge("c", k_now + 60min));
+    EXPECT_FALSE(charge("d", k_now + 61min));
+    // A clock that goes back makes no room.
+    EXPECT_FALSE(charge("d", k_now - 24h));
+    ASSERT_TRUE(ledger->purge(k_now + 61min, k_now - 24h));
+    EXPECT_FALSE(charge("d", k_now + 61min));
+    EXPECT_TRUE(charge("d", k_now + 91min));
+    reopen();
+    EXPECT_EQ(ledger->meters(k_now + 91min)->front().used, 2U);
+    EXPECT_TRUE(reported.empty());
+}
+
+TEST_F(LedgerTest, DistinctMeterCountsPeople) {
+    const auto open_key = [&](const std::string& user, UtcTime now) {
+        Commit commit;
+        commit.record = accepted("r1");
+        commit.charges = {charge_of(user, 2, true)};
+        return ledger->save(commit, now);
+    };
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE(open_key("anna", k_now + i * 10min));
+    EXPECT_TRUE(open_key("ben", k_now));
+    EXPECT_FALSE(open_key("carl", k_now + 50min));
+    EXPECT_TRUE(open_key("anna", k_now + 50min));
+    EXPECT_EQ(ledger->meters(k_now + 50min)->front().used, 2U);
+    // Ben has left the window; Anna is in it by her last use, not her first.
+    EXPECT_TRUE(open_key("carl", k_now + 61min));
+    EXPECT_FALSE(open_key("ben", k_now + 62min));
+}
+
+TEST_F(LedgerTest, LimitOfZeroIsCountedOnly) {
+    for (int i = 0; i < 300; ++i) ASSERT_TRUE(ledger->count(charge_of("x", 0), k_now));
+    const auto uses = ledger->meters(k_now);
+    EXPECT_EQ(uses->front().used, 300U);
+    EXPECT_EQ(uses->front().limit, 0U);
+    Commit commit;
+    commit.record = accepted("r1");
+    commit.charges = {charge_of("r1", 0)};
+    EXPECT_TRUE(ledger->save(commit, k_now));
+}
+
+TEST_F(LedgerTest, CountIsNeverRefused) {
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE(ledger->count(charge_of("x", 2), k_now));
+    EXPECT_EQ(ledger->meters(k_now)->front().used, 5U);
+}
+
+TEST_F(LedgerTest, MetersOfUsersAreApartAndGoWhenEmpty) {
+    const request::Charge anna{"issue_per_user_per_day", "anna", "r", 24h, 10, false};
+    auto ben = anna;
+    ben.scope = "ben";
+    ASSERT_TRUE(ledger->count(anna, k_now));
+    ASSERT_TRUE(ledger->count(ben, k_now));
+    ASSERT_TRUE(ledger->count(ben, k_now + 1h));
+    ASSERT_EQ(ledger->meters(k_now + 1h)->size(), 1U);
+    EXPECT_EQ(ledger->meters(k_now + 1h)->front().used, 2U) << "the one that is used most";
+    ASSERT_TRUE(ledger->purge(k_now + 24h, k_now));
+    reopen();
+    EXPECT_EQ(ledger->meters(k_now + 24h)->front().used, 1U);
+    ASSERT_TRUE(ledger->purge(k_now + 48h, k_now));
+    reopen();
+    EXPECT_TRUE(ledger->meters(k_now + 48h)->empty());
+    EXPECT_TRUE(reported.empty());
+}
+
+}  // namespace
+}  // namespace connector::storage::test
