@@ -57,11 +57,14 @@ bool proves(const std::optional<std::string>& proved, std::string_view value) {
 bool proves_personal_name(const trust::Person& person, std::string_view value) {
     if (proves(person.display_name(), value)) return true;
     if (!person.given_name() || !person.surname()) return false;
-    const std::string& given = *person.given_name();
-    const std::string& surname = *person.surname();
-    for (const std::string& form : {given + " " + surname, surname + " " + given, surname + ", " + given})
-        if (folded(form) == folded(value)) return true;
-    return false;
+    const std::string given = folded(*person.given_name());
+    const std::string surname = folded(*person.surname());
+    const std::string wanted = folded(value);
+    const auto joined = [](std::string first, std::string_view between, const std::string& second) {
+        return first.append(between).append(second);
+    };
+    return wanted == joined(given, " ", surname) || wanted == joined(surname, " ", given) ||
+           wanted == joined(surname, ", ", given);
 }
 
 bool proves_distinguished_name(const trust::Person& person, std::string_view value) {

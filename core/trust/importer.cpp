@@ -39,6 +39,7 @@ std::vector<std::string_view> split(std::string_view line) {
 
 std::vector<std::string> lower_case(const std::vector<std::string>& mailboxes) {
     std::vector<std::string> lower;
+    lower.reserve(mailboxes.size());
     for (const auto& mailbox : mailboxes) lower.push_back(ascii_lower(mailbox));
     sort_unique(lower);
     return lower;

@@ -12,16 +12,6 @@ using json::Writer;
 
 constexpr std::size_t k_longest_text = 500;  // "texts ≤ 512 printable characters", with room for the mark of a cut
 
-std::string_view word_of(ports::State state) noexcept {
-    switch (state) {
-        case ports::State::ready: return "ready";
-        case ports::State::degraded: return "degraded";
-        case ports::State::draining: return "draining";
-        case ports::State::not_ready: return "notReady";
-    }
-    return "notReady";
-}
-
 void write_kinds(Writer& out, const std::vector<request::Kind>& kinds) {
     out.open('[');
     for (const request::Kind kind : kinds) out.text(request::to_string(kind));
@@ -119,7 +109,7 @@ std::string encode_heartbeat(const ports::Heartbeat& beat) {
     out.open('{');
     out.key("version").text(beat.version);
     out.key("startedAt").octets(to_rfc3339(beat.started_at));
-    out.key("state").text(word_of(beat.state));
+    out.key("state").text(ports::to_string(beat.state));
     out.key("pending").number(beat.pending);
     out.key("inFlight").number(beat.in_flight);
     out.key("held").number(beat.held);
@@ -134,12 +124,7 @@ std::string encode_heartbeat(const ports::Heartbeat& beat) {
         out.open('{').key("name").text(authority.name).key("state").text(authority.state).close('}');
     }
     out.close(']');
-    out.key("certificateExpiresAt");
-    if (beat.certificate_expires_at) {
-        out.octets(to_rfc3339(*beat.certificate_expires_at));
-    } else {
-        out.null();
-    }
+    if (beat.certificate_expires_at) out.key("certificateExpiresAt").octets(to_rfc3339(*beat.certificate_expires_at));
     out.close('}');
     return out.take();
 }

@@ -71,6 +71,10 @@ class Nss:
         place = Path(identity.directory)
         return run(["pk12util", "-i", place / "identity.pfx", "-d", self.database, "-w", place / "password", "-K", ""])
 
+    def verify(self, message: Path) -> Said:
+        """A signed message in DER, its content in it."""
+        return run(["cmsutil", "-D", "-d", self.database, "-h", "1", "-i", message])
+
     def keys(self) -> int:
         return run(["certutil", "-K", "-d", self.database]).text.count("rsa ") + run(["certutil", "-K", "-d", self.database]).text.count("ec ")
 
@@ -99,12 +103,18 @@ class Gpgsm:
         self._run("--import", root)
 
     def import_pfx(self, identity: Held) -> Said:
-        place = Path(identity.directory)
-        return self._run("--pinentry-mode", "loopback", "--passphrase-fd", "0", "--import", place / "identity.pfx",
-                         stdin=(place / "password").read_bytes())
-
-    def verify(self, signature: Path, content: Path) -> Said:
-        return self._run("--verify", signature, content)
+        """gpgsm 2.2.40 takes passwords of at most 31 characters (minip12.c) and a delivered one has 32: the same identity in the
+        same 3DES form is written under a shorter one first."""
+        place, short, plain = Path(identity.directory), self.home / "short.pfx", self.home / "plain.pem"
+        password = self.home / "short.password"
+        password.write_text("sixteen-letters.")
+        opened = run(["openssl", "pkcs12", "-in", place / "identity.pfx", "-passin", f"file:{place / 'password'}", "-nodes", "-out", plain])
+        if not opened.good:
+            return opened
+        run(["openssl", "pkcs12", "-export", "-in", plain, "-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1",
+             "-passout", f"file:{password}", "-out", short])
+        plain.unlink()
+        return self._run("--pinentry-mode", "loopback", "--passphrase-fd", "0", "--import", short, stdin=password.read_bytes())
 
     def close(self) -> None:
         """The agent that gpgsm started in this home ends with it."""
