@@ -1,10 +1,13 @@
 // AsyncLedger: the port's face of SqliteLedger. Coroutines hand a job to the thread `cc-ledger` and come back on their
 // own executor; saves that gather while one commit is running are committed together.
 // Cancellation does not reach a job: what was asked for is done and answered, saves above all. A caller that is to
-// learn the answer while it is being cancelled turns throwing off (this_coro::throw_if_cancelled(false)). Beyond what
-// ports/ledger.hpp says: kind unavailable, code ledgerBusy, where `queue_limit` jobs wait already. Destroy it before
-// the io_context of its callers: the destructor finishes what is queued, posts the answers and joins. Nothing may be
-// asked of it from then on.
+// learn the answer while it is being cancelled turns throwing off (this_coro::throw_if_cancelled(false)).
+//
+// Beyond what ports/ledger.hpp says: kind unavailable, code ledgerBusy, where `queue_limit` jobs wait already.
+//
+// Destroy it before the io_context of its callers, or after that one's run() has ended by itself (each waiting job
+// holds the context's work; stop() would leave them behind). The destructor finishes what is queued, posts the answers
+// and joins; nothing may be asked of it from then on.
 #pragma once
 
 #include "storage/sqlite_ledger.hpp"

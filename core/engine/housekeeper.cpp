@@ -43,6 +43,8 @@ asio::awaitable<void> Housekeeper::run() {
             next_hold_check_ = tick + 60s;
             auto ending = end_old_holds();
             co_await std::move(ending);
+            auto dropping = drop_uncollected();
+            co_await std::move(dropping);
         }
         if (tick >= next_purge_) {
             next_purge_ = tick + 1h;
@@ -199,23 +201,44 @@ asio::awaitable<void> Housekeeper::lost(const RequestId& id) {
     if (saved) context_.ports.events.raise(about(event::k_lease_lost, record));
 }
 
+asio::awaitable<void> Housekeeper::end(const request::RequestRecord& record, request::Failure failure, std::string_view event_id) {
+    request::Dropped dropped{std::move(failure)};
+    request::Outcome outcome(std::move(dropped));
+    ports::Commit commit;
+    commit.record = request::after(record, outcome, context_.rules.retry, context_.now(), 0.0);
+    auto saving = context_.ports.ledger.save(std::move(commit), context_.now());
+    const auto saved = co_await std::move(saving);
+    if (saved) context_.ports.events.raise(about(event_id, record));
+    context_.report_waiting.call();
+}
+
 asio::awaitable<void> Housekeeper::end_old_holds() {
     ports::PageFilter filter;
     filter.stage = request::Stage::held;
-    filter.limit = 500;
+    filter.limit = k_most_renewed;
     auto asking = context_.ports.ledger.page(std::move(filter));
     auto held = co_await std::move(asking);
     if (!held) co_return;
-    for (auto& record : *held) {
+    for (const auto& record : *held) {
         if (!record.held_since || context_.now() - *record.held_since < context_.rules.hold) continue;
-        request::Dropped dropped{end_of_hold(record.held_reason.value_or(request::HeldReason::approval))};
-        request::Outcome outcome(std::move(dropped));
-        ports::Commit commit;
-        commit.record = request::after(record, outcome, context_.rules.retry, context_.now(), 0.0);
-        auto saving = context_.ports.ledger.save(std::move(commit), context_.now());
-        const auto saved = co_await std::move(saving);
-        if (saved) context_.ports.events.raise(about(event::k_hold_expired, record));
-        context_.report_waiting.call();
+        auto ending = end(record, end_of_hold(record.held_reason.value_or(request::HeldReason::approval)), event::k_hold_expired);
+        co_await std::move(ending);
+    }
+}
+
+// A package that nobody takes for so long holds keys that nobody waits for; its certificate is an orphan.
+asio::awaitable<void> Housekeeper::drop_uncollected() {
+    ports::PageFilter filter;
+    filter.stage = request::Stage::packaged;
+    filter.limit = k_most_renewed;
+    auto asking = context_.ports.ledger.page(std::move(filter));
+    auto packaged = co_await std::move(asking);
+    if (!packaged) co_return;
+    for (const auto& record : *packaged) {
+        if (context_.now() - record.accepted_at < context_.rules.keep_undelivered) continue;
+        request::Failure failure{"abandoned", "not taken by the service within keep_undelivered_days", true, std::nullopt};
+        auto ending = end(record, std::move(failure), event::k_package_dropped);
+        co_await std::move(ending);
     }
 }
 

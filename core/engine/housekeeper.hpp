@@ -18,7 +18,10 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> count();
     [[nodiscard]] boost::asio::awaitable<void> renew();
     [[nodiscard]] boost::asio::awaitable<void> lost(const RequestId& id);
+    [[nodiscard]] boost::asio::awaitable<void> end(const request::RequestRecord& record, request::Failure failure,
+                                                   std::string_view event_id);
     [[nodiscard]] boost::asio::awaitable<void> end_old_holds();
+    [[nodiscard]] boost::asio::awaitable<void> drop_uncollected();
     [[nodiscard]] boost::asio::awaitable<void> purge();
 
     Context& context_;

@@ -64,6 +64,7 @@ Result<OpenedImport> open_imported(const trust::ImportedRecord& record, request:
         return Error(ErrorKind::refused, "importInvalid", "the record is tagged for another purpose");
     const auto hash = oaep_hash(record.padding_scheme);
     if (!hash) return hash.error();
+    if (auto owned = trust::check_owner(record, person); !owned) return owned.error();
 
     std::optional<trust::ImporterStatement> statement;
     const bool may_be_unsigned = rules.signatures != trust::SignatureRule::required;

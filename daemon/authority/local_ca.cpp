@@ -66,6 +66,7 @@ bool lies_in(const fs::path& file, const fs::path& directory) {
 Result<void> check_places(const LocalCaOrder& order) {
     std::error_code failure;
     if (order.directory.empty()) return invalid("--directory is needed");
+    if (order.root_key_file.empty()) return invalid("--root-out: a place for the root's key is needed");
     if (fs::exists(order.directory, failure)) {
         if (!fs::is_directory(order.directory, failure))
             return Error(ErrorKind::conflict, "fileExists", order.directory.string() + ": is not a directory");

@@ -1,6 +1,7 @@
 // run, check-config, config, version, explain: the program and its configuration.
 #include "config/loader.hpp"
 #include "config/table.hpp"
+#include "core/event_catalogue.hpp"
 #include "core/events.hpp"
 #include "core/text.hpp"
 #include "daemon/cli/command.hpp"
@@ -64,10 +65,15 @@ int explain(const Invocation& call, const std::string& subject) {
         call.terminal.lines(k_about_pkcs12);
         return k_done;
     }
+    if (ascii_equal(subject, "events")) {
+        call.terminal.lines(catalogue_markdown());
+        return k_done;
+    }
     const EventDefinition* found = find_event(subject);
     if (found == nullptr)
-        return call.fail(Error(ErrorKind::invalid, "unknownEvent",
-                               "no event \"" + subject + "\"; ids look like PKCS-1050, and \"pkcs12\" is a page too"));
+        return call.fail(
+            Error(ErrorKind::invalid, "unknownEvent",
+                  "no event \"" + subject + "\"; ids look like PKCS-1050; \"pkcs12\" and \"events\" are pages too"));
     if (call.json) {
         json::object answer;
         answer["id"] = json::string(found->id);
@@ -132,7 +138,7 @@ void add_daemon_commands(CLI::App& app, Chosen& chosen) {
     auto subject = std::make_shared<std::string>();
     auto* explaining = add_command(app, "explain", "what an event means, and what to do",
                                    "pfx-connector explain PKCS-1050\npfx-connector explain pkcs12");
-    explaining->add_option("EVENT", *subject, "an event's id, or pkcs12")->required();
+    explaining->add_option("EVENT", *subject, "an event's id, pkcs12, or events for all of them")->required();
     chosen.on(explaining, [subject](const Invocation& call) { return explain(call, *subject); });
 
     chosen.on(add_command(app, "version", "the program's version", ""), version);

@@ -149,8 +149,8 @@ Result<Plan> prepare(const Invocation& call, const config::Settings& settings, c
     return plan;
 }
 
-Result<importer::History> history_with(const Invocation& call, const Plan& plan,
-                                       const std::vector<importer::SignedRecord>& store) {
+importer::History history_with(const Invocation& call, const Plan& plan,
+                               const std::vector<importer::SignedRecord>& store) {
     std::vector<Sha256> added;
     for (const Item& item : plan.items) added.push_back(item.opened.certificate.sha256);
     auto history = importer::history_of(store, plan.order, added);
@@ -165,12 +165,11 @@ Result<importer::History> history_with(const Invocation& call, const Plan& plan,
 // Puts each item into the store; what had been there decides how. Stops at the first failure: what is done is done and
 // another run finds it unchanged.
 Result<void> send(const Invocation& call, const config::Settings& settings, const AddOptions& options, Plan& plan) {
-    const auto store = fetch_store(settings, plan.order.user_principal_name);
-    if (!store) return store.error();
-    const auto history = history_with(call, plan, *store);
-    if (!history) return history.error();
     const auto session = ImportSession::open(settings);
     if (!session) return session.error();
+    const auto store = fetch_store(settings, **session, plan.order.user_principal_name);
+    if (!store) return store.error();
+    const auto history = history_with(call, plan, *store);
     const crypto::OpenSslCrypto crypto;
     const UtcTime now = call.environment.now();
     const auto sequence = static_cast<std::uint64_t>(
@@ -189,9 +188,8 @@ Result<void> send(const Invocation& call, const config::Settings& settings, cons
                              ": the store has a record of this certificate with another content (importer's "
                              "signature, mailboxes or import key); --replace puts this one in its place");
         }
-        auto record =
-            importer::make_record(crypto, item.opened, plan.order, plan.key, plan.signer ? &*plan.signer : nullptr,
-                                  history->certificates, sequence, now);
+        auto record = importer::make_record(crypto, item.opened, plan.order, plan.key,
+                                            plan.signer ? &*plan.signer : nullptr, history.certificates, sequence, now);
         if (!record) return record.error().in(item.file);
         if (stored != nullptr) {
             record->id = stored->record.id;

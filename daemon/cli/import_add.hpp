@@ -33,7 +33,7 @@ private:
 [[nodiscard]] Result<std::vector<Bytes>> trusted_importers(const config::Settings& settings);
 // The store's records of a user ("" = everybody), with what trusted importers signed of them.
 [[nodiscard]] Result<std::vector<importer::SignedRecord>> fetch_store(const config::Settings& settings,
-                                                                      const std::string& user);
+                                                                      ImportSession& session, const std::string& user);
 
 void add_import_add_command(CLI::App& import_group, Chosen& chosen);
 

@@ -44,7 +44,9 @@ std::string signature_word(const importer::SignedRecord& stored) {
 int list(const Invocation& call, const SelectOptions& options) {
     const auto settings = call.settings(config::Need::import_tool);
     if (!settings) return k_usage;
-    const auto store = fetch_store(*settings, options.user);
+    const auto session = ImportSession::open(*settings);
+    if (!session) return call.fail(session.error());
+    const auto store = fetch_store(*settings, **session, options.user);
     if (!store) return call.fail(store.error());
     json::array answers;
     Table table({"thumbprint", "user", "purpose", "not before", "not after", "key", "signed"});
@@ -71,17 +73,17 @@ int list(const Invocation& call, const SelectOptions& options) {
 int remove(const Invocation& call, const SelectOptions& options) {
     const auto settings = call.settings(config::Need::import_tool);
     if (!settings) return k_usage;
-    const auto store = fetch_store(*settings, options.user);
+    const auto session = ImportSession::open(*settings);
+    if (!session) return call.fail(session.error());
+    const auto store = fetch_store(*settings, **session, options.user);
     if (!store) return call.fail(store.error());
-    const auto admin = ImportSession::open(*settings);
-    if (!admin) return call.fail(admin.error());
     json::array removed;
     for (const auto& stored : *store) {
         if (!ascii_equal(stored.record.user_principal_name, options.user) ||
             !ascii_equal(stored.record.thumbprint, options.thumbprint))
             continue;
         if (!options.purpose.empty() && request::to_string(stored.record.purpose) != options.purpose) continue;
-        const auto done = (*admin)->wait((*admin)->calls().remove(stored.record.id, stored.record.etag));
+        const auto done = (*session)->wait((*session)->calls().remove(stored.record.id, stored.record.etag));
         if (!done) return call.fail(done.error());
         if (!*done) continue;
         removed.push_back(to_json(stored));

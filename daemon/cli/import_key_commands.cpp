@@ -58,8 +58,16 @@ int create(const Invocation& call, const KeyOptions& options) {
     return k_done;
 }
 
+// The keys stand in a daemon's configuration, which need not have what only the import tool needs (a token), and in an
+// importer's, which is no daemon's.
+std::optional<config::Settings> settings_of(const Invocation& call) {
+    auto loaded = config::load(call.config_file, config::Need::run);
+    if (loaded.settings) return std::move(loaded.settings);
+    return call.settings(config::Need::import_tool);
+}
+
 int list(const Invocation& call) {
-    const auto settings = call.settings(config::Need::import_tool);
+    const auto settings = settings_of(call);
     if (!settings) return k_usage;
     const auto rows = keys::list_import_keys(*settings);
     bool fault = false;
@@ -94,7 +102,7 @@ int list(const Invocation& call) {
 }
 
 int export_key(const Invocation& call, const KeyOptions& options) {
-    const auto settings = call.settings(config::Need::import_tool);
+    const auto settings = settings_of(call);
     if (!settings) return k_usage;
     const auto key = keys::public_import_key(*settings, options.name);
     if (!key) return call.fail(key.error());

@@ -42,12 +42,11 @@ Result<std::vector<Bytes>> trusted_importers(const config::Settings& settings) {
     return trusted;
 }
 
-Result<std::vector<importer::SignedRecord>> fetch_store(const config::Settings& settings, const std::string& user) {
+Result<std::vector<importer::SignedRecord>> fetch_store(const config::Settings& settings, ImportSession& session,
+                                                        const std::string& user) {
     const auto trusted = trusted_importers(settings);
     if (!trusted) return trusted.error();
-    const auto session = ImportSession::open(settings);
-    if (!session) return session.error();
-    auto records = (*session)->wait((*session)->calls().list(user));
+    auto records = session.wait(session.calls().list(user));
     if (!records) return records.error();
     const crypto::OpenSslCrypto crypto;
     return importer::read_store(crypto, std::move(*records), *trusted);

@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 int create_sealing(const Invocation& call, const std::string& file) {
+    if (file.empty()) return call.fail_usage("FILE: a name is needed");
     const fs::path place = fs::absolute(file);
     const SecretBytes key = crypto::random_secret(keys::k_sealing_key_size);
     const auto owner = keys::owner_of(place.parent_path());
@@ -54,16 +55,15 @@ int create_delivery(const Invocation& call, const DeliveryOptions& options) {
     if (!type) return call.fail_usage("--key-type: rsa2048, rsa3072, rsa4096, ecP256 or ecP384");
     order.type = *type;
     order.key_file = options.key_file;
-    order.certificate_file = options.certificate;
-    if (!options.csr.empty()) order.csr_file = fs::absolute(options.csr);
-    if (options.key_file.empty() || (options.certificate.empty() && options.csr.empty())) {
+    if (options.key_file.empty()) {
         const auto settings = call.settings(config::Need::control);
         if (!settings) return k_usage;
-        if (options.key_file.empty()) order.key_file = settings->storage.directory / "delivery.key";
-        if (options.certificate.empty()) order.certificate_file = settings->storage.directory / "delivery.crt";
+        order.key_file = settings->storage.directory / "delivery.key";
     }
     order.key_file = fs::absolute(order.key_file);
-    order.certificate_file = fs::absolute(order.certificate_file);
+    order.certificate_file =
+        options.certificate.empty() ? order.key_file.parent_path() / "delivery.crt" : fs::absolute(options.certificate);
+    if (!options.csr.empty()) order.csr_file = fs::absolute(options.csr);
     const auto made = keys::create_delivery_key(order, call.environment.now());
     if (!made) return call.fail(made.error());
     const std::string toml = "[delivery]\ncertificate = " + keys::toml_string(order.certificate_file.string()) +
@@ -130,7 +130,8 @@ void add_key_commands(CLI::App& app, Chosen& chosen) {
                                "pfx-connector delivery-key create\n"
                                "pfx-connector delivery-key create --csr delivery.csr --name \"Delivery, Corp\"");
     making->add_option("--key-file", options->key_file, "where the key goes (default: storage.directory/delivery.key)");
-    making->add_option("--certificate", options->certificate, "where the certificate goes (…/delivery.crt)");
+    making->add_option("--certificate", options->certificate,
+                       "where the certificate goes (default: delivery.crt beside the key)");
     making->add_option("--csr", options->csr, "writes a signing request there instead of a certificate");
     making->add_option("--name", options->name, "common name")->capture_default_str();
     making->add_option("--key-type", options->key_type, "ecP256, ecP384, rsa2048, rsa3072, rsa4096")

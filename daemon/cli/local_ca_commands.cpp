@@ -29,6 +29,10 @@ struct CaOptions {
     bool der = false;
 };
 
+fs::path place_of(const std::string& text) {
+    return text.empty() ? fs::path() : fs::absolute(text);
+}
+
 Result<std::optional<SecretBytes>> passphrase_of(const std::string& file) {
     std::optional<SecretBytes> none;
     if (file.empty()) return none;
@@ -41,10 +45,10 @@ int create(const Invocation& call, const CaOptions& options) {
     authority::LocalCaOrder order;
     const auto type = parse_key_type(options.key_type);
     if (!type) return call.fail_usage("--key-type: rsa2048, rsa3072, rsa4096, ecP256 or ecP384");
-    order.directory = fs::absolute(options.directory);
+    order.directory = place_of(options.directory);
     order.name = options.name;
     order.domains = options.domains;
-    order.root_key_file = fs::absolute(options.root_out);
+    order.root_key_file = place_of(options.root_out);
     order.key_type = *type;
     order.days = options.days;
     auto root_passphrase = passphrase_of(options.passphrase_file);
@@ -121,7 +125,7 @@ int crl(const Invocation& call, const CaOptions& options) {
     const std::string pem = crypto::to_pem(crypto::pem::k_crl, made->der);
     const ByteView content = options.der ? ByteView(made->der) : bytes_of(pem);
     // A list is published again and again under one name.
-    if (auto done = keys::replace_file(fs::absolute(options.out), content, 0644); !done) return call.fail(done.error());
+    if (auto done = keys::replace_file(options.out, content, 0644); !done) return call.fail(done.error());
     if (call.json) {
         json::object answer;
         answer["file"] = options.out;

@@ -16,7 +16,6 @@ namespace connector::cli {
 namespace {
 
 constexpr std::size_t k_longest_line = 16 * 1024;
-constexpr std::size_t k_label_width = 14;
 constexpr std::size_t k_narrowest = 6;
 constexpr std::string_view k_gap = "  ";
 constexpr std::string_view k_more = "…";
@@ -79,8 +78,8 @@ void Terminal::lines(std::string_view text) const {
     }
 }
 
-void Terminal::field(std::string_view label, std::string_view value) const {
-    line(padded(std::string(label), k_label_width) + "  " + std::string(value));
+void Terminal::field(std::string_view label, std::string_view value, std::size_t width) const {
+    line(padded(std::string(label), width) + "  " + std::string(value));
 }
 
 void Terminal::heading(std::string_view text) const {

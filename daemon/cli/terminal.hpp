@@ -6,6 +6,7 @@
 
 #include <boost/json/value.hpp>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,14 +15,16 @@ namespace connector::cli {
 
 class Terminal {
 public:
+    static constexpr std::size_t k_label_width = 14;
+
     explicit Terminal(const Environment& environment) noexcept : environment_(environment) {}
 
     // One line on standard output.
     void line(std::string_view text) const;
     // Text of ours of several lines: help pages, PEM, TOML. Each line passes printable() by itself.
     void lines(std::string_view text) const;
-    // "label   value", labels in one column.
-    void field(std::string_view label, std::string_view value) const;
+    // "label   value", labels in one column of that width.
+    void field(std::string_view label, std::string_view value, std::size_t width = k_label_width) const;
     void heading(std::string_view text) const;
     // A long text of ours, broken between words at the terminal's width.
     void paragraph(std::string_view text) const;

@@ -47,15 +47,26 @@ bool all_objects(const json::array& rows) {
            std::all_of(rows.begin(), rows.end(), [](const json::value& row) { return row.is_object(); });
 }
 
-void show_member(const Terminal& terminal, std::string_view name, const json::value& value, int depth) {
+// The longest label of the scalars in it, indented as they will be.
+std::size_t label_width(const json::object& object, int depth) {
+    std::size_t width = Terminal::k_label_width;
+    for (const auto& member : object) {
+        if (!member.value().is_object())
+            width = std::max(width, words_of(member.key()).size() + static_cast<std::size_t>(depth) * 2);
+    }
+    return std::min<std::size_t>(width, 32);
+}
+
+void show_member(const Terminal& terminal, std::string_view name, const json::value& value, int depth,
+                 std::size_t width) {
     const std::string indent(static_cast<std::size_t>(depth) * 2, ' ');
     if (is_scalar(value)) {
-        terminal.field(indent + words_of(name), scalar_text(value));
+        terminal.field(indent + words_of(name), scalar_text(value), width);
         return;
     }
     if (const auto* rows = value.if_array()) {
         if (!all_objects(*rows)) {
-            terminal.field(indent + words_of(name), scalar_text(value));
+            terminal.field(indent + words_of(name), scalar_text(value), width);
             return;
         }
         terminal.heading(indent + words_of(name) + ":");
@@ -64,11 +75,12 @@ void show_member(const Terminal& terminal, std::string_view name, const json::va
     }
     const auto& object = value.get_object();
     if (object.empty()) {
-        terminal.field(indent + words_of(name), "-");
+        terminal.field(indent + words_of(name), "-", width);
         return;
     }
     terminal.heading(indent + words_of(name) + ":");
-    for (const auto& member : object) show_member(terminal, member.key(), member.value(), depth + 1);
+    const std::size_t inner = label_width(object, depth + 1);
+    for (const auto& member : object) show_member(terminal, member.key(), member.value(), depth + 1, inner);
 }
 
 }  // namespace
@@ -153,7 +165,8 @@ void show_fields(const Terminal& terminal, const json::value& answer) {
         if (!answer.is_null()) terminal.line(scalar_text(answer));
         return;
     }
-    for (const auto& member : *object) show_member(terminal, member.key(), member.value(), 0);
+    const std::size_t width = label_width(*object, 0);
+    for (const auto& member : *object) show_member(terminal, member.key(), member.value(), 0, width);
 }
 
 }  // namespace connector::cli

@@ -53,6 +53,10 @@ protected:
     }
     [[nodiscard]] std::string out() const { return out_.str(); }
     [[nodiscard]] std::string err() const { return err_.str(); }
+    [[nodiscard]] std::ptrdiff_t error_lines() const {
+        const std::string text = err();
+        return std::count(text.begin(), text.end(), '\n');
+    }
     [[nodiscard]] std::string in_folder(const std::string& name) const { return (folder_.path() / name).string(); }
 
     ScratchFolder folder_;
@@ -124,7 +128,7 @@ TEST_F(CliTest, arguments_become_calls) {
         EXPECT_EQ(run(row.arguments), row.exit_code) << line << err();
         EXPECT_EQ(called_, row.called) << line;
         if (row.exit_code == 2) {
-            EXPECT_EQ(std::count(err_.str().begin(), err_.str().end(), '\n'), 1) << line << err();
+            EXPECT_EQ(error_lines(), 1) << line << err();
             EXPECT_EQ(out(), "") << line;
         }
     }
@@ -144,7 +148,7 @@ TEST_F(CliTest, the_daemons_exit_code_and_words_come_through) {
     answer_.error = "the daemon is starting\nand more";
     EXPECT_EQ(run({"status"}), 75);
     EXPECT_EQ(err().find("pfx-connector: the daemon is starting"), 0U);
-    EXPECT_EQ(std::count(err_.str().begin(), err_.str().end(), '\n'), 1);
+    EXPECT_EQ(error_lines(), 1);
     EXPECT_EQ(out(), "");
 }
 
@@ -230,7 +234,7 @@ TEST_F(CliTest, every_help_text_is_there) {
 TEST_F(CliTest, a_missing_configuration_is_one_line_and_2) {
     std::filesystem::remove(folder_.path() / "connector.toml");
     EXPECT_EQ(run({"status"}), 2);
-    EXPECT_EQ(std::count(err_.str().begin(), err_.str().end(), '\n'), 1);
+    EXPECT_EQ(error_lines(), 1);
 }
 
 TEST_F(CliTest, check_config_tells_every_fault_with_its_place) {

@@ -1,0 +1,53 @@
+#include "core/engine/breaker.hpp"
+
+#include <gtest/gtest.h>
+
+namespace connector::engine {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Tick k_start{1h};
+const UtcTime k_utc{std::chrono::sys_days{std::chrono::year{2026} / 11 / 23}};
+
+TEST(Breaker, OpensAfterFailuresInARowAndLetsOneProbeThrough) {
+    Breaker breaker(AuthorityRules{4, 3, 30s});
+    for (int i = 0; i < 2; ++i) {
+        ASSERT_FALSE(breaker.enter(k_start));
+        EXPECT_FALSE(breaker.failed(k_start, k_utc));
+    }
+    ASSERT_FALSE(breaker.enter(k_start));
+    EXPECT_TRUE(breaker.failed(k_start, k_utc)) << "down from now on";
+    EXPECT_EQ(breaker.state(), Breaker::State::down);
+    EXPECT_EQ(breaker.enter(k_start + 10s), 20s);
+    ASSERT_FALSE(breaker.enter(k_start + 30s)) << "the probe";
+    EXPECT_TRUE(breaker.enter(k_start + 30s)) << "ten thousand waiting cost one probe";
+    EXPECT_FALSE(breaker.failed(k_start + 31s, k_utc));
+    EXPECT_TRUE(breaker.enter(k_start + 32s));
+    ASSERT_FALSE(breaker.enter(k_start + 61s));
+    EXPECT_TRUE(breaker.succeeded(k_utc)) << "it was down";
+    EXPECT_EQ(breaker.state(), Breaker::State::up);
+    EXPECT_FALSE(breaker.enter(k_start + 61s));
+}
+
+TEST(Breaker, ASuccessForgetsEarlierFailures) {
+    Breaker breaker(AuthorityRules{4, 2, 30s});
+    for (int i = 0; i < 5; ++i) {
+        ASSERT_FALSE(breaker.enter(k_start));
+        EXPECT_FALSE(breaker.failed(k_start, k_utc));
+        ASSERT_FALSE(breaker.enter(k_start));
+        EXPECT_FALSE(breaker.succeeded(k_utc));
+    }
+}
+
+TEST(Breaker, LimitsHowManyAreInsideAtOnce) {
+    Breaker breaker(AuthorityRules{2, 5, 30s});
+    ASSERT_FALSE(breaker.enter(k_start));
+    ASSERT_FALSE(breaker.enter(k_start));
+    EXPECT_TRUE(breaker.enter(k_start));
+    breaker.left();
+    EXPECT_FALSE(breaker.enter(k_start));
+}
+
+}  // namespace
+}  // namespace connector::engine

@@ -1,0 +1,205 @@
+#include "core/request/machine.hpp"
+
+#include "tests/unit/core/samples.hpp"
+
+#include <gtest/gtest.h>
+
+namespace connector::request {
+namespace {
+
+using namespace std::chrono_literals;
+using samples::now;
+
+RequestRecord record_of(Order order, Stage stage) {
+    RequestRecord record;
+    record.request.id = *RequestId::parse("r-1");
+    record.request.user = samples::alice();
+    record.request.device = samples::phone();
+    record.request.order = std::move(order);
+    record.stage = stage;
+    record.accepted_at = now();
+    record.due_at = now();
+    return record;
+}
+RequestRecord issuing(Stage stage) {
+    auto record = record_of(Issue{}, stage);
+    if (stage != Stage::accepted) {
+        record.sealed_key = {1, 2, 3};
+        record.csr = {4};
+        record.submission_nonce = Bytes(16, 5);
+    }
+    return record;
+}
+RequestRecord step(RequestRecord record, Outcome outcome, UtcTime when = now()) {
+    return after(std::move(record), outcome, RetryRules{}, when, 0.5);
+}
+Failed failing(ErrorKind kind, Bytes certificate = {}) {
+    return Failed{Error(kind, "someCode", "some reason"), std::move(certificate)};
+}
+
+TEST(Machine, WalksASigningRequestFromIntakeToItsEnd) {
+    auto record = issuing(Stage::accepted);
+    EXPECT_EQ(next(record), Step::admit);
+    record = step(record, Keyed{{9, 9}, {8}, Bytes(16, 7), Sha256{}});
+    EXPECT_EQ(record.stage, Stage::submitting);
+    EXPECT_EQ(next(record), Step::find) << "read from the ledger, a submission may have arrived";
+    record = step(record, Packed{{1}, {0x30}});
+    EXPECT_EQ(record.stage, Stage::packaged);
+    EXPECT_TRUE(record.sealed_key.empty()) << "no key outlives its package";
+    EXPECT_EQ(next(record), Step::report);
+    record = step(record, Reported{"accepted"});
+    EXPECT_EQ(record.stage, Stage::closed);
+    EXPECT_TRUE(record.sealed_package.empty());
+    EXPECT_FALSE(record.revoke_certificate);
+}
+
+TEST(Machine, AnUnknownSubmissionIsLookedForAndNeverPlainlyRepeated) {
+    auto record = step(issuing(Stage::submitting), failing(ErrorKind::unknown));
+    EXPECT_EQ(record.stage, Stage::submitting);
+    EXPECT_EQ(next(record), Step::find);
+    EXPECT_GT(record.due_at, now());
+    record = step(record, NeverArrived{});
+    EXPECT_EQ(next(record), Step::submit);
+}
+
+TEST(Machine, ASubmissionThatCannotHaveArrivedIsSimplyMadeLater) {
+    const auto record = step(issuing(Stage::submitting), failing(ErrorKind::unavailable));
+    EXPECT_EQ(record.stage, Stage::keyed);
+    EXPECT_EQ(record.tries, 1U);
+    EXPECT_FALSE(record.sealed_key.empty());
+}
+
+TEST(Machine, GivingUpAnUnknownSubmissionLeavesItToBeRevoked) {
+    const auto record = step(issuing(Stage::submitting), failing(ErrorKind::unknown), now() + 25h);
+    EXPECT_EQ(record.stage, Stage::refused);
+    EXPECT_TRUE(record.revoke_certificate);
+    EXPECT_TRUE(record.sealed_key.empty());
+    EXPECT_EQ(step(record, Reported{"accepted"}).stage, Stage::revoking);
+}
+
+struct FinalCase {
+    ErrorKind kind;
+    bool final;
+    bool retryable;
+};
+class Dispositions : public testing::TestWithParam<FinalCase> {};
+TEST_P(Dispositions, DecideByTheKindAlone) {
+    const auto& given = GetParam();
+    const auto record = step(issuing(Stage::keyed), failing(given.kind));
+    EXPECT_EQ(record.stage == Stage::refused, given.final);
+    if (given.final) {
+        ASSERT_TRUE(record.failure);
+        EXPECT_EQ(record.failure->retryable, given.retryable);
+        EXPECT_TRUE(record.sealed_key.empty());
+    } else {
+        EXPECT_GT(record.due_at, now());
+        EXPECT_EQ(record.tries, 1U);
+    }
+}
+INSTANTIATE_TEST_SUITE_P(Kinds, Dispositions,
+                         testing::Values(FinalCase{ErrorKind::invalid, true, false}, FinalCase{ErrorKind::refused, true, false},
+                                         FinalCase{ErrorKind::internal, true, false}, FinalCase{ErrorKind::integrity, true, false},
+                                         FinalCase{ErrorKind::misconfigured, true, true},
+                                         FinalCase{ErrorKind::unavailable, false, false}, FinalCase{ErrorKind::timed_out, false, false},
+                                         FinalCase{ErrorKind::throttled, false, false}, FinalCase{ErrorKind::conflict, false, false},
+                                         FinalCase{ErrorKind::cancelled, false, false}, FinalCase{ErrorKind::unknown, false, false},
+                                         FinalCase{ErrorKind::unauthorized, false, false}));
+
+TEST(Machine, ATransientFaultIsGivenUpAfterItsBudgetAndMayBeAskedForAgain) {
+    const auto record = step(issuing(Stage::keyed), failing(ErrorKind::unavailable), now() + 24h);
+    EXPECT_EQ(record.stage, Stage::refused);
+    EXPECT_TRUE(record.failure->retryable);
+}
+
+TEST(Machine, ARefusedCredentialOfAnAuthorityParksWithoutEnd) {
+    const auto record = step(issuing(Stage::keyed), failing(ErrorKind::unauthorized), now() + 48h);
+    EXPECT_EQ(record.stage, Stage::keyed);
+    EXPECT_EQ(record.due_at, now() + 48h + RetryRules{}.credential_probe);
+}
+
+TEST(Machine, AWrongCertificateIsReportedAndThenRevoked) {
+    auto record = step(issuing(Stage::submitting), failing(ErrorKind::refused, {0x30}));
+    EXPECT_EQ(record.stage, Stage::refused);
+    record = step(record, Reported{"accepted"});
+    EXPECT_EQ(record.stage, Stage::revoking);
+    EXPECT_EQ(next(record), Step::revoke);
+    EXPECT_EQ(step(record, RevokedNow{}).stage, Stage::closed);
+}
+
+struct OrphanCase {
+    std::string outcome;
+    bool still_wanted;
+    bool orphan;
+};
+class Orphans : public testing::TestWithParam<OrphanCase> {};
+TEST_P(Orphans, AreWhatDidNotReachItsDevice) {
+    const auto& given = GetParam();
+    auto record = step(issuing(Stage::submitting), Packed{{1}, {0x30}});
+    record = step(record, Reported{given.outcome, given.still_wanted});
+    EXPECT_EQ(record.stage, given.orphan ? Stage::revoking : Stage::closed);
+    EXPECT_EQ(record.outcome, given.outcome);
+}
+INSTANTIATE_TEST_SUITE_P(Outcomes, Orphans,
+                         testing::Values(OrphanCase{"accepted", false, false}, OrphanCase{"duplicate", false, false},
+                                         OrphanCase{"superseded", false, true}, OrphanCase{"superseded", true, false},
+                                         OrphanCase{"cancelled", false, true}, OrphanCase{"rejected", false, true}));
+
+TEST(Machine, AnImportedCertificateIsNeverRevoked) {
+    auto record = step(record_of(DeliverImported{}, Stage::accepted), Packed{{1}, {}});
+    record = step(record, Reported{"cancelled"});
+    EXPECT_EQ(record.stage, Stage::closed);
+    EXPECT_FALSE(record.revoke_certificate);
+}
+
+TEST(Machine, AWithdrawnSubmissionIsLookedForAndRevoked) {
+    const Dropped withdrawn{Failure{"withdrawn", "", false, {}}};
+    EXPECT_FALSE(step(issuing(Stage::keyed), withdrawn).revoke_certificate) << "nothing can have arrived";
+    EXPECT_TRUE(step(issuing(Stage::submitting), withdrawn).revoke_certificate);
+    EXPECT_TRUE(step(issuing(Stage::at_authority), withdrawn).revoke_certificate);
+    auto packaged = step(issuing(Stage::submitting), Packed{{1}, {0x30}});
+    packaged = step(packaged, withdrawn);
+    EXPECT_TRUE(packaged.revoke_certificate);
+    EXPECT_TRUE(packaged.sealed_package.empty());
+    EXPECT_EQ(packaged.failure->code, "withdrawn");
+}
+
+TEST(Machine, AHeldRequestRestsAndGoesOnWhereItStood) {
+    auto record = step(issuing(Stage::accepted), Held{{HeldReason::key_change, "another key"}});
+    EXPECT_EQ(next(record), Step::rest);
+    EXPECT_EQ(record.held_since, now());
+    EXPECT_EQ(step(record, Released{}).stage, Stage::accepted);
+    auto issued = step(issuing(Stage::submitting), IssuedHere{{0x30}, {}});
+    issued = step(issued, Held{{HeldReason::key_change, "another key"}});
+    EXPECT_EQ(step(issued, Released{}).stage, Stage::issued) << "what is issued is not asked for twice";
+}
+
+TEST(Machine, OnlyAHoldForALimitWaivesTheLimit) {
+    auto limit = step(step(issuing(Stage::accepted), Held{{HeldReason::limit, ""}}), Released{});
+    EXPECT_TRUE(limit_waived(limit));
+    auto change = step(step(issuing(Stage::accepted), Held{{HeldReason::key_change, ""}}), Released{});
+    EXPECT_FALSE(limit_waived(change));
+    EXPECT_FALSE(limit_waived(step(issuing(Stage::accepted), Held{{HeldReason::limit, ""}})));
+}
+
+TEST(Machine, ALostLeaseEndsOnlyWhatWasNotSubmitted) {
+    for (const auto stage : {Stage::accepted, Stage::keyed}) {
+        const auto record = step(issuing(stage), LeaseLost{});
+        EXPECT_EQ(record.stage, Stage::closed) << to_string(stage);
+        EXPECT_TRUE(record.sealed_key.empty());
+    }
+    for (const auto stage : {Stage::submitting, Stage::at_authority, Stage::issued, Stage::packaged, Stage::refused})
+        EXPECT_EQ(step(issuing(stage), LeaseLost{}).stage, stage);
+}
+
+TEST(Backoff, GrowsIsBoundedAndObeysWhatWasAsked) {
+    const Backoff rules{2s, 900s};
+    EXPECT_EQ(delay_after(rules, 1, 0.999999, std::nullopt), 1s);
+    EXPECT_EQ(delay_after(rules, 5, 0.5, std::nullopt), 16s);
+    EXPECT_EQ(delay_after(rules, 60, 1.0, std::nullopt), 900s);
+    EXPECT_EQ(delay_after(rules, 1, 0.0, std::nullopt), 1s) << "never a busy loop";
+    EXPECT_EQ(delay_after(rules, 1, 0.0, 30s), 30s);
+    EXPECT_EQ(delay_after(rules, 1, 0.0, std::chrono::seconds{31536000}), 3600s) << "a year is clamped to an hour";
+}
+
+}  // namespace
+}  // namespace connector::request
