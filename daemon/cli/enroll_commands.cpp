@@ -39,7 +39,7 @@ std::string_view to_string(Approval approval) {
     switch (approval) {
         case Approval::given: return "not needed";
         case Approval::needed: return "needed: an administrator compares the fingerprint with the one at the service";
-        case Approval::unknown: return "unknown: the service could not be asked; `run` will tell";
+        case Approval::unknown: return "unknown; `run` will tell";
     }
     return "unknown";
 }
@@ -58,11 +58,11 @@ Result<net::TlsIdentity> own_identity(const config::Settings& settings) {
 }
 
 // One heartbeat with the new certificate: the first call that the service judges us by.
-Approval ask_approval(const config::Settings& settings, const ConnectorId& id, UtcTime now) {
+Result<void> first_heartbeat(const config::Settings& settings, const ConnectorId& id, UtcTime expires, UtcTime now) {
     auto identity = own_identity(settings);
-    if (!identity) return Approval::unknown;
+    if (!identity) return identity.error();
     auto service = Service::open(settings, std::move(*identity));
-    if (!service) return Approval::unknown;
+    if (!service) return service.error();
     management::ClientOptions options;
     options.base = (*service)->base();
     options.connector = id;
@@ -74,9 +74,17 @@ Approval ask_approval(const config::Settings& settings, const ConnectorId& id, U
     beat.version = CONNECTOR_VERSION;
     beat.started_at = now;
     beat.state = ports::State::not_ready;
-    const auto told = (*service)->wait(client.heartbeat(std::move(beat)));
+    beat.certificate_expires_at = expires;
+    return (*service)->wait(client.heartbeat(std::move(beat)));
+}
+
+Approval ask_approval(const Invocation& call, const config::Settings& settings, const ConnectorId& id,
+                      UtcTime expires) {
+    const auto told = first_heartbeat(settings, id, expires, call.environment.now());
     if (told) return Approval::given;
-    return told.error().code == "notApproved" ? Approval::needed : Approval::unknown;
+    if (told.error().code == "notApproved") return Approval::needed;
+    call.terminal.warning("enrolled, but the first heartbeat failed: " + told.error().message);
+    return Approval::unknown;
 }
 
 Result<management::Enrolment> first_time(const config::Settings& settings, const std::string& name,
@@ -165,7 +173,8 @@ int enroll(const Invocation& call, const EnrollOptions& options) {
     if (!enrolment) return call.fail(enrolment.error());
     const auto certificate = install(*settings, *enrolment, *pending, *owner);
     if (!certificate) return call.fail(certificate.error());
-    tell(call, *settings, enrolment->id.text(), *certificate, ask_approval(*settings, enrolment->id, now), true);
+    tell(call, *settings, enrolment->id.text(), *certificate,
+         ask_approval(call, *settings, enrolment->id, certificate->not_after), true);
     return k_done;
 }
 

@@ -5,6 +5,7 @@
 #include "daemon/cli/command.hpp"
 #include "daemon/cli/import_add.hpp"
 #include "daemon/cli/service.hpp"
+#include "daemon/cli/view.hpp"
 #include "daemon/importer/import_tool.hpp"
 #include "daemon/management/import_admin.hpp"
 
@@ -49,14 +50,21 @@ int list(const Invocation& call, const SelectOptions& options) {
     const auto store = fetch_store(*settings, **session, options.user);
     if (!store) return call.fail(store.error());
     json::array answers;
-    Table table({"thumbprint", "user", "purpose", "not before", "not after", "key", "signed"});
+    // The thumbprint takes half of a line; whose they are is known where one user was asked for.
+    const bool many_users = options.user.empty();
+    Table table(many_users ? std::vector<std::string>{"thumbprint", "until", "signed", "user", "purpose", "key"}
+                           : std::vector<std::string>{"thumbprint", "until", "signed", "purpose", "key"});
+    table.keep_whole(1);
     for (const auto& stored : *store) {
-        if (!options.purpose.empty() && request::to_string(stored.record.purpose) != options.purpose) continue;
+        const std::string purpose(request::to_string(stored.record.purpose));
+        if (!options.purpose.empty() && purpose != options.purpose) continue;
         answers.push_back(to_json(stored));
-        table.add({stored.record.thumbprint, stored.record.user_principal_name,
-                   std::string(request::to_string(stored.record.purpose)),
-                   to_rfc3339(stored.record.start).substr(0, 10), to_rfc3339(stored.record.expiration).substr(0, 10),
-                   stored.record.key_name, signature_word(stored)});
+        std::vector<std::string> cells{stored.record.thumbprint,
+                                       time_text(to_rfc3339(stored.record.expiration), Shown::date),
+                                       signature_word(stored)};
+        if (many_users) cells.push_back(stored.record.user_principal_name);
+        cells.insert(cells.end(), {purpose, stored.record.key_name});
+        table.add(std::move(cells));
     }
     if (call.json) {
         json::object answer;

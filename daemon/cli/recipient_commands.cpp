@@ -13,10 +13,10 @@ namespace {
 
 void show_recipients(const Invocation& call, const json::value& answer) {
     static const std::vector<Column> pins{
-        {"device", {"device"}}, {"user", {"userPrincipalName", "user"}}, {"key", {"key"}},
-        {"source", {"source"}}, {"first seen", {"firstSeen"}},           {"last seen", {"lastSeen"}}};
+        {"device", {"device"}}, {"user", {"userPrincipalName", "user"}},    {"key", {"key"}},
+        {"source", {"source"}}, {"first seen", {"firstSeen"}, Shown::date}, {"last seen", {"lastSeen"}, Shown::date}};
     static const std::vector<Column> blocks{
-        {"value", {"value"}}, {"blocked", {"thing"}}, {"by", {"by"}}, {"since", {"since"}}};
+        {"value", {"value"}}, {"blocked", {"thing"}}, {"by", {"by"}}, {"since", {"since"}, Shown::moment}};
     const auto* object = answer.if_object();
     if (const auto* rows = list_in(answer, "recipients"))
         show_table(call.terminal, *rows, pins, "no device is known yet");

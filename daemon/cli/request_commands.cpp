@@ -48,7 +48,7 @@ int list(const Invocation& call, const ListOptions& options) {
         static const std::vector<Column> columns{{"id", {"id"}},         {"kind", {"kind"}},
                                                  {"stage", {"stage"}},   {"user", {"user"}},
                                                  {"device", {"device"}}, {"reason", {"heldReason", "code"}},
-                                                 {"due", {"dueAt"}},     {"tries", {"tries"}}};
+                                                 {"tries", {"tries"}},   {"updated", {"updatedAt"}, Shown::moment}};
         const auto* rows = list_in(answer, "requests");
         if (rows == nullptr) return;
         show_table(call.terminal, *rows, columns, "no such request");

@@ -11,9 +11,12 @@ namespace json = boost::json;
 namespace {
 
 const std::vector<Column>& issued_columns() {
-    static const std::vector<Column> columns{
-        {"serial", {"serialNumber"}}, {"authority", {"authority"}}, {"user", {"user"}},        {"device", {"device"}},
-        {"issued", {"issuedAt"}},     {"not after", {"notAfter"}},  {"revoked", {"revokedAt"}}};
+    static const std::vector<Column> columns{{"serial", {"serialNumber"}},
+                                             {"authority", {"authority"}},
+                                             {"user", {"user"}},
+                                             {"device", {"device"}},
+                                             {"not after", {"notAfter"}, Shown::date},
+                                             {"revoked", {"revokedAt"}, Shown::date}};
     return columns;
 }
 const std::vector<Column>& limit_columns() {

@@ -122,7 +122,13 @@ void Terminal::json(const boost::json::value& document) const {
     environment_.out << '\n';
 }
 
-Table::Table(std::vector<std::string> headers) : headers_(std::move(headers)) {}
+Table::Table(std::vector<std::string> headers) : headers_(std::move(headers)), whole_(headers_.size(), false) {
+    if (!whole_.empty()) whole_.front() = true;
+}
+
+void Table::keep_whole(std::size_t column) {
+    whole_.at(column) = true;
+}
 
 void Table::add(std::vector<std::string> cells) {
     cells.resize(headers_.size());
@@ -139,9 +145,13 @@ void Table::print(const Terminal& terminal) const {
     }
     const std::size_t gaps = k_gap.size() * (headers_.empty() ? 0 : headers_.size() - 1);
     const auto total = [&] { return std::accumulate(widths.begin(), widths.end(), gaps); };
-    while (widths.size() > 1 && total() > terminal.columns()) {
-        const auto widest = std::max_element(widths.begin() + 1, widths.end());
-        if (*widest <= k_narrowest) break;
+    while (total() > terminal.columns()) {
+        std::size_t* widest = nullptr;
+        for (std::size_t column = 0; column < widths.size(); ++column) {
+            if (!whole_[column] && widths[column] > k_narrowest && (widest == nullptr || widths[column] > *widest))
+                widest = &widths[column];
+        }
+        if (widest == nullptr) break;
         --*widest;
     }
     const auto put = [&](const std::vector<std::string>& cells) {

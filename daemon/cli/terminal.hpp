@@ -42,16 +42,19 @@ private:
     const Environment& environment_;
 };
 
-// Columns that fit: the widest are cut with `…`, the first never (it is what other commands want to be given).
+// Columns that fit: the widest are cut with `…`, the first never (it is what other commands want to be given), nor
+// those that say nothing when cut (times).
 class Table {
 public:
     explicit Table(std::vector<std::string> headers);
     void add(std::vector<std::string> cells);  // as many as there are headers
+    void keep_whole(std::size_t column);
     [[nodiscard]] bool empty() const noexcept { return rows_.empty(); }
     void print(const Terminal& terminal) const;
 
 private:
     std::vector<std::string> headers_;
+    std::vector<bool> whole_;
     std::vector<std::vector<std::string>> rows_;
 };
 

@@ -28,7 +28,8 @@ std::vector<Column> columns_of(const json::array& rows) {
         for (const auto& member : *object) {
             const std::string_view key(member.key().data(), member.key().size());
             const auto same = [key](const Column& column) { return column.members.front() == key; };
-            if (std::none_of(columns.begin(), columns.end(), same)) columns.push_back({words_of(key), {key}});
+            if (std::none_of(columns.begin(), columns.end(), same))
+                columns.push_back({words_of(key), {key}, Shown::as_it_is});
         }
     }
     return columns;
@@ -101,7 +102,7 @@ std::string words_of(std::string_view camel_case) {
 
 std::string scalar_text(const json::value& value) {
     if (value.is_null()) return "-";
-    if (const auto* text = value.if_string()) return std::string(view_of(*text));
+    if (const auto* text = value.if_string()) return text->empty() ? std::string("-") : std::string(view_of(*text));
     if (const auto* flag = value.if_bool()) return *flag ? "yes" : "no";
     if (const auto* items = value.if_array()) {
         std::string joined;
@@ -109,6 +110,13 @@ std::string scalar_text(const json::value& value) {
         return joined.empty() ? "-" : joined;
     }
     return json::serialize(value);
+}
+
+std::string time_text(const std::string& rfc3339, Shown shown) {
+    if (shown == Shown::as_it_is || rfc3339.size() < 16) return rfc3339;
+    if (rfc3339.starts_with("1970-01-01")) return "-";
+    const std::string date = rfc3339.substr(0, 10);
+    return shown == Shown::date ? date : date + " " + rfc3339.substr(11, 5);
 }
 
 const json::array* list_in(const json::value& answer, std::string_view name) {
@@ -143,6 +151,9 @@ void show_table(const Terminal& terminal, const json::array& rows, const std::ve
     std::vector<std::string> headers;
     for (const Column& column : shown) headers.push_back(column.header);
     Table table(std::move(headers));
+    for (std::size_t column = 0; column < shown.size(); ++column) {
+        if (shown[column].shown != Shown::as_it_is) table.keep_whole(column);
+    }
     for (const json::value& row : rows) {
         const auto* object = row.if_object();
         if (object == nullptr) {
@@ -152,7 +163,7 @@ void show_table(const Terminal& terminal, const json::array& rows, const std::ve
         std::vector<std::string> cells;
         for (const Column& column : shown) {
             const json::value* cell = cell_of(*object, column);
-            cells.push_back(cell == nullptr ? "-" : scalar_text(*cell));
+            cells.push_back(cell == nullptr ? "-" : time_text(scalar_text(*cell), column.shown));
         }
         table.add(std::move(cells));
     }

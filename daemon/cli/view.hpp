@@ -13,9 +13,11 @@
 namespace connector::cli {
 
 // A column, and the members that may fill it: the first that is there.
+enum class Shown { as_it_is, date, moment };
 struct Column {
     std::string header;
     std::vector<std::string_view> members;
+    Shown shown = Shown::as_it_is;
 };
 
 // The list in an answer: the answer itself, its member `name`, or the only array among its members.
@@ -29,5 +31,7 @@ void show_fields(const Terminal& terminal, const boost::json::value& answer);
 // "oldestPendingSeconds" -> "oldest pending seconds".
 [[nodiscard]] std::string words_of(std::string_view camel_case);
 [[nodiscard]] std::string scalar_text(const boost::json::value& value);
+// RFC 3339 for tables: "2026-11-23", "2026-11-23 20:07"; "-" for the beginning of time, which means none.
+[[nodiscard]] std::string time_text(const std::string& rfc3339, Shown shown);
 
 }  // namespace connector::cli
