@@ -151,8 +151,8 @@ Result<Plan> prepare(const Invocation& call, const config::Settings& settings, c
 
 importer::History history_with(const Invocation& call, const Plan& plan,
                                const std::vector<importer::SignedRecord>& store) {
-    std::vector<Sha256> added;
-    for (const Item& item : plan.items) added.push_back(item.opened.certificate.sha256);
+    std::vector<const importer::Opened*> added;
+    for (const Item& item : plan.items) added.push_back(&item.opened);
     auto history = importer::history_of(store, plan.order, added);
     if (history.unsigned_records != 0)
         call.terminal.warning(

@@ -169,16 +169,20 @@ bool says_the_same(const SignedRecord& stored, const Opened& opened, const Wrapp
            stored.record.key_name == key.key_name;
 }
 
-History history_of(const std::vector<SignedRecord>& store, const ImportOrder& order, const std::vector<Sha256>& added) {
+History history_of(const std::vector<SignedRecord>& store, const ImportOrder& order,
+                   const std::vector<const Opened*>& added) {
     History history;
-    history.certificates = added;
+    for (const Opened* opened : added) history.certificates.push_back(opened->certificate.sha256);
     for (const SignedRecord& stored : store) {
         if (stored.record.purpose != order.purpose ||
             !ascii_equal(stored.record.user_principal_name, order.user_principal_name))
             continue;
+        const bool is_added = std::any_of(added.begin(), added.end(), [&stored](const Opened* opened) {
+            return ascii_equal(opened->certificate.thumbprint.hex(), stored.record.thumbprint);
+        });
         if (stored.statement)
             history.certificates.push_back(stored.statement->certificate);
-        else
+        else if (!is_added)
             ++history.unsigned_records;
     }
     auto& all = history.certificates;

@@ -72,8 +72,8 @@ struct History {
     std::vector<Sha256> certificates;  // sorted, unique
     std::size_t unsigned_records = 0;  // whose certificates cannot be named: nobody vouches for them
 };
-// The store's certificates for the order's purpose, with `added`.
+// The store's certificates for the order's purpose, with those that are being added (or replaced).
 [[nodiscard]] History history_of(const std::vector<SignedRecord>& store, const ImportOrder& order,
-                                 const std::vector<Sha256>& added);
+                                 const std::vector<const Opened*>& added);
 
 }  // namespace connector::importer

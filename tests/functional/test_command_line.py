@@ -349,7 +349,8 @@ class Enrolling(Case):
 class Orders(WithLab):
     def test_explain_knows_every_event_in_the_log(self) -> None:
         self.lab.delivered(self.issue("explained"))
-        self.lab.error(self.lab.issue(user := self.lab.user("refused"), self.lab.device(user, key_kind="ecP256", flaw="foreign-ca"), key_type="ecP256"))
+        user = self.lab.user("refused")
+        self.lab.error(self.lab.issue(user, self.lab.device(user, key_kind="ecP256", flaw="foreign-ca"), key_type="ecP256"))
         ids = set(re.findall(r"\b[A-Z]{2,4}-\d{4}\b", self.connector.log()))
         self.assertGreater(len(ids), 6)
         for event in sorted(ids):
@@ -374,7 +375,8 @@ class Orders(WithLab):
         self.wait_stage(identifier, "closed")
         for option, value, there in (("--user", "filtered@corp.example", True), ("--user", "FILTERED@CORP.EXAMPLE", True), ("--user", "nobody@corp.example", False),
                                      ("--stage", "closed", True), ("--stage", "held", False), ("--since", "2099-01-01T00:00:00Z", False),
-                                     ("--since", "2020-01-01T00:00:00Z", True), ("--device", self.lab.state(identifier)["request"]["device"]["id"], True)):
+                                     ("--since", "2020-01-01T00:00:00Z", True),
+                                     ("--device", self.lab.state(identifier)["request"]["device"]["id"], True)):
             with self.subTest(option=option, value=value):
                 rows = self.connector.command_json("requests", "list", option, value)["requests"]
                 self.assertEqual(any(row["id"] == identifier for row in rows), there)
@@ -433,7 +435,8 @@ class Orders(WithLab):
         out = self.place / "ca.crl"
         for der in ([], ["--der"]):
             self.assertEqual(run("local-ca", "crl", "--directory", ca, "--out", out, *der).returncode, 0)
-            text = subprocess.run(["openssl", "crl", "-in", out, "-inform", "DER" if der else "PEM", "-noout", "-text"], capture_output=True, text=True, check=True).stdout
+            text = subprocess.run(["openssl", "crl", "-in", out, "-inform", "DER" if der else "PEM", "-noout", "-text"],
+                                  capture_output=True, text=True, check=True).stdout
             self.assertIn(serial.upper(), text)
             self.assertIn("Key Compromise", text)
         self.assert_refused(run("local-ca", "revoke", serial, "--directory", ca, "--reason", "boredom"), 1, "boredom")
@@ -451,7 +454,8 @@ class Orders(WithLab):
         self.wait_stage(identifier, "packaged")
         self.assertEqual(self.connector.terminate(), 0)
         self.assertEqual(self.connector.command_json("status")["status"], "stopped")
-        for command in (["requests", "list"], ["requests", "show", identifier], ["recipients", "list"], ["issued", "list"], ["limits", "show"], ["audit", "verify"]):
+        for command in (["requests", "list"], ["requests", "show", identifier], ["recipients", "list"], ["issued", "list"], ["limits", "show"],
+                        ["audit", "verify"]):
             with self.subTest(" ".join(command)):
                 done = self.connector.command(*command)
                 self.assertEqual(done.returncode, 0, done.stderr)
@@ -580,14 +584,15 @@ class Imports(WithLab):
         self.assertIn(b"BEGIN PUBLIC KEY", public.read_bytes())
         self.assertEqual(public.read_bytes(), self.lab.pki.path("import-key.pub").read_bytes())
         desk = Connector(self.place / "desk", self.lab.pki, self.lab.url, admin_token_file=self.lab.admin_token_file,
-                         without=("import", "sealing", "recipients", "policy", "delivery", "limits", "authority", "health", "control", "audit", "storage", "connector"))
+                         without=("import", "sealing", "recipients", "policy", "delivery", "limits", "authority", "health", "control", "audit",
+                                  "storage", "connector"))
         user, _, files = self.person((2018, 2020))
         done = desk.command("import", "add", *files, "--user", user.upn, "--purpose", "smimeEncryption", "--key", "ImportKey1", "--key-file", public,
                             "--password-file", self.word, "--json")
         self.assertEqual(self.outcomes(done), ["added"] * 2)
         device = self.lab.device(user, key_kind="ecP256")
         self.lab.open(device, self.lab.deliver(user, device))
-        self.assertIn(user.upn, desk.command("import", "list", check=True).stdout)
+        self.assertIn(user.upn, desk.command("import", "list", "--json", check=True).stdout)
 
     def test_a_wrong_admin_token(self) -> None:
         token = self.connector.directory / "secrets" / "wrong.token"

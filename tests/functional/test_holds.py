@@ -160,8 +160,10 @@ class Register(Holding):
         self.connector.command("recipients", "window", "--until", soon(), "--max", "1", check=True)
         pairs = [self.person() for _ in range(4)]
         ids = self.lab.queue(*[self.lab.issue_request(user, device, key_type="ecP256") for user, device in pairs])
-        self.connector.wait_until(lambda: sum(self.lab.state(each)["state"] == "done" for each in ids) + len({row["id"] for row in self.held()} & set(ids)) == 4,
-                                  15, "all four to be decided")
+
+        def decided() -> int:
+            return sum(self.lab.state(each)["state"] == "done" for each in ids) + len({row["id"] for row in self.held()} & set(ids))
+        self.connector.wait_until(lambda: decided() == 4, 15, "all four to be decided")
         self.assertEqual(sum(self.lab.state(each)["state"] == "done" for each in ids), 1)
         self.abandon_held()
         self.lab.wait(*ids)

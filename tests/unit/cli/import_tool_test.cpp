@@ -142,13 +142,14 @@ TEST_F(ImportToolTest, the_history_is_what_trusted_importers_signed) {
     EXPECT_TRUE(store[0].statement);
     EXPECT_FALSE(store[1].statement);
     EXPECT_FALSE(store[2].statement);  // a genuine statement of Alice's beside a record of Bob's
-    Sha256 added;
-    added.octets.fill(0xEE);
-    const auto history = history_of(store, order_, {added});
-    auto expected = std::vector<Sha256>{one.certificate.sha256, added};
+    Opened added;
+    added.certificate.sha256.octets.fill(0xEE);
+    const auto history = history_of(store, order_, {&added});
+    auto expected = std::vector<Sha256>{one.certificate.sha256, added.certificate.sha256};
     std::sort(expected.begin(), expected.end());
     EXPECT_EQ(history.certificates, expected);
     EXPECT_EQ(history.unsigned_records, 1U);
+    EXPECT_EQ(history_of(store, order_, {&two}).unsigned_records, 0U);  // it is being replaced
     EXPECT_TRUE(read_store(crypto_, {known}, {})[0].statement == std::nullopt);
 }
 
