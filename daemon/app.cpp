@@ -119,20 +119,22 @@ health::HealthOptions health_options(const config::Health& health) {
 }
 
 // The operator's two choices without a default, as they are shown to people: the service's word is a cross.
-json::array choices_of(const config::Settings& settings) {
+std::vector<health::Choice> choices_of(const config::Settings& settings) {
     const bool bound = settings.recipients.rules.binding != trust::Binding::service;
     const bool known = settings.policy.identity != trust::IdentitySource::service;
-    json::array choices;
-    const auto add = [&](std::string_view name, bool good, std::string_view note) {
+    return {{"recipients.binding", bound, bound ? "proved" : "the service's word is taken for whose device it is"},
+            {"policy.identity", known, known ? "proved" : "the service's word is taken for who the user is"}};
+}
+json::array to_json(const std::vector<health::Choice>& choices) {
+    json::array rows;
+    for (const auto& choice : choices) {
         json::object row;
-        row["name"] = name;
-        row["ok"] = good;
-        row["note"] = note;
-        choices.push_back(std::move(row));
-    };
-    add("recipients.binding", bound, bound ? "proved" : "the service's word is taken for whose device it is");
-    add("policy.identity", known, known ? "proved" : "the service's word is taken for who the user is");
-    return choices;
+        row["name"] = choice.name;
+        row["ok"] = choice.good;
+        row["note"] = choice.note;
+        rows.push_back(std::move(row));
+    }
+    return rows;
 }
 
 // Keeps the database's memory of the audit log's head close behind the log itself.
@@ -151,15 +153,31 @@ asio::awaitable<void> anchor_audit(StateDirectory& state, ports::Clock& clock, p
     }
 }
 
-asio::awaitable<void> handle_signals(asio::signal_set& signals, engine::Engine& engine, std::chrono::seconds drain) {
-    for (int seen = 0;; ++seen) {
+asio::awaitable<void> handle_signals(asio::signal_set& signals, engine::Engine& engine, std::chrono::seconds drain,
+                                     ports::EventSink& events) {
+    for (int seen = 0;;) {
         auto [failure, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
-        (void)number;
         if (failure) co_return;
+        if (number == SIGHUP) {
+            events.raise(Event(event::k_reload_refused).with("reason", "reloading is not built yet: restart to read the configuration"));
+            continue;
+        }
         // The second one is meant: everything durable is in the ledger, whatever is under way is found again there.
-        if (seen != 0) std::_Exit(k_failed);
+        if (seen++ != 0) std::_Exit(k_failed);
         engine.drain(drain);
     }
+}
+
+// A job that hangs in an authority must not keep the process: what it was doing is found again in the ledger.
+asio::awaitable<void> end_at_last(engine::Engine& engine, Evidence& evidence, std::chrono::seconds drain, const bool& over) {
+    auto& clock = engine.context().ports.clock;
+    while (!engine.context().status.draining) co_await clock.wait_until(clock.tick() + 100ms);
+    const Tick latest = clock.tick() + drain + 1s;
+    while (!over && clock.tick() < latest) co_await clock.wait_until(clock.tick() + 50ms);
+    if (over) co_return;
+    evidence.raise(Event(event::k_stopped));
+    (void)evidence.audit().sync();
+    std::_Exit(k_done);
 }
 
 }  // namespace
@@ -200,10 +218,8 @@ int run_daemon(const config::Settings& settings) {
                            .with("key_name", key.key_name)
                            .with("key", key.key.spki_sha256().hex()));
     for (const auto& choice : choices_of(settings))
-        if (!choice.at("ok").as_bool())
-            evidence.raise(Event(event::k_service_word_taken)
-                               .with("choice", std::string_view(choice.at("name").as_string()))
-                               .with("note", std::string_view(choice.at("note").as_string())));
+        if (!choice.good)
+            evidence.raise(Event(event::k_service_word_taken).with("choice", choice.name).with("note", choice.note));
 
     // What a coroutine's frame may still touch when the context goes must be older than it.
     asio::io_context io(1);
@@ -235,14 +251,18 @@ int run_daemon(const config::Settings& settings) {
     engine::Engine engine(executor, std::move(ports), std::move(*rules));
     engine.context().status.certificate_expires_at = certificate_expires;
 
-    const auto snapshot = [&] { return health::snapshot_of(engine.context()); };
+    const auto snapshot = [&] {
+        auto now = health::snapshot_of(engine.context());
+        now.choices = choices_of(settings);
+        return now;
+    };
     health::HealthServer health_server(executor, clock, metrics, snapshot, health_options(settings.health));
     control::Operations operations(control::Operations::Parts{
         *state.ledger, evidence, clock, crypto, &engine.context(),
         [&] {
             json::object status = json::parse(health::to_json(snapshot())).as_object();
             status["pid"] = ::getpid();
-            status["choices"] = choices_of(settings);
+            status["choices"] = to_json(choices_of(settings));
             return status;
         },
         [&evidence] { return control::anchor_json(evidence.audit().head()); }});
@@ -255,13 +275,15 @@ int run_daemon(const config::Settings& settings) {
     if (crypto::protect_memory().secure_heap != crypto::SecureHeapState::locked)
         evidence.raise(Event(event::k_secret_memory_not_locked));
 
-    asio::signal_set signals(executor, SIGTERM, SIGINT);
+    asio::signal_set signals(executor, SIGTERM, SIGINT, SIGHUP);
     bool ending = false;
     const auto rethrow = [](std::exception_ptr fault) {
         if (fault) std::rethrow_exception(fault);
     };
-    auto signalled = handle_signals(signals, engine, settings.connector.drain);
+    auto signalled = handle_signals(signals, engine, settings.connector.drain, evidence);
     asio::co_spawn(executor, std::move(signalled), rethrow);
+    auto ending_at_last = end_at_last(engine, evidence, settings.connector.drain, ending);
+    asio::co_spawn(executor, std::move(ending_at_last), rethrow);
     auto anchoring = anchor_audit(state, clock, offload, ending);
     asio::co_spawn(executor, std::move(anchoring), rethrow);
     auto gauging = [](engine::Engine& the_engine, health::Metrics& the_metrics, ports::Clock& the_clock,

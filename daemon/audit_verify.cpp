@@ -67,8 +67,8 @@ private:
         if (first) {
             report_.first_sequence = line->sequence;
             if (line->sequence != 1)
-                note(line_, "the log begins with line " + std::to_string(line->sequence) +
-                                "; older files are elsewhere, or gone");
+                find(line->sequence, "the log begins with line " + std::to_string(line->sequence) +
+                                         ": what came before is elsewhere, or gone");
             else if (line->previous != Sha256{})
                 find(line->sequence, "the first line goes on from another one");
         } else if (line->sequence > expected) {

@@ -4,8 +4,10 @@
 #include "core/event_ids.hpp"
 
 #include <chrono>
+#include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace connector::daemon {
 namespace {
@@ -24,6 +26,34 @@ Severity severity_of(config::LogLevel level) {
     }
     return Severity::info;
 }
+
+// Rows that were not what was stored, from whatever thread reads the ledger.
+class Findings {
+public:
+    void raise(std::string table, std::string key) {
+        const std::lock_guard guard(lock_);
+        if (evidence_ == nullptr) {
+            early_.emplace_back(std::move(table), std::move(key));
+        } else {
+            tell(table, key);
+        }
+    }
+    void use(Evidence& evidence) {
+        const std::lock_guard guard(lock_);
+        evidence_ = &evidence;
+        for (const auto& [table, key] : early_) tell(table, key);
+        early_.clear();
+    }
+
+private:
+    void tell(const std::string& table, const std::string& key) {
+        evidence_->raise(Event(event::k_row_quarantined).with("table", table).with("row", key));
+    }
+
+    std::mutex lock_;
+    std::vector<std::pair<std::string, std::string>> early_;
+    Evidence* evidence_ = nullptr;
+};
 
 LogOptions log_options(const config::Log& log, LogTo to, const keys::KeyedSealer& sealer) {
     LogOptions options;
@@ -64,9 +94,10 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
     auto log = LogSink::open(log_options(settings.log, to, **sealer));
     if (!log) return log.error();
 
-    auto* early_log = log->get();
-    auto ledger = storage::SqliteLedger::open(*lock, **sealer, [early_log](std::string_view table, std::string_view key) {
-        early_log->raise(Event(event::k_row_quarantined).with("table", table).with("row", key));
+    // The audit log is opened after the ledger, whose anchor it goes by: what is found until then is raised afterwards.
+    auto findings = std::make_shared<Findings>();
+    auto ledger = storage::SqliteLedger::open(*lock, **sealer, [findings](std::string_view table, std::string_view key) {
+        findings->raise(std::string(table), std::string(key));
     });
     if (!ledger) return ledger.error();
     const auto anchor = (*ledger)->audit_anchor();
@@ -76,13 +107,14 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
     AuditOptions audit_options;
     audit_options.file = settings.audit.file;
     audit_options.now = now;
-    audit_options.on_failure = [early_log](const Error& error) {
+    audit_options.on_failure = [early_log = log->get()](const Error& error) {
         early_log->raise(Event(event::k_audit_write_failed).with("reason", error.message));
     };
     auto audit = AuditLog::open(std::move(audit_options), **sealer, head);
     if (!audit) return audit.error();
     const std::string fault = anchor ? (*audit)->fault() : anchor.error().message;
     auto evidence = std::make_unique<Evidence>(std::move(*log), std::move(*audit));
+    findings->use(*evidence);
     if (!fault.empty()) evidence->raise(Event(event::k_audit_broken).with("reason", fault));
 
     StateDirectory state{std::move(*lock), std::move(*sealer), std::move(evidence),

@@ -396,7 +396,7 @@ Result<std::vector<RequestRecord>> SqliteLedger::open_of(const UserId& user, con
 Result<std::vector<std::pair<RequestId, request::Lease>>> SqliteLedger::open_leases() {
     using Leases = std::vector<std::pair<RequestId, request::Lease>>;
     return read([&]() -> Result<Leases> {
-        const auto rows = rows_.list(tables::k_lease, "ORDER BY request", {});
+        const auto rows = rows_.list(tables::k_lease, "WHERE request IN (SELECT id FROM request) ORDER BY request", {});
         if (!rows) return rows.error();
         Leases leases;
         leases.reserve(rows->size());

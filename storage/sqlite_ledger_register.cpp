@@ -113,8 +113,9 @@ Result<void> SqliteLedger::put_issued(const ports::IssuedCertificate& certificat
 Result<std::optional<trust::Block>> SqliteLedger::block_of(const DeviceId& device, const UserId& user,
                                                            const std::string& user_principal_name, const Sha256& spki) {
     const std::array<std::pair<trust::BlockedThing, std::string>, 4> things{
-        {{trust::BlockedThing::device, device.text()},
-         {trust::BlockedThing::user, user.text()},
+        // Certificates name a device without regard to case, so a block must too.
+        {{trust::BlockedThing::device, lower(device.text())},
+         {trust::BlockedThing::user, lower(user.text())},
          {trust::BlockedThing::user, lower(user_principal_name)},
          {trust::BlockedThing::key, spki.hex()}}};
     for (const auto& [thing, value] : things) {
@@ -159,7 +160,7 @@ Result<trust::RegisterView> SqliteLedger::look_up(const DeviceId& device, const 
         }
         const auto others = count_where(
             "SELECT count(*) FROM pin WHERE user_id=? AND device<>?"
-            " AND NOT EXISTS(SELECT 1 FROM block WHERE thing='device' AND value=pin.device)",
+            " AND NOT EXISTS(SELECT 1 FROM block WHERE thing='device' AND value=lower(pin.device))",
             {user.text(), device.text()});
         if (!others) return others.error();
         view.devices_of_user = static_cast<std::uint32_t>(*others);
@@ -201,9 +202,7 @@ Result<std::vector<trust::Block>> SqliteLedger::blocks() {
 Result<void> SqliteLedger::block(const trust::Block& block) {
     return write([&]() -> Result<void> {
         auto stated = block;
-        const bool principal_name =
-            stated.thing == trust::BlockedThing::user && stated.value.find('@') != std::string::npos;
-        if (principal_name || stated.thing == trust::BlockedThing::key) stated.value = lower(stated.value);
+        stated.value = lower(stated.value);
         const auto row = to_row(stated);
         const auto present = count_where("SELECT count(*) FROM block WHERE thing=? AND value=?", {row[0], row[1]});
         if (!present) return present.error();
@@ -317,7 +316,7 @@ Result<ports::Counts> SqliteLedger::counts() {
     if (!quarantined) return quarantined.error();
     counts.quarantined = static_cast<std::uint64_t>(*quarantined);
     const auto blocked = count_where(
-        "SELECT count(*) FROM pin WHERE EXISTS(SELECT 1 FROM block WHERE (thing='device' AND value=pin.device)"
+        "SELECT count(*) FROM pin WHERE EXISTS(SELECT 1 FROM block WHERE (thing='device' AND value=lower(pin.device))"
         " OR (thing='user' AND value IN (pin.user_id, lower(pin.user_principal_name)))"
         " OR (thing='key' AND value=lower(hex(pin.spki_sha256))))",
         {});

@@ -25,7 +25,7 @@ bool choose(EVP_PKEY_CTX* context, OaepHash hash) {
 }
 
 Error not_unwrapped() {
-    return Error(ErrorKind::invalid, "importUndecryptable", "the wrapped password does not open with this key");
+    return Error(ErrorKind::invalid, "importUndecryptable", "the record's password or PFX does not open");
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ Error import_invalid(std::string why) {
 }
 // One text: which of the causes it was would help only who guesses passwords.
 Error undecryptable() {
-    return Error(ErrorKind::invalid, "importUndecryptable", "the PFX does not open with this password");
+    return Error(ErrorKind::invalid, "importUndecryptable", "the record's password or PFX does not open");
 }
 
 class Costs {
@@ -395,7 +395,6 @@ Result<Pfx> pack(const PrivateKey& key, ByteView certificate, const std::vector<
     for (const auto& issuer : chain) {
         if (!issued_by(issuers.empty() ? certificate : ByteView(issuers.back()), issuer))
             return invalid("PFX: the chain is not the certificate's, or not in order");
-        if (self_signed(issuer)) break;
         issuers.push_back(issuer);
     }
     const auto stack = parse_certificates(issuers);

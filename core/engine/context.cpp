@@ -41,13 +41,19 @@ bool Context::ledger_failed(const Error& error, std::string_view doing) {
         case ErrorKind::conflict: return false;
     }
     if (status.ledger.state != Check::State::down) {
-        const bool full = error.code == "diskFull";
+        const bool full = error.code == "storageFull";
         ports.events.raise(Event(full ? event::k_disk_full : event::k_storage_failed)
                                .with("doing", doing)
                                .with("reason", error.message));
     }
     set(status.ledger, Check::State::down, error.code);
     return true;
+}
+
+void Context::ledger_works() {
+    if (status.ledger.state == Check::State::up) return;
+    if (status.ledger.state == Check::State::down) ports.events.raise(Event(event::k_storage_recovered));
+    set(status.ledger, Check::State::up, "");
 }
 
 ports::State Context::state() const {

@@ -114,6 +114,8 @@ struct Context {
     void set(Check& check, Check::State state, std::string detail);
     // Notes what a ledger call's failure means for health; gives true where the call failed.
     bool ledger_failed(const Error& error, std::string_view doing);
+    // A write has succeeded: what a read says nothing about.
+    void ledger_works();
     [[nodiscard]] ports::State state() const;
 };
 

@@ -28,6 +28,13 @@ bool older(const OpenedImport& left, const OpenedImport& right) {
 
 }  // namespace
 
+void Worker::note_omitted(const request::Omitted& omitted) {
+    context_.ports.events.raise(about(event::k_record_omitted, record_)
+                                    .with("thumbprint", omitted.thumbprint)
+                                    .with("code", omitted.code)
+                                    .with("reason", omitted.message));
+}
+
 Worker::Going Worker::deliver() {
     const auto& order = std::get<request::DeliverImported>(record_.request.order);
     if (order.delivery.format != request::DeliveryFormat::cms) {
@@ -52,7 +59,9 @@ Worker::Going Worker::deliver() {
     auto fetching = context_.ports.imports.fetch(user, order.purpose, record_.lease.id, cache_.etag(user, order.purpose));
     auto fetched = co_await std::move(fetching);
     if (!fetched) {
-        Error error = fetched.error();
+        // Whatever keeps us from reading the store today is no verdict on the order: it is tried again within its budget.
+        Error error(ErrorKind::unavailable, fetched.error().code, fetched.error().message);
+        error.retry_after = fetched.error().retry_after;
         auto failing = fail(std::move(error));
         co_return co_await std::move(failing);
     }
@@ -109,10 +118,7 @@ Worker::Going Worker::deliver() {
     auto opened = co_await std::move(opening);
 
     for (const auto& fault : opened->faults) {
-        context_.ports.events.raise(about(event::k_record_omitted, record_)
-                                        .with("thumbprint", fault.thumbprint)
-                                        .with("code", fault.code)
-                                        .with("reason", fault.message));
+        note_omitted(fault);
         if (fault.code == "importUndecryptable") {
             Error undecryptable(ErrorKind::refused, fault.code, fault.message);
             auto counting_failure = count_refusal(undecryptable);
@@ -149,6 +155,7 @@ Worker::Going Worker::deliver() {
     }
     package.omitted = selection->missing;
     package.omitted.insert(package.omitted.end(), unreadable.begin(), unreadable.end());
+    for (const auto& fault : package.omitted) note_omitted(fault);
     package.omitted.insert(package.omitted.end(), opened->faults.begin(), opened->faults.end());
     const std::size_t delivered = identities.size();
     auto wrapping = wrap(proof_now->recipient, std::string(to_string(order.purpose)), std::move(identities), std::move(package));

@@ -15,17 +15,12 @@ asio::awaitable<void> Dispatcher::run() {
     auto& clock = context_.ports.clock;
     while (!status.draining) {
         bool more = false;
-        if (status.in_flight.size() < context_.rules.in_flight) {
+        if (status.in_flight.size() < context_.rules.in_flight && status.ledger.state != Check::State::down) {
             // Those in flight are due as well, as the ledger sees it: room for them in the answer.
             const std::size_t room = context_.rules.in_flight;
             auto asking = context_.ports.ledger.due(context_.now(), room + status.in_flight.size());
             auto due = co_await std::move(asking);
             if (due) {
-                if (status.ledger.state != Check::State::up) {
-                    if (status.ledger.state == Check::State::down)
-                        context_.ports.events.raise(Event(event::k_storage_recovered));
-                    context_.set(status.ledger, Check::State::up, "");
-                }
                 for (auto& record : *due) {
                     if (status.in_flight.size() >= context_.rules.in_flight) {
                         more = true;

@@ -39,6 +39,11 @@ asio::awaitable<void> Housekeeper::run() {
         auto counting = count();
         co_await std::move(counting);
         const auto tick = clock.tick();
+        if (context_.status.ledger.state == Check::State::down && tick >= next_probe_) {
+            next_probe_ = tick + 5s;
+            auto probing = probe();
+            co_await std::move(probing);
+        }
         if (tick >= next_hold_check_) {
             next_hold_check_ = tick + 60s;
             auto ending = end_old_holds();
@@ -60,9 +65,13 @@ asio::awaitable<void> Housekeeper::run() {
         co_await std::move(waiting);
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none) co_return;
-        // Woken early: the state changed, and the service hears of it at once.
+        // Woken early: the state changed, and the service hears of it at once; but one that refuses us is knocked at once a
+        // minute and no more.
+        const bool refused = context_.status.credential_refused;
+        if (refused && !was_refused_) next_beat_ = clock.tick() + 60s;
+        was_refused_ = refused;
         const bool changed = clock.tick() - before < 1s;
-        if (changed || clock.tick() >= next_beat_) {
+        if ((changed && !refused) || clock.tick() >= next_beat_) {
             auto beating = beat();
             co_await std::move(beating);
         }
@@ -135,6 +144,19 @@ asio::awaitable<void> Housekeeper::count() {
     auto metering = context_.ports.ledger.meters(context_.now());
     auto meters = co_await std::move(metering);
     if (meters) context_.status.meters = std::move(*meters);
+}
+
+// Nobody works while the ledger cannot be written: the smallest write there is shows when it can be again.
+asio::awaitable<void> Housekeeper::probe() {
+    auto writing = context_.ports.ledger.next_sequence(context_.now());
+    const auto written = co_await std::move(writing);
+    if (!written) {
+        context_.ledger_failed(written.error(), "looking whether the database can be written again");
+        co_return;
+    }
+    context_.ledger_works();
+    context_.work_arrived.call();
+    context_.report_waiting.call();
 }
 
 asio::awaitable<void> Housekeeper::renew() {

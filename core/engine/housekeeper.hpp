@@ -16,6 +16,7 @@ public:
 
 private:
     [[nodiscard]] boost::asio::awaitable<void> count();
+    [[nodiscard]] boost::asio::awaitable<void> probe();
     [[nodiscard]] boost::asio::awaitable<void> renew();
     [[nodiscard]] boost::asio::awaitable<void> lost(const RequestId& id);
     [[nodiscard]] boost::asio::awaitable<void> end(const request::RequestRecord& record, request::Failure failure,
@@ -30,6 +31,8 @@ private:
     Tick next_purge_{};
     Tick next_hold_check_{};
     Tick next_renewal_{};
+    Tick next_probe_{};
+    bool was_refused_ = false;
     std::map<LeaseId, Tick::duration> lease_lengths_;
 };
 

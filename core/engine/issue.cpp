@@ -136,11 +136,10 @@ Worker::Going Worker::submit() {
         auto failing = fail(std::move(missing));
         co_return co_await std::move(failing);
     }
+    auto entering = enter(issuer->name());
+    const bool entered = co_await std::move(entering);
+    if (!entered) co_return false;
     auto& breaker = context_.breakers.find(issuer->name())->second;
-    if (const auto wait = breaker.enter(context_.ports.clock.tick())) {
-        auto waiting = wait_for_authority(*wait);
-        co_return co_await std::move(waiting);
-    }
     if (record_.stage != request::Stage::submitting) {
         auto saving = save(request::Outcome(request::SubmissionBegins{}));
         const bool begun = co_await std::move(saving);
@@ -156,8 +155,20 @@ Worker::Going Worker::submit() {
     co_return co_await std::move(answering);
 }
 
-Worker::Going Worker::wait_for_authority(std::chrono::seconds pause) {
-    request::Postponed postponed{pause};
+// A place at the authority. A busy one is waited for a moment, a place is soon free; for a dead one the request is put off.
+Worker::Going Worker::enter(std::string_view name) {
+    using namespace std::chrono_literals;
+    constexpr int k_most_looks = 100;
+    constexpr auto k_between = 20ms;
+    auto& clock = context_.ports.clock;
+    auto& breaker = context_.breakers.find(name)->second;
+    auto wait = breaker.enter(clock.tick());
+    for (int i = 0; i < k_most_looks && wait && breaker.state() != Breaker::State::down && !context_.status.draining; ++i) {
+        co_await clock.wait_until(clock.tick() + k_between);
+        wait = breaker.enter(clock.tick());
+    }
+    if (!wait) co_return true;
+    request::Postponed postponed{*wait};
     request::Outcome outcome(postponed);
     auto saving = save(std::move(outcome));
     co_await std::move(saving);
@@ -173,11 +184,10 @@ Worker::Going Worker::find() {
         auto submitting = submit();
         co_return co_await std::move(submitting);
     }
+    auto entering = enter(issuer->name());
+    const bool entered = co_await std::move(entering);
+    if (!entered) co_return false;
     auto& breaker = context_.breakers.find(issuer->name())->second;
-    if (const auto wait = breaker.enter(context_.ports.clock.tick())) {
-        auto waiting = wait_for_authority(*wait);
-        co_return co_await std::move(waiting);
-    }
     auto submission = submission_of(record_);
     auto finding = issuer->find(std::move(submission));
     auto found = co_await std::move(finding);
@@ -203,11 +213,9 @@ Worker::Going Worker::poll() {
         auto failing = fail(std::move(missing));
         co_return co_await std::move(failing);
     }
-    auto& breaker = context_.breakers.find(issuer->name())->second;
-    if (const auto wait = breaker.enter(context_.ports.clock.tick())) {
-        auto waiting = wait_for_authority(*wait);
-        co_return co_await std::move(waiting);
-    }
+    auto entering = enter(issuer->name());
+    const bool entered = co_await std::move(entering);
+    if (!entered) co_return false;
     auto polling = issuer->poll(record_.authority_request_id);
     auto answer = co_await std::move(polling);
     auto answering = answered(std::move(answer));

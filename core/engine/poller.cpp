@@ -91,6 +91,7 @@ asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
             co_return;
         }
         intake = std::move(*accepted);
+        context_.ledger_works();
     }
     for (std::size_t i = 0; i < leased.size(); ++i) {
         const auto& one = leased[i];
@@ -106,16 +107,9 @@ asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
             charge.limit = context_.rules.limits.refusals_per_hour;
             auto counting = context_.ports.ledger.count(std::move(charge), now);
             co_await std::move(counting);
-            // Nothing of the open order is touched; the changed one is answered by itself.
-            ports::ResultMessage told;
-            told.request = one.request.id;
-            told.lease = one.lease.id;
-            told.failed = request::Failure{
-                "invalidRequest", "/id: orderChanged: this id is open here under another order", false, std::nullopt};
-            std::vector<ports::ResultMessage> results;
-            results.push_back(std::move(told));
-            auto reporting = context_.ports.management.report(std::move(results));
-            co_await std::move(reporting);
+            request::Failure changed{"invalidRequest", "/id: orderChanged: this id is open here under another order", false, {}};
+            auto telling = tell(one.request.id, one.lease.id, std::move(changed));
+            co_await std::move(telling);
             continue;
         }
         leases_[one.lease.id] = lease_end(one.lease.expires_at, answer.date, now, answer.sent);
@@ -127,7 +121,14 @@ asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
                          .with("reason", one.failure.message));
         auto noting = context_.ports.ledger.accept_unreadable(one.id, one.lease, one.failure, now);
         const auto noted = co_await std::move(noting);
-        if (!noted) context_.ledger_failed(noted.error(), "noting an unreadable request");
+        if (!noted && noted.error().kind == ErrorKind::conflict) {
+            // Open here as an order that could be read: that one stays as it is.
+            events.raise(Event(event::k_order_changed).with("request", one.id.text()).with("reason", one.failure.message));
+            auto telling = tell(one.id, one.lease, one.failure);
+            co_await std::move(telling);
+        } else if (!noted) {
+            context_.ledger_failed(noted.error(), "noting an unreadable request");
+        }
         context_.report_waiting.call();
     }
     if (!leased.empty()) {
@@ -139,6 +140,19 @@ asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
     key_.clear();
     failures_ = 0;
     most_ = std::min(context_.rules.batch, most_ * 2);
+}
+
+// Answers a lease of an id that is open under another order, which is not touched. Lost, it is answered when leased again.
+asio::awaitable<void> Poller::tell(RequestId id, LeaseId lease, request::Failure failure) {
+    ports::ResultMessage told;
+    told.request = std::move(id);
+    told.lease = std::move(lease);
+    told.failed = std::move(failure);
+    std::vector<ports::ResultMessage> results;
+    results.push_back(std::move(told));
+    auto reporting = context_.ports.management.report(std::move(results));
+    const auto heard = co_await std::move(reporting);
+    if (!heard) context_.ports.events.raise(Event(event::k_report_failed).with("count", "1").with("reason", heard.error().message));
 }
 
 asio::awaitable<void> Poller::refused(Error error) {

@@ -26,6 +26,7 @@ public:
 
 private:
     [[nodiscard]] boost::asio::awaitable<void> take(ports::LeaseAnswer answer);
+    [[nodiscard]] boost::asio::awaitable<void> tell(RequestId id, LeaseId lease, request::Failure failure);
     [[nodiscard]] boost::asio::awaitable<void> refused(Error error);
     [[nodiscard]] bool may_lease();
 

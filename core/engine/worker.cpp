@@ -55,6 +55,7 @@ Worker::Going Worker::save_with(request::Outcome outcome, ports::Commit commit) 
     auto saving = context_.ports.ledger.save(std::move(commit), context_.now());
     const auto saved = co_await std::move(saving);
     if (saved) {
+        context_.ledger_works();
         record_ = std::move(next_record);
         record_.version = *saved;
         fresh_ = false;

@@ -44,7 +44,7 @@ private:
     [[nodiscard]] Going admit();
     [[nodiscard]] Going submit();
     [[nodiscard]] Going find();
-    [[nodiscard]] Going wait_for_authority(std::chrono::seconds pause);
+    [[nodiscard]] Going enter(std::string_view authority);
     [[nodiscard]] Going poll();
     [[nodiscard]] Going answered(Result<ports::AuthorityAnswer> answer);
     [[nodiscard]] Going pack();
@@ -54,6 +54,7 @@ private:
 
     // deliver.cpp
     [[nodiscard]] Going deliver();
+    void note_omitted(const request::Omitted& omitted);
 
     // withdraw.cpp
     [[nodiscard]] Going withdraw();

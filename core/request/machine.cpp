@@ -1,5 +1,8 @@
 #include "core/request/machine.hpp"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -63,7 +66,21 @@ bool is_retryable(const Error& error) noexcept {
     return false;
 }
 
+// The service knows these words and no others (management API, "Results"); what else goes wrong is our fault.
+bool is_result_code(std::string_view code) noexcept {
+    static constexpr std::array k_codes{
+        std::string_view("invalidRequest"),      std::string_view("unsupported"),        std::string_view("policyRefused"),
+        std::string_view("recipientUntrusted"),  std::string_view("recipientUnbound"),   std::string_view("recipientChanged"),
+        std::string_view("approvalNeeded"),      std::string_view("limitReached"),       std::string_view("authorityMisconfigured"),
+        std::string_view("authorityRejected"),   std::string_view("authorityUnreachable"), std::string_view("certificateMismatch"),
+        std::string_view("importNotFound"),      std::string_view("importUndecryptable"), std::string_view("importUnsigned"),
+        std::string_view("importInvalid"),       std::string_view("withdrawn"),          std::string_view("abandoned"),
+        std::string_view("notIssuedHere"),       std::string_view("internal")};
+    return std::find(k_codes.begin(), k_codes.end(), code) != k_codes.end();
+}
+
 void refuse(RequestRecord& record, Failure failure, UtcTime now) {
+    if (!is_result_code(failure.code)) failure.code = "internal";
     record.failure = std::move(failure);
     record.sealed_key.clear();
     record.sealed_package.clear();

@@ -54,6 +54,12 @@ int run_cli(const std::vector<std::string>& arguments, const Environment& enviro
     } catch (const CLI::CallForAllHelp&) {
         invocation.terminal.lines(app.help("", CLI::AppFormatMode::All));
         return k_done;
+    } catch (const CLI::RequiredError& fault) {
+        // What was left over explains better why a command is missing than that it is.
+        const auto left = app.remaining(true);
+        invocation.terminal.error(left.empty() ? first_line(fault.what()) + " (see --help)"
+                                               : "unknown command or option: " + left.front() + " (see --help)");
+        return k_usage;
     } catch (const CLI::ParseError& fault) {
         invocation.terminal.error(first_line(fault.what()) + " (see --help)");
         return k_usage;

@@ -16,7 +16,10 @@ std::size_t terminal_columns() {
     winsize size{};
     if (::isatty(STDOUT_FILENO) == 1 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
         return size.ws_col;
-    return 80;
+    // A file or a pipe has no width: nothing is cut off there.
+    constexpr std::size_t k_terminal = 80;
+    constexpr std::size_t k_unbounded = 100000;
+    return ::isatty(STDOUT_FILENO) == 1 ? k_terminal : k_unbounded;
 }
 
 bool colours_wanted() {

@@ -125,8 +125,10 @@ void add_request_commands(CLI::App& app, Chosen& chosen) {
         json::object arguments;
         arguments["id"] = *id;
         arguments["key"] = *key;
-        return ask(call, "requests.approve", arguments,
-                   [&call](const json::value& answer) { show_changed(call, answer, "approved"); });
+        return ask(call, "requests.approve", arguments, [&call](const json::value& answer) {
+            show_fields(call.terminal, answer);
+            show_changed(call, answer, "approved");
+        });
     });
 }
 

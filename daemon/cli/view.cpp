@@ -103,7 +103,7 @@ std::string words_of(std::string_view camel_case) {
 std::string scalar_text(const json::value& value) {
     if (value.is_null()) return "-";
     if (const auto* text = value.if_string()) return text->empty() ? std::string("-") : std::string(view_of(*text));
-    if (const auto* flag = value.if_bool()) return *flag ? "yes" : "no";
+    if (const auto* flag = value.if_bool()) return *flag ? "✓" : "✗";
     if (const auto* items = value.if_array()) {
         std::string joined;
         for (const json::value& item : *items) joined += (joined.empty() ? "" : ", ") + scalar_text(item);

@@ -184,9 +184,18 @@ Operations::Answer Operations::show(RequestId id) {
     auto reading = record(id);
     const auto found = co_await std::move(reading);
     if (!found) co_return found.error();
-    json::object row = summary(*found);
+    json::object row = details(*found);
+    co_return json::value(std::move(row));
+}
+
+// What a person needs to know of one order: who says so, which key, what would be sent.
+json::object Operations::details(const RequestRecord& record) const {
+    const auto* found = &record;
+    json::object row = summary(record);
     row["leaseId"] = found->lease.id.text();
-    row["orderHash"] = found->order_hash.hex();
+    const bool closed = record.stage == Stage::closed;
+    row["orderHash"] = closed ? json::value(nullptr) : json::value(found->order_hash.hex());
+    if (closed) row["dueAt"] = nullptr;
     row["heldDetail"] = found->held_detail;
     row["heldSince"] = time_or_null(found->held_since);
     if (found->failure) {
@@ -203,11 +212,12 @@ Operations::Answer Operations::show(RequestId id) {
         row["recipientIssuer"] = to_text(facts->issuer);
     }
     json::object person;
-    person["userPrincipalName"] = found->request.user.user_principal_name;
-    person["mail"] = found->request.user.mail.value_or("");
+    person["userPrincipalName"] = record.request.user.user_principal_name;
+    person["mail"] = record.request.user.mail ? json::value(*record.request.user.mail) : json::value(nullptr);
     row["person"] = std::move(person);
-    row["order"] = order_of(found->request);
-    co_return json::value(std::move(row));
+    // Of a closed order only the row's head is kept.
+    row["order"] = record.stage == Stage::closed ? json::value(nullptr) : json::value(order_of(record.request));
+    return row;
 }
 
 Operations::Answer Operations::retry(RequestId id, Caller caller) {
@@ -267,13 +277,13 @@ Operations::Answer Operations::approve(RequestId id, std::string key, Caller cal
     auto approving = parts_.ledger.approve(std::move(approval));
     const auto approved = co_await std::move(approving);
     if (!approved) co_return approved.error();
+    const std::string why = found->held_detail;
     auto changing = change(std::move(*found), request::Outcome(request::Released{}));
     const auto changed = co_await std::move(changing);
     if (!changed) co_return changed.error();
     parts_.events.raise(engine::about(event::k_request_approved, *changed).with("key", fingerprint).with("by", caller.account));
-    json::object answer;
-    answer["id"] = id.text();
-    answer["stage"] = view(to_string(changed->stage));
+    json::object answer = details(*changed);
+    answer["heldDetail"] = why;
     co_return json::value(std::move(answer));
 }
 
@@ -371,9 +381,8 @@ Operations::Answer Operations::block(json::object arguments, Caller caller) {
         if (!Sha256::from_hex_text(wanted.value)) co_return usage("--key: the whole SHA-256 fingerprint, 64 hexadecimal digits");
     }
     if (given != 1 || wanted.value.empty()) co_return usage("exactly one of --device, --user and --key is needed");
-    if (wanted.thing != trust::BlockedThing::device)
-        std::transform(wanted.value.begin(), wanted.value.end(), wanted.value.begin(),
-                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::transform(wanted.value.begin(), wanted.value.end(), wanted.value.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     wanted.by = caller.account;
     wanted.since = parts_.clock.utc();
     const std::string thing = wanted.thing == trust::BlockedThing::device ? "device" : wanted.thing == trust::BlockedThing::user ? "user" : "key";

@@ -119,6 +119,8 @@ std::string page_html(const HealthSnapshot& snapshot, Page page) {
         const bool tell = page == Page::full && !check.detail.empty();
         row(out, check.name, tell ? check.status + ": " + check.detail : check.status, style_of(check.status));
     }
+    for (const Choice& choice : snapshot.choices)
+        row(out, choice.name, (choice.good ? "✓ " : "✗ ") + choice.note, choice.good ? "ok" : "failed");
     out += "</table><h2>Work</h2><table>";
     for (const auto& [stage, count] : snapshot.queue) row(out, stage, std::to_string(count), "");
     row(out, "held, waiting for a person", std::to_string(snapshot.held), snapshot.held == 0 ? "" : "degraded");

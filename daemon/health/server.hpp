@@ -30,6 +30,12 @@ struct HealthCheck {
     std::string detail;           // "" where there is nothing to say; names no person, device or request
     bool gates_readiness = true;  // a failed one makes /readyz answer 503
 };
+// A choice of the operator's that has no default; not `good` where the service's word is taken.
+struct Choice {
+    std::string name;
+    bool good = true;
+    std::string note;
+};
 struct AuthorityHealth {
     std::string name;
     std::string state;  // up | down | unknown
@@ -47,6 +53,7 @@ struct HealthSnapshot {
     std::optional<UtcTime> last_delivery_at;
     std::uint64_t oldest_pending_seconds = 0;
     std::vector<AuthorityHealth> authorities;
+    std::vector<Choice> choices;  // for the page and `status`
     std::optional<UtcTime> certificate_expires_at;
 };
 using HealthView = std::function<HealthSnapshot()>;

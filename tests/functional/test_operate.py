@@ -27,16 +27,17 @@ def setUpModule() -> None:
     unittest.addModuleCleanup(shutil.rmtree, PKI, True)
     # A refused connector knocks once a minute: that minute passes while the other tests run.
     global REFUSED
-    REFUSED = Refused()
-    unittest.addModuleCleanup(REFUSED.lab.__exit__)
+    REFUSED = Refused(unittest.enterModuleContext(Lab(pki_directory=PKI)))
 
 
 class Refused:
     """A connector that had worked, and whose lease and next heartbeat are answered 403."""
 
-    def __init__(self) -> None:
-        self.lab = Lab(pki_directory=PKI).__enter__()
-        self.connector = self.lab.connector()
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.connector = lab.connector()
+        # After it the next heartbeat is a minute away, or the one that tells of the refusal.
+        self.connector.wait_until(lambda: lab.heartbeats()[-1]["state"] == "ready", 10, "a ready heartbeat")
         self.lab.fault("403", call="heartbeat", code="notApproved")
         self.lab.fault("403", call="lease", code="notApproved")
         self.connector.wait_until(lambda: self.connector.health("/readyz")[0] == 503 and not any(

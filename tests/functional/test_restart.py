@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
-from lab import Connector, Lab  # noqa: E402
+from lab import ConnectorError, Connector, Lab  # noqa: E402
 
 ASAN = bool(os.environ.get("ASAN_OPTIONS"))
 SLOW = 4 if ASAN else 1
@@ -108,7 +108,14 @@ class Restart(unittest.TestCase):
         return [row["stage"] for row in rows if row["id"] in ids]
 
     def wait_stage(self, identifier: str, stage: str) -> None:
-        self.connector.wait_until(lambda: self.stage(identifier) == stage, 20, f"{identifier} {stage}")
+        def there() -> bool:
+            try:
+                return self.stage(identifier) == stage
+            except ConnectorError as error:
+                if "exit 75" not in str(error):  # "try again later" is an answer while it starts
+                    raise
+                return False
+        self.connector.wait_until(there, 20 * SLOW, f"{identifier} {stage}")
 
     def assert_each_ended_once(self, ids, timeout: float = 40) -> None:
         self.lab.wait(*ids, timeout=timeout * SLOW)

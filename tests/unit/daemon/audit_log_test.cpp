@@ -250,8 +250,9 @@ TEST_F(DaemonAuditLog, the_beginning_cannot_be_cut_off_unseen) {
     put(all);
     const AuditReport report = verify(head_);
     EXPECT_EQ(report.first_sequence, 3U);
-    ASSERT_EQ(report.notes.size(), 1U);
-    EXPECT_NE(report.notes[0].text.find("begins with line 3"), std::string::npos);
+    EXPECT_FALSE(report.intact());
+    ASSERT_EQ(report.findings.size(), 1U);
+    EXPECT_NE(report.findings[0].text.find("begins with line 3"), std::string::npos);
 }
 
 TEST_F(DaemonAuditLog, another_chain_under_the_same_numbers_does_not_pass) {
