@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <set>
 #include <utility>
 
 namespace connector::storage {
@@ -396,13 +398,24 @@ Result<std::vector<RequestRecord>> SqliteLedger::open_of(const UserId& user, con
 Result<std::vector<std::pair<RequestId, request::Lease>>> SqliteLedger::open_leases() {
     using Leases = std::vector<std::pair<RequestId, request::Lease>>;
     return read([&]() -> Result<Leases> {
-        const auto rows = rows_.list(tables::k_lease, "WHERE request IN (SELECT id FROM request) ORDER BY request", {});
+        const auto rows = rows_.list(tables::k_lease, "ORDER BY request", {});
         if (!rows) return rows.error();
+        // The lease of a quarantined request is let go: once it has run out, the service sends the order anew.
+        auto orphans = database_.prepare("SELECT request FROM lease WHERE request NOT IN (SELECT id FROM request)");
+        if (!orphans) return orphans.error();
+        std::set<std::string, std::less<>> let_go;
+        for (;;) {
+            const auto row = orphans->step();
+            if (!row) return row.error();
+            if (!*row) break;
+            let_go.insert(orphans->text(0));
+        }
         Leases leases;
         leases.reserve(rows->size());
         for (const auto& row : *rows) {
             auto lease = lease_from(row);
             if (!lease) return lease.error();
+            if (let_go.contains(lease->first.text())) continue;
             leases.push_back(std::move(*lease));
         }
         return leases;

@@ -28,7 +28,7 @@ inline constexpr std::size_t k_pfx_password_size = 32;
 
 // One identity under a fresh password: key and leaf joined by localKeyID, no attributes on CA certificates, no names.
 // aes256: PBES2 with AES-256-CBC and HMAC-SHA-256, MAC SHA-256. legacy3des: pbeWithSHA1And3-KeyTripleDES-CBC, MAC
-// SHA-1. `chain`: the issuers, the leaf's first; self-signed ones are left out. What was packed is read back and
+// SHA-1. `chain`: the issuers, the leaf's first, written as given: whoever packs for a device leaves the root out. What was packed is read back and
 // compared. kind: invalid where key, certificate and chain do not belong together; else internal.
 [[nodiscard]] Result<Pfx> pack(const PrivateKey& key, ByteView certificate, const std::vector<Bytes>& chain,
                                PfxStyle style);

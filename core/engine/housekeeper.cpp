@@ -65,13 +65,9 @@ asio::awaitable<void> Housekeeper::run() {
         co_await std::move(waiting);
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none) co_return;
-        // Woken early: the state changed, and the service hears of it at once; but one that refuses us is knocked at once a
-        // minute and no more.
-        const bool refused = context_.status.credential_refused;
-        if (refused && !was_refused_) next_beat_ = clock.tick() + 60s;
-        was_refused_ = refused;
+        // Woken early: the state changed, and the service hears of it at once.
         const bool changed = clock.tick() - before < 1s;
-        if ((changed && !refused) || clock.tick() >= next_beat_) {
+        if (changed || clock.tick() >= next_beat_) {
             auto beating = beat();
             co_await std::move(beating);
         }

@@ -32,7 +32,6 @@ private:
     Tick next_hold_check_{};
     Tick next_renewal_{};
     Tick next_probe_{};
-    bool was_refused_ = false;
     std::map<LeaseId, Tick::duration> lease_lengths_;
 };
 

@@ -76,7 +76,7 @@ public:
     // True where the private key belongs to the certificate.
     [[nodiscard]] virtual bool key_fits(const SecretBytes& pkcs8, ByteView certificate) const = 0;
 
-    // Packs, then reads back and compares key, certificate and chain. `chain` without the root. kind: internal.
+    // Packs, then reads back and compares key, certificate and chain. `chain` as it is to be written: for devices without the root. kind: internal.
     [[nodiscard]] virtual Result<Pfx> pack(const SecretBytes& pkcs8, ByteView certificate,
                                            const std::vector<Bytes>& chain, PfxStyle style) const = 0;
     // Opens a PFX from outside. Costs are counted before any key is derived (management API: importInvalid's limits).

@@ -216,7 +216,7 @@ json::object Operations::details(const RequestRecord& record) const {
     person["mail"] = record.request.user.mail ? json::value(*record.request.user.mail) : json::value(nullptr);
     row["person"] = std::move(person);
     // Of a closed order only the row's head is kept.
-    row["order"] = record.stage == Stage::closed ? json::value(nullptr) : json::value(order_of(record.request));
+    row["order"] = record.stage == Stage::closed ? json::object() : order_of(record.request);
     return row;
 }
 
