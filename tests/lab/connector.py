@@ -43,9 +43,16 @@ def find_program(given: str | Path | None = None) -> Path:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below the range that the system gives to others by itself: a daemon that is down must find its port free again."""
+    for _ in range(100):
+        port = secrets.randbelow(12000) + 20000
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise ConnectorError("no free port between 20000 and 32000")
 
 
 class Connector:
