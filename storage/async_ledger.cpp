@@ -200,8 +200,20 @@ ports::Async<std::uint64_t> AsyncLedger::save(ports::Commit commit, UtcTime now)
     return run_save(std::make_shared<Save>(Save{std::move(commit), now, std::nullopt}));
 }
 
-ports::Async<std::vector<request::RequestRecord>> AsyncLedger::due(UtcTime now, std::size_t limit) {
-    return run<std::vector<request::RequestRecord>>([=](SqliteLedger& ledger) { return ledger.due(now, limit); });
+ports::Async<ports::Taken> AsyncLedger::take(ports::TakeOrder order, UtcTime now) {
+    return run<ports::Taken>([order = std::move(order), now](SqliteLedger& ledger) { return ledger.take(order, now); });
+}
+
+ports::Async<void> AsyncLedger::put_back(RequestId id) {
+    return run<void>([id = std::move(id)](SqliteLedger& ledger) { return ledger.put_back(id); });
+}
+
+ports::Async<std::vector<request::RequestRecord>> AsyncLedger::recover(UtcTime now) {
+    return run<std::vector<request::RequestRecord>>([=](SqliteLedger& ledger) { return ledger.recover(now); });
+}
+
+ports::Async<std::uint64_t> AsyncLedger::pull_back(UtcTime now, std::chrono::seconds longest) {
+    return run<std::uint64_t>([=](SqliteLedger& ledger) { return ledger.pull_back(now, longest); });
 }
 
 ports::Async<std::vector<request::RequestRecord>> AsyncLedger::outbox(UtcTime now, std::size_t limit) {

@@ -34,7 +34,10 @@ public:
     ports::Async<std::vector<ports::Intake>> accept(std::vector<ports::LeasedRequest> batch, UtcTime now) override;
     ports::Async<void> accept_unreadable(RequestId id, LeaseId lease, request::Failure failure, UtcTime now) override;
     ports::Async<std::uint64_t> save(ports::Commit commit, UtcTime now) override;
-    ports::Async<std::vector<request::RequestRecord>> due(UtcTime now, std::size_t limit) override;
+    ports::Async<ports::Taken> take(ports::TakeOrder order, UtcTime now) override;
+    ports::Async<void> put_back(RequestId id) override;
+    ports::Async<std::vector<request::RequestRecord>> recover(UtcTime now) override;
+    ports::Async<std::uint64_t> pull_back(UtcTime now, std::chrono::seconds longest) override;
     ports::Async<std::vector<request::RequestRecord>> outbox(UtcTime now, std::size_t limit) override;
     ports::Async<std::optional<request::RequestRecord>> get(RequestId id) override;
     ports::Async<std::vector<request::RequestRecord>> page(ports::PageFilter filter) override;

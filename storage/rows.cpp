@@ -18,7 +18,7 @@ constexpr std::size_t k_closed_row_octets = 300;
 constexpr std::size_t k_check_octets = 32;
 constexpr std::string_view k_unreadable = "unreadable";
 
-constexpr std::size_t k_failure_message_column = 27;
+constexpr std::size_t k_failure_message_column = 30;
 
 constexpr auto k_request_columns = names({"id",
                                           "kind",
@@ -33,6 +33,9 @@ constexpr auto k_request_columns = names({"id",
                                           "due_at",
                                           "tries",
                                           "deaths",
+                                          "in_work",
+                                          "failing_since",
+                                          "authority",
                                           "held_reason",
                                           "held_detail",
                                           "held_since",
@@ -159,6 +162,10 @@ Values full_row(const RequestRecord& record, bool nameless) {
     row.emplace_back(seconds_of(record.due_at));
     row.emplace_back(std::int64_t{record.tries});
     row.emplace_back(std::int64_t{record.deaths});
+    row.emplace_back(std::int64_t{record.in_work});
+    row.push_back(or_null(record.failing_since));
+    const auto* profile = bare ? nullptr : order.profile();
+    row.push_back(profile == nullptr ? Value() : or_null(profile->authority));
     row.push_back(record.held_reason ? Value(std::string(to_string(*record.held_reason))) : Value());
     row.push_back(or_null(record.held_detail));
     row.push_back(or_null(record.held_since));
@@ -240,6 +247,9 @@ Result<RequestRecord> request_from(const Values& row) {
     record.due_at = reader.time();
     record.tries = reader.small();
     record.deaths = reader.small();
+    record.in_work = reader.flag();
+    record.failing_since = reader.optional_time();
+    const auto authority = reader.text_or_empty();
     if (const auto word = reader.optional_text()) {
         record.held_reason = request::parse_held_reason(*word);
         reader.require(record.held_reason.has_value());
@@ -277,7 +287,8 @@ Result<RequestRecord> request_from(const Values& row) {
         // The columns are searched by; they must say what the order says.
         if (order->id != id || to_string(order->kind()) != kind || order->user.id != user.id ||
             order->user.user_principal_name != user.user_principal_name || order->device.id != device ||
-            order->created_at != created_at) {
+            order->created_at != created_at ||
+            (order->profile() == nullptr ? std::string() : order->profile()->authority) != authority) {
             return unreadable("request");
         }
         record.request = std::move(*order);

@@ -28,7 +28,7 @@ Error conflict(const char* code, const RequestId& id, const char* what) {
 
 // Its report was taken, or nobody waits for one: there is no lease to keep.
 bool needs_lease(Stage stage) noexcept {
-    return stage != Stage::closed && stage != Stage::revoking && stage != Stage::abandoned;
+    return stage != Stage::closed && stage != Stage::revoking;
 }
 
 }  // namespace
@@ -348,18 +348,6 @@ std::vector<Result<std::uint64_t>> SqliteLedger::save_many(const std::vector<Com
 Result<std::uint64_t> SqliteLedger::save(const Commit& commit, UtcTime now) {
     auto answers = save_many({commit}, {now});
     return std::move(answers.front());
-}
-
-Result<std::vector<RequestRecord>> SqliteLedger::due(UtcTime now, std::size_t limit) {
-    return records(
-        "WHERE stage NOT IN ('packaged', 'refused', 'held', 'abandoned', 'closed') AND due_at<=?"
-        " ORDER BY due_at, rowid LIMIT ?",
-        {seconds_of(now), static_cast<std::int64_t>(limit)});
-}
-
-Result<std::vector<RequestRecord>> SqliteLedger::outbox(UtcTime now, std::size_t limit) {
-    return records("WHERE stage IN ('packaged', 'refused') AND due_at<=? ORDER BY due_at, rowid LIMIT ?",
-                   {seconds_of(now), static_cast<std::int64_t>(limit)});
 }
 
 Result<std::optional<RequestRecord>> SqliteLedger::get(const RequestId& id) {

@@ -50,7 +50,10 @@ public:
     [[nodiscard]] std::vector<Result<std::uint64_t>> save_many(const std::vector<ports::Commit>& commits,
                                                                const std::vector<UtcTime>& now);
     [[nodiscard]] Result<std::uint64_t> save(const ports::Commit& commit, UtcTime now);
-    [[nodiscard]] Result<std::vector<request::RequestRecord>> due(UtcTime now, std::size_t limit);
+    [[nodiscard]] Result<ports::Taken> take(const ports::TakeOrder& order, UtcTime now);
+    [[nodiscard]] Result<void> put_back(const RequestId& id);
+    [[nodiscard]] Result<std::vector<request::RequestRecord>> recover(UtcTime now);
+    [[nodiscard]] Result<std::uint64_t> pull_back(UtcTime now, std::chrono::seconds longest);
     [[nodiscard]] Result<std::vector<request::RequestRecord>> outbox(UtcTime now, std::size_t limit);
     [[nodiscard]] Result<std::optional<request::RequestRecord>> get(const RequestId& id);
     [[nodiscard]] Result<std::vector<request::RequestRecord>> page(const ports::PageFilter& filter);
@@ -120,6 +123,8 @@ private:
     [[nodiscard]] Result<std::optional<request::RequestRecord>> find(const RequestId& id);
     [[nodiscard]] Result<request::Lease> lease_of(const RequestId& id);
     [[nodiscard]] Result<std::vector<request::RequestRecord>> records(std::string_view rest, const Values& parameters);
+    [[nodiscard]] Result<void> put_again(request::RequestRecord& record);
+    [[nodiscard]] Result<bool> any(std::string_view rest, const Values& parameters);
     [[nodiscard]] Result<void> put_lease(const RequestId& id, const request::Lease& lease);
     [[nodiscard]] Result<void> put_pin(const trust::Pin& pin);
     [[nodiscard]] Result<void> use_window(UtcTime now);

@@ -44,4 +44,22 @@ void Breaker::left() noexcept {
     if (inside_ != 0) --inside_;
 }
 
+bool Breaker::park(Tick now, UtcTime utc, std::chrono::seconds pause) {
+    left();
+    const bool was_down = state_ == State::down;
+    if (!was_down) since_ = utc;
+    state_ = State::down;
+    open_until_ = now + pause;
+    return !was_down;
+}
+
+void Breaker::resume(Tick now) noexcept {
+    open_until_ = now;
+}
+
+std::optional<std::size_t> Breaker::room(Tick now) const noexcept {
+    if (state_ != State::down) return std::nullopt;
+    return now < open_until_ || inside_ != 0 ? 0U : 1U;
+}
+
 }  // namespace connector::engine

@@ -28,6 +28,14 @@ public:
     bool failed(Tick now, UtcTime utc);
     // Neither: the call was cancelled.
     void left() noexcept;
+    // It refused our credential: down for `pause`, whatever the count; asking again and again would lock the account.
+    bool park(Tick now, UtcTime utc, std::chrono::seconds pause);
+    // A person has mended it: the next call may pass at once.
+    void resume(Tick now) noexcept;
+    // How many more requests may be given to workers for it: none while it is down, one for the probe.
+    // nullopt: as many as the caller thinks right.
+    [[nodiscard]] std::optional<std::size_t> room(Tick now) const noexcept;
+    [[nodiscard]] std::size_t concurrency() const noexcept { return rules_.concurrency; }
 
     enum class State { unknown, up, down };
     [[nodiscard]] State state() const noexcept { return state_; }

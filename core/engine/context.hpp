@@ -4,6 +4,7 @@
 
 #include "core/async/wake.hpp"
 #include "core/engine/breaker.hpp"
+#include "core/engine/clock_watch.hpp"
 #include "core/event_ids.hpp"
 #include "core/ports/authority.hpp"
 #include "core/ports/clock.hpp"
@@ -80,7 +81,6 @@ struct Status {
     std::optional<UtcTime> last_lease_at;
     std::optional<UtcTime> last_delivery_at;
     std::optional<UtcTime> certificate_expires_at;
-    std::optional<std::chrono::seconds> clock_skew;
     std::set<RequestId> in_flight;
     ports::Counts counts;  // as of the housekeeper's last look
     std::vector<request::MeterUse> meters;
@@ -93,6 +93,7 @@ struct Context {
     Rules rules;
     Status status;
     std::map<std::string, Breaker, std::less<>> breakers;  // one each authority
+    ClockWatch clock_watch;
     async::Wake work_arrived;    // the dispatcher waits here
     async::Wake report_waiting;  // the reporter
     async::Wake state_changed;   // the housekeeper: a heartbeat is due
@@ -100,6 +101,7 @@ struct Context {
     Context(boost::asio::any_io_executor executor, Ports the_ports, Rules the_rules)
         : ports(std::move(the_ports)),
           rules(std::move(the_rules)),
+          clock_watch(ports.clock.utc(), ports.clock.tick()),
           work_arrived(executor),
           report_waiting(executor),
           state_changed(executor) {

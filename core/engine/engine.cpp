@@ -29,8 +29,29 @@ void Engine::drain(std::chrono::seconds most) {
     drain_asked_.call();
 }
 
+asio::awaitable<void> Engine::recover() {
+    auto& clock = context_.ports.clock;
+    while (!context_.status.draining) {
+        auto recovering = context_.ports.ledger.recover(context_.now());
+        auto recovered = co_await std::move(recovering);
+        if (recovered) {
+            for (const auto& record : *recovered)
+                if (record.stage == request::Stage::abandoned)
+                    context_.ports.events.raise(about(event::k_request_quarantined, record));
+            break;
+        }
+        context_.ledger_failed(recovered.error(), "recovering");
+        co_await clock.wait_until(clock.tick() + 5s);
+    }
+    auto pulling = context_.ports.ledger.pull_back(context_.now(), request::k_longest_wait);
+    const auto pulled = co_await std::move(pulling);
+    if (!pulled) context_.ledger_failed(pulled.error(), "looking for what waits too long");
+}
+
 asio::awaitable<void> Engine::run() {
     auto& clock = context_.ports.clock;
+    auto recovering = recover();
+    co_await std::move(recovering);
     auto first_beat = housekeeper_.beat();
     co_await std::move(first_beat);
     pollers_.spawn(poller_.run());

@@ -22,6 +22,9 @@ public:
     [[nodiscard]] const Context& context() const noexcept { return context_; }
 
 private:
+    // What the end of an earlier process means for what it had in work; until the ledger can be read and written.
+    [[nodiscard]] boost::asio::awaitable<void> recover();
+
     Context context_;
     HistoryCache cache_;
     LeaseBook leases_;

@@ -3,7 +3,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <utility>
 
 namespace connector::engine {
@@ -14,8 +14,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t k_most_renewed = 500;
-// A lease whose end is not known (from an earlier life) is renewed at once; others when a third is left.
-constexpr auto k_shortest_look_ahead = 10s;
+constexpr auto k_between_listings = 30s;
 
 request::Failure end_of_hold(request::HeldReason reason) {
     switch (reason) {
@@ -36,6 +35,8 @@ asio::awaitable<void> Housekeeper::run() {
     co_await asio::this_coro::throw_if_cancelled(false);
     auto& clock = context_.ports.clock;
     for (;;) {
+        auto watching = watch_clock();
+        co_await std::move(watching);
         auto counting = count();
         co_await std::move(counting);
         const auto tick = clock.tick();
@@ -44,14 +45,15 @@ asio::awaitable<void> Housekeeper::run() {
             auto probing = probe();
             co_await std::move(probing);
         }
-        if (tick >= next_hold_check_) {
+        const bool ages_count = context_.clock_watch.believed();
+        if (ages_count && tick >= next_hold_check_) {
             next_hold_check_ = tick + 60s;
             auto ending = end_old_holds();
             co_await std::move(ending);
             auto dropping = drop_uncollected();
             co_await std::move(dropping);
         }
-        if (tick >= next_purge_) {
+        if (ages_count && tick >= next_purge_) {
             next_purge_ = tick + 1h;
             auto purging = purge();
             co_await std::move(purging);
@@ -72,6 +74,23 @@ asio::awaitable<void> Housekeeper::run() {
             co_await std::move(beating);
         }
     }
+}
+
+asio::awaitable<void> Housekeeper::watch_clock() {
+    auto& clock = context_.ports.clock;
+    auto& watch = context_.clock_watch;
+    const auto jump = watch.look(context_.now(), clock.tick());
+    if (watch.skew_to_tell())
+        context_.ports.events.raise(Event(event::k_clock_skew).with("seconds", std::to_string(watch.skew()->count())));
+    if (!jump) co_return;
+    context_.ports.events.raise(Event(event::k_clock_moved).with("seconds", std::to_string(jump->count())));
+    if (*jump > 0s) co_return;
+    // What waits would wait by so much longer.
+    auto pulling = context_.ports.ledger.pull_back(context_.now(), context_.rules.retry.backoff.longest);
+    const auto pulled = co_await std::move(pulling);
+    if (!pulled) context_.ledger_failed(pulled.error(), "looking for what waits too long");
+    context_.work_arrived.call();
+    context_.report_waiting.call();
 }
 
 asio::awaitable<void> Housekeeper::beat() {
@@ -156,61 +175,53 @@ asio::awaitable<void> Housekeeper::probe() {
 }
 
 asio::awaitable<void> Housekeeper::renew() {
-    auto listing = context_.ports.ledger.open_leases();
-    auto open = co_await std::move(listing);
-    if (!open) {
-        context_.ledger_failed(open.error(), "looking for leases to renew");
+    auto& clock = context_.ports.clock;
+    if (clock.tick() >= next_listing_) {
+        const auto asked = clock.tick();
+        auto listing = context_.ports.ledger.open_leases();
+        const auto open = co_await std::move(listing);
+        if (!open) {
+            context_.ledger_failed(open.error(), "looking for leases to renew");
+            co_return;
+        }
+        leases_.compare(*open, asked);
+        next_listing_ = asked + k_between_listings;
+    }
+    const auto tick = clock.tick();
+    if (tick < next_renewal_) co_return;
+    const auto due = leases_.due(tick, k_most_renewed);
+    if (due.empty()) co_return;
+    // A full call is followed by the next at once; what an answer left out is asked for again a little later.
+    next_renewal_ = due.size() == k_most_renewed ? tick : tick + 2s;
+    std::map<LeaseId, RequestId> requests(due.begin(), due.end());
+    std::vector<LeaseId> ids;
+    for (const auto& [lease, request] : due) ids.push_back(lease);
+    auto renewing = context_.ports.management.renew_leases(std::move(ids));
+    const auto answer = co_await std::move(renewing);
+    if (!answer) {
+        next_renewal_ = clock.tick() + 2s;
         co_return;
     }
-    const auto tick = context_.ports.clock.tick();
-    std::vector<LeaseId> due;
-    std::map<LeaseId, RequestId> requests;
-    std::set<LeaseId> known;
-    for (const auto& [id, lease] : *open) {
-        known.insert(lease.id);
-        const auto end = leases_.find(lease.id);
-        const auto look_ahead = [&] {
-            if (end == leases_.end()) return Tick::duration::max();
-            const auto whole = lease_lengths_.find(lease.id);
-            const auto third = whole == lease_lengths_.end() ? Tick::duration{0} : whole->second / 3;
-            return std::max<Tick::duration>(third, k_shortest_look_ahead);
-        }();
-        if (end != leases_.end() && end->second - tick > look_ahead) {
-            if (!lease_lengths_.contains(lease.id)) lease_lengths_[lease.id] = end->second - tick;
-            continue;
-        }
-        due.push_back(lease.id);
-        requests.emplace(lease.id, id);
-        if (due.size() == k_most_renewed) break;
-    }
-    if (open->size() < k_most_renewed) {
-        std::erase_if(leases_, [&](const auto& entry) { return !known.contains(entry.first); });
-        std::erase_if(lease_lengths_, [&](const auto& entry) { return !known.contains(entry.first); });
-    }
-    if (due.empty() || tick < next_renewal_) co_return;
-    next_renewal_ = tick + 2s;
-    auto renewing = context_.ports.management.renew_leases(std::move(due));
-    auto answer = co_await std::move(renewing);
-    if (!answer) co_return;
     for (const auto& renewed : answer->renewed) {
-        const auto end = lease_end(renewed.expires_at, answer->date, context_.now(), tick);
-        leases_[renewed.id] = end;
-        lease_lengths_[renewed.id] = end - tick;
+        const auto found = requests.find(renewed.id);
+        if (found == requests.end()) continue;
+        leases_.note(renewed.id, found->second, lease_end(renewed.expires_at, answer->date, context_.now(), tick), tick);
     }
     for (const auto& lease : answer->lost) {
-        const auto request = requests.find(lease);
-        if (request == requests.end()) continue;
-        leases_[lease] = tick + 24h;  // not asked for again; a new lease brings a new id
-        auto losing = lost(request->second);
+        const auto found = requests.find(lease);
+        if (found == requests.end()) continue;
+        leases_.lost(lease);
+        auto losing = lost(found->second, lease);
         co_await std::move(losing);
     }
 }
 
-asio::awaitable<void> Housekeeper::lost(const RequestId& id) {
+asio::awaitable<void> Housekeeper::lost(const RequestId& id, const LeaseId& lease) {
     auto reading = context_.ports.ledger.get(id);
     auto found = co_await std::move(reading);
     if (!found || !*found) co_return;
     auto& record = **found;
+    if (record.lease.id != lease) co_return;  // leased anew meanwhile
     ports::Commit commit;
     commit.record = request::after(record, request::Outcome(request::LeaseLost{}), context_.rules.retry, context_.now(), 0.0);
     if (commit.record.stage == record.stage) co_return;

@@ -15,10 +15,11 @@ public:
     [[nodiscard]] boost::asio::awaitable<void> beat();
 
 private:
+    [[nodiscard]] boost::asio::awaitable<void> watch_clock();
     [[nodiscard]] boost::asio::awaitable<void> count();
     [[nodiscard]] boost::asio::awaitable<void> probe();
     [[nodiscard]] boost::asio::awaitable<void> renew();
-    [[nodiscard]] boost::asio::awaitable<void> lost(const RequestId& id);
+    [[nodiscard]] boost::asio::awaitable<void> lost(const RequestId& id, const LeaseId& lease);
     [[nodiscard]] boost::asio::awaitable<void> end(const request::RequestRecord& record, request::Failure failure,
                                                    std::string_view event_id);
     [[nodiscard]] boost::asio::awaitable<void> end_old_holds();
@@ -32,7 +33,7 @@ private:
     Tick next_hold_check_{};
     Tick next_renewal_{};
     Tick next_probe_{};
-    std::map<LeaseId, Tick::duration> lease_lengths_;
+    Tick next_listing_{};
 };
 
 }  // namespace connector::engine

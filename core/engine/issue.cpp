@@ -3,6 +3,8 @@
 
 #include "core/request/policy.hpp"
 
+#include <boost/asio/this_coro.hpp>
+
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -158,16 +160,21 @@ Worker::Going Worker::submit() {
 // A place at the authority. A busy one is waited for a moment, a place is soon free; for a dead one the request is put off.
 Worker::Going Worker::enter(std::string_view name) {
     using namespace std::chrono_literals;
-    constexpr int k_most_looks = 100;
-    constexpr auto k_between = 20ms;
+    constexpr auto k_longest_look = 500ms;
     auto& clock = context_.ports.clock;
     auto& breaker = context_.breakers.find(name)->second;
+    const Tick latest = clock.tick() + 60s;
+    Tick::duration between = 20ms;
     auto wait = breaker.enter(clock.tick());
-    for (int i = 0; i < k_most_looks && wait && breaker.state() != Breaker::State::down && !context_.status.draining; ++i) {
-        co_await clock.wait_until(clock.tick() + k_between);
+    while (wait && breaker.state() != Breaker::State::down && !context_.status.draining && clock.tick() < latest) {
+        co_await clock.wait_until(clock.tick() + between);
+        between = std::min<Tick::duration>(between * 2, k_longest_look);
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none) co_return false;
         wait = breaker.enter(clock.tick());
     }
     if (!wait) co_return true;
+    if (context_.status.draining) co_return false;
     request::Postponed postponed{*wait};
     request::Outcome outcome(postponed);
     auto saving = save(std::move(outcome));
@@ -230,13 +237,19 @@ Worker::Going Worker::answered(Result<ports::AuthorityAnswer> answer) {
         const auto kind = answer.error().kind;
         telemetry.authority_request(name, to_string(kind));
         const bool reached = kind == ErrorKind::refused || kind == ErrorKind::invalid;
-        if (kind == ErrorKind::cancelled) {
-            breaker.left();
+        if (kind == ErrorKind::cancelled || kind == ErrorKind::misconfigured) {
+            breaker.left();  // a template that is wrong for one order says nothing of the others
         } else if (reached) {
             if (breaker.succeeded(context_.now()))
                 context_.ports.events.raise(Event(event::k_authority_up).with("authority", name));
             context_.ports.events.raise(
                 about(event::k_authority_rejected, record_).with("authority", name).with("reason", answer.error().message));
+        } else if (kind == ErrorKind::unauthorized) {
+            if (breaker.park(context_.ports.clock.tick(), context_.now(), context_.rules.retry.credential_probe)) {
+                context_.ports.events.raise(
+                    Event(event::k_authority_refused_us).with("authority", name).with("reason", answer.error().message));
+                context_.state_changed.call();
+            }
         } else if (breaker.failed(context_.ports.clock.tick(), context_.now())) {
             context_.ports.events.raise(
                 Event(event::k_authority_down).with("authority", name).with("reason", answer.error().message));

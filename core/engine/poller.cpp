@@ -68,7 +68,7 @@ asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
     auto& status = context_.status;
     auto& events = context_.ports.events;
     const auto now = context_.now();
-    if (answer.date) status.clock_skew = *answer.date - now;
+    context_.clock_watch.compare(answer.date, now);
     std::vector<ports::LeasedRequest> batch;
     std::vector<ports::UnreadableRequest> unreadable;
     for (auto& element : answer.requests) {
@@ -92,6 +92,9 @@ asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
         }
         intake = std::move(*accepted);
         context_.ledger_works();
+        // The housekeeper counts anew each second; until then the high-water mark must not be run over.
+        status.counts.by_stage[request::Stage::accepted] +=
+            static_cast<std::uint64_t>(std::count(intake.begin(), intake.end(), ports::Intake::created));
     }
     for (std::size_t i = 0; i < leased.size(); ++i) {
         const auto& one = leased[i];
@@ -112,7 +115,8 @@ asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
             co_await std::move(telling);
             continue;
         }
-        leases_[one.lease.id] = lease_end(one.lease.expires_at, answer.date, now, answer.sent);
+        leases_.note(one.lease.id, one.request.id, lease_end(one.lease.expires_at, answer.date, now, answer.sent),
+                     context_.ports.clock.tick());
     }
     for (auto& one : unreadable) {
         events.raise(Event(event::k_request_unreadable)

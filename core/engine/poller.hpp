@@ -3,16 +3,13 @@
 #pragma once
 
 #include "core/engine/context.hpp"
+#include "core/engine/lease_book.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
-#include <map>
 #include <string>
 
 namespace connector::engine {
-
-// What is known of each open lease's end, on the monotonic clock; a lease of an earlier life has no entry.
-using LeaseBook = std::map<LeaseId, Tick>;
 
 // Time left = expiry − the answer's Date, counted from the sending, at most a day.
 [[nodiscard]] Tick lease_end(UtcTime expires_at, std::optional<UtcTime> date, UtcTime now, Tick sent);

@@ -20,7 +20,7 @@ constexpr std::size_t k_batch_octets = 600 * 1024;
 
 std::string_view result_word(const request::RequestRecord& record, const std::string& outcome) {
     if (outcome == "superseded" || outcome == "cancelled" || outcome == "rejected") return outcome;
-    if (record.stage == request::Stage::refused) return "failed";
+    if (record.stage == request::Stage::refused || record.stage == request::Stage::abandoned) return "failed";
     return record.request.delivery() == nullptr ? "completed" : "delivered";
 }
 
@@ -77,7 +77,7 @@ asio::awaitable<void> Reporter::tell(std::vector<request::RequestRecord> records
             ports::ResultMessage message;
             message.request = record.request.id;
             message.lease = record.lease.id;
-            if (record.stage == request::Stage::refused) {
+            if (record.failure) {
                 message.failed = record.failure;
             } else if (record.sealed_package.empty()) {
                 message.completed = true;

@@ -21,6 +21,7 @@ public:
 
     // Ends when the record rests. Stops between steps when `draining` is set.
     [[nodiscard]] boost::asio::awaitable<void> run();
+    [[nodiscard]] const request::RequestRecord& record() const noexcept { return record_; }
 
 private:
     // True: go on with the next step now.

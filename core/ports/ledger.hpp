@@ -54,6 +54,19 @@ struct Commit {
     std::optional<Sha256> generated_key;  // SPKI of a key made here
 };
 
+// What take() looks for.
+struct TakeOrder {
+    std::size_t limit = 0;
+    std::vector<RequestId> busy;                  // in the caller's hands already
+    std::map<std::string, std::size_t> room;      // authorities that may get no more than so many; others as many as come
+    bool alone = false;                           // the one that has to be worked alone, and no other
+};
+struct Taken {
+    std::vector<request::RequestRecord> records;  // each `in_work` from now on
+    bool passed_over = false;                     // some were due and found no room at their authority
+    bool alone_waits = false;                     // one is due that has to be worked alone
+};
+
 struct PageFilter {
     std::optional<request::Stage> stage;
     std::optional<std::string> user;    // id or UPN
@@ -84,9 +97,16 @@ public:
                                                         UtcTime now) = 0;
     // The new version.
     [[nodiscard]] virtual Async<std::uint64_t> save(Commit commit, UtcTime now) = 0;
-    // Open records whose time has come, oldest first, without those in `busy` stages packaged, refused (they are outbox()).
-    [[nodiscard]] virtual Async<std::vector<request::RequestRecord>> due(UtcTime now, std::size_t limit) = 0;
-    // packaged and refused records whose time has come: what is to be reported.
+    // Open records whose time has come, oldest first; those to be reported are outbox()'s. That they are in work is
+    // durable before they are given: a save that brings one to rest ends it, as does put_back().
+    [[nodiscard]] virtual Async<Taken> take(TakeOrder order, UtcTime now) = 0;
+    // A worker has let go of it without bringing it to rest (stopping, a save that failed). No conflict: it was changed.
+    [[nodiscard]] virtual Async<void> put_back(RequestId id) = 0;
+    // At start: what the end of the process means for what was in work (request::recover). Gives the records that changed.
+    [[nodiscard]] virtual Async<std::vector<request::RequestRecord>> recover(UtcTime now) = 0;
+    // After the clock was set back: nothing waits longer than `longest` from now. Gives how many were pulled.
+    [[nodiscard]] virtual Async<std::uint64_t> pull_back(UtcTime now, std::chrono::seconds longest) = 0;
+    // packaged, refused and unreported abandoned records whose time has come: what is to be reported.
     [[nodiscard]] virtual Async<std::vector<request::RequestRecord>> outbox(UtcTime now, std::size_t limit) = 0;
     [[nodiscard]] virtual Async<std::optional<request::RequestRecord>> get(RequestId id) = 0;
     [[nodiscard]] virtual Async<std::vector<request::RequestRecord>> page(PageFilter filter) = 0;

@@ -15,11 +15,16 @@ bool at_the_authority(Stage stage) noexcept {
     return stage == Stage::keyed || stage == Stage::submitting || stage == Stage::at_authority;
 }
 
+// A step that was done leaves its failures behind.
 void move_to(RequestRecord& record, Stage stage, UtcTime due) {
     record.stage = stage;
     record.tries = 0;
+    record.deaths = 0;
+    record.failing_since.reset();
     record.due_at = due;
 }
+
+bool is_workers(Step step) noexcept { return step != Step::report && step != Step::rest; }
 
 // The disposition table: what an error means for the request, by its kind alone.
 enum class Disposition { tell, try_again, reconcile, park };
@@ -43,8 +48,11 @@ Disposition disposition_of(const RequestRecord& record, ErrorKind kind) noexcept
     return Disposition::tell;
 }
 
+// Whether one more failure is the last.
 bool budget_spent(const RequestRecord& record, const RetryRules& rules, UtcTime now) noexcept {
-    return now - record.accepted_at >= rules.budget;
+    const auto tries = record.tries + 1;
+    const bool time_is_up = record.failing_since && now - *record.failing_since >= rules.budget;
+    return tries >= rules.most_tries || (time_is_up && tries >= rules.fewest_tries);
 }
 
 // Codes that the contract's table marks as worth asking again for.
@@ -79,12 +87,33 @@ bool is_result_code(std::string_view code) noexcept {
     return std::find(k_codes.begin(), k_codes.end(), code) != k_codes.end();
 }
 
-void refuse(RequestRecord& record, Failure failure, UtcTime now) {
+Failure as_told(Failure failure) {
     if (!is_result_code(failure.code)) failure.code = "internal";
-    record.failure = std::move(failure);
+    return failure;
+}
+
+void refuse(RequestRecord& record, Failure failure, UtcTime now) {
+    record.failure = as_told(std::move(failure));
     record.sealed_key.clear();
     record.sealed_package.clear();
     move_to(record, Stage::refused, now);
+}
+
+// Given up, not refused: key, CSR and nonce stay until the service has taken the report, so that it can be revived.
+void abandon(RequestRecord& record, Failure failure, UtcTime now) {
+    // What may have reached the authority is looked for and revoked after the report.
+    record.revoke_certificate = record.revoke_certificate || !record.certificate.empty() ||
+                                record.stage == Stage::submitting || record.stage == Stage::at_authority;
+    record.failure = as_told(std::move(failure));
+    move_to(record, Stage::abandoned, now);
+}
+
+// Where a request stands, as its facts tell.
+Stage stage_of_facts(const RequestRecord& record) noexcept {
+    if (record.outcome) return Stage::revoking;
+    if (!record.certificate.empty()) return Stage::issued;
+    if (!record.authority_request_id.empty()) return Stage::at_authority;
+    return record.csr.empty() ? Stage::accepted : Stage::submitting;
 }
 
 void fail(RequestRecord& record, const Failed& failed, const RetryRules& rules, UtcTime now, double jitter) {
@@ -94,14 +123,16 @@ void fail(RequestRecord& record, const Failed& failed, const RetryRules& rules, 
         record.due_at = now + delay_after(rules.backoff, record.tries, jitter, error.retry_after);
         return;
     }
-    if (!failed.certificate.empty()) {
-        record.certificate = failed.certificate;
-        record.revoke_certificate = true;
-    }
+    if (!record.failing_since) record.failing_since = now;
+    if (!failed.certificate.empty()) record.certificate = failed.certificate;
     if (is_final(record, error, rules, now)) {
-        // Given up without an answer: the submission may have arrived, so it is looked for and revoked.
-        if (record.stage == Stage::submitting && error.kind == ErrorKind::unknown) record.revoke_certificate = true;
-        refuse(record, Failure{error.code, error.message, is_retryable(error), std::nullopt}, now);
+        Failure failure{error.code, error.message, is_retryable(error), std::nullopt};
+        if (disposition_of(record, error.kind) == Disposition::tell) {
+            record.revoke_certificate = record.revoke_certificate || !failed.certificate.empty();
+            refuse(record, std::move(failure), now);
+        } else {
+            abandon(record, std::move(failure), now);
+        }
         return;
     }
     ++record.tries;
@@ -145,9 +176,9 @@ Step next(const RequestRecord& record) noexcept {
         case Stage::issued: return Step::pack;
         case Stage::packaged:
         case Stage::refused: return Step::report;
+        case Stage::abandoned: return record.outcome ? Step::rest : Step::report;
         case Stage::revoking: return Step::revoke;
         case Stage::held:
-        case Stage::abandoned:
         case Stage::closed: return Step::rest;
     }
     return Step::rest;
@@ -180,7 +211,8 @@ RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRul
                 move_to(record, Stage::issued, now);
             } else if constexpr (std::is_same_v<What, TakenByAuthority>) {
                 record.authority_request_id = what.authority_request_id;
-                move_to(record, Stage::at_authority, now + what.retry_after);
+                move_to(record, Stage::at_authority,
+                        now + std::clamp<std::chrono::seconds>(what.retry_after, std::chrono::seconds{1}, k_longest_wait - std::chrono::hours{1}));
             } else if constexpr (std::is_same_v<What, NeverArrived>) {
                 move_to(record, Stage::keyed, now);
             } else if constexpr (std::is_same_v<What, Packed>) {
@@ -207,10 +239,14 @@ RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRul
                 record.held_detail.clear();
                 record.held_since.reset();
                 move_to(record, record.certificate.empty() ? Stage::accepted : Stage::issued, now);
+            } else if constexpr (std::is_same_v<What, Revived>) {
+                record.failure.reset();
+                record.revoke_certificate = record.outcome.has_value();
+                move_to(record, stage_of_facts(record), now);
             } else if constexpr (std::is_same_v<What, Reported>) {
                 report(record, what, now);
             } else if constexpr (std::is_same_v<What, Postponed>) {
-                ++record.tries;
+                if (next(record) == Step::report) ++record.tries;
                 record.due_at = now + what.delay;
             } else if constexpr (std::is_same_v<What, RevokedNow>) {
                 record.revoke_certificate = false;
@@ -228,6 +264,21 @@ RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRul
             }
         },
         outcome);
+    record.in_work = record.in_work && is_workers(next(record)) && record.due_at <= now;
+    return record;
+}
+
+RequestRecord recover(RequestRecord record, UtcTime now) {
+    if (!record.in_work) return record;
+    record.in_work = false;
+    record.updated_at = now;
+    record.due_at = now;
+    if (++record.deaths <= k_deaths_until_alone) return record;
+    if (record.outcome) {  // an orphan's revocation: nobody waits for a report
+        record.stage = Stage::abandoned;
+        return record;
+    }
+    abandon(record, Failure{"internal", "the connector ended three times while working on this request", false, std::nullopt}, now);
     return record;
 }
 

@@ -65,6 +65,7 @@ struct Dropped {
     Failure failure;
 };
 struct Released {};  // a person or time let a held request go on
+struct Revived {};   // the operator: an abandoned request goes on where it stood
 struct Reported {
     std::string outcome;
     bool still_wanted = false;  // the service's `accepted` list names our certificate
@@ -76,17 +77,30 @@ struct Postponed {
 struct RevokedNow {};
 struct LeaseLost {};
 using Outcome = std::variant<Keyed, SubmissionBegins, Counted, IssuedHere, TakenByAuthority, NeverArrived, Packed, Completed,
-                             Held, Failed, Dropped, Released, Reported, Postponed, RevokedNow, LeaseLost>;
+                             Held, Failed, Dropped, Released, Revived, Reported, Postponed, RevokedNow, LeaseLost>;
 
+// A step that goes on failing is given up after `budget` and at least `fewest_tries` (so that a clock that jumps ahead
+// gives nothing up), or after `most_tries`.
 struct RetryRules {
     Backoff backoff;
-    std::chrono::seconds budget{std::chrono::hours{24}};         // since acceptance; then it is given up
+    std::chrono::seconds budget{std::chrono::hours{24}};
+    std::uint32_t fewest_tries = 5;
+    std::uint32_t most_tries = 500;
     std::chrono::seconds credential_probe{std::chrono::minutes{10}};  // a refused credential parks
 };
+
+// Nothing waits longer than this for its next try, whatever an authority asks; what seems to was written under another clock.
+inline constexpr std::chrono::hours k_longest_wait{25};
 
 // `jitter` in [0,1).
 [[nodiscard]] RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRules& rules, UtcTime now,
                                   double jitter);
+
+// What the end of the process means for a record that a worker had. Idempotent: a death is counted once.
+// After two deaths it is worked alone; the third, which nobody else can have caused, sets it aside.
+[[nodiscard]] RequestRecord recover(RequestRecord record, UtcTime now);
+inline constexpr std::uint32_t k_deaths_until_alone = 2;
+[[nodiscard]] inline bool works_alone(const RequestRecord& record) noexcept { return record.deaths >= k_deaths_until_alone; }
 
 // True where the failure ends the order now; false where after() keeps it and tries again.
 [[nodiscard]] bool is_final(const RequestRecord& record, const Error& error, const RetryRules& rules, UtcTime now) noexcept;

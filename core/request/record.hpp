@@ -23,7 +23,7 @@ enum class Stage {
     packaged,      // the intent to report `delivered` or `completed`
     refused,       // the intent to report `failed`
     held,          // waits for a person
-    abandoned,     // dead letter: given up here, the report was not accepted
+    abandoned,     // dead letter: given up, the intent to report it so; may be revived until that report is accepted
     revoking,      // reported or dropped, but its certificate still has to be revoked
     closed         // over; a short row stays
 };
@@ -81,8 +81,10 @@ struct RequestRecord {
     UtcTime accepted_at;
     UtcTime updated_at;
     UtcTime due_at;            // not worked before
-    std::uint32_t tries = 0;   // failed tries of the present step, for the backoff
-    std::uint32_t deaths = 0;  // ends of the process while this was being worked
+    std::uint32_t tries = 0;   // failed tries of the present step, for the backoff and the budget
+    std::uint32_t deaths = 0;  // ends of the process while the present step was being worked
+    bool in_work = false;      // a worker has it: if the process ends now, that is a death
+    std::optional<UtcTime> failing_since;  // the first of these tries; the budget's time counts from here
 
     // Why it waits, or, once let go, why it waited: a limit that a person waived is counted but not enforced again.
     std::optional<HeldReason> held_reason;

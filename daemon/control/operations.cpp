@@ -228,7 +228,9 @@ Operations::Answer Operations::retry(RequestId id, Caller caller) {
         co_return Error(ErrorKind::refused, "closed", "request " + id.text() + " is over; the service has to ask again");
     if (found->stage == Stage::held)
         co_return Error(ErrorKind::refused, "held", "request " + id.text() + " waits for `requests approve`");
-    auto changing = change(std::move(*found), request::Outcome(request::Postponed{std::chrono::seconds{0}}));
+    request::Outcome outcome(request::Postponed{std::chrono::seconds{0}});
+    if (found->stage == Stage::abandoned) outcome = request::Revived{};
+    auto changing = change(std::move(*found), std::move(outcome));
     const auto changed = co_await std::move(changing);
     if (!changed) co_return changed.error();
     parts_.events.raise(engine::about(event::k_control_done, *changed).with("command", "requests retry").with("by", caller.account));

@@ -17,6 +17,9 @@ CREATE TABLE request (
   due_at               INTEGER NOT NULL,
   tries                INTEGER NOT NULL,
   deaths               INTEGER NOT NULL,
+  in_work              INTEGER NOT NULL,
+  failing_since        INTEGER,
+  authority            TEXT,
   held_reason          TEXT,
   held_detail          TEXT,
   held_since           INTEGER,
@@ -39,8 +42,13 @@ CREATE TABLE request (
   check_value          BLOB    NOT NULL
 ) STRICT;
 -- A closed row stands in the last index only: there are a hundred times as many of them as of open ones.
-CREATE INDEX request_due ON request (due_at) WHERE stage NOT IN ('packaged', 'refused', 'held', 'abandoned', 'closed');
-CREATE INDEX request_outbox ON request (due_at) WHERE stage IN ('packaged', 'refused');
+-- What waits for a dead authority is passed over within the index.
+CREATE INDEX request_due ON request (due_at, deaths, authority)
+  WHERE stage NOT IN ('packaged', 'refused', 'held', 'abandoned', 'closed');
+CREATE INDEX request_alone ON request (due_at)
+  WHERE deaths >= 2 AND stage NOT IN ('packaged', 'refused', 'held', 'abandoned', 'closed');
+CREATE INDEX request_in_work ON request (id) WHERE in_work <> 0;
+CREATE INDEX request_outbox ON request (due_at) WHERE stage IN ('packaged', 'refused') OR (stage = 'abandoned' AND outcome IS NULL);
 CREATE INDEX request_open ON request (stage, accepted_at) WHERE stage <> 'closed';
 CREATE INDEX request_whose ON request (user_id, device_id) WHERE stage <> 'closed';
 CREATE INDEX request_closed ON request (updated_at) WHERE stage = 'closed';

@@ -97,8 +97,16 @@ protected:
         EXPECT_TRUE(accept_unreadable_answer);
         const auto outbox_answer = co_await async->outbox(k_now, 10);
         EXPECT_EQ(outbox_answer->size(), 1U);
-        const auto due_answer = co_await async->due(k_now, 10);
-        EXPECT_TRUE(due_answer->empty());
+        ports::TakeOrder wanted;
+        wanted.limit = 10;
+        const auto take_answer = co_await async->take(wanted, k_now);
+        EXPECT_TRUE(take_answer->records.empty());
+        const auto put_back_answer = co_await async->put_back(id);
+        EXPECT_TRUE(put_back_answer);
+        const auto recover_answer = co_await async->recover(k_now);
+        EXPECT_TRUE(recover_answer->empty());
+        const auto pull_back_answer = co_await async->pull_back(k_now, 1h);
+        EXPECT_EQ(*pull_back_answer, 0U);
         const auto open_leases_answer = co_await async->open_leases();
         EXPECT_EQ(open_leases_answer->size(), 1U);
         request::Lease renewed{lease, k_now + 1h, 2};

@@ -128,7 +128,7 @@ TEST_F(TamperTest, EveryColumnOfEveryDecidingTableIsGuarded) {
 
 TEST_F(TamperTest, WordsThatMeanSomethingDoNotPass) {
     for (const auto* edit : {"stage='accepted'", "stage='closed'", "stage='packaged'", "user_id='user-2'",
-                             "device_id='device-of-user-2'", "due_at=0", "version=1", "deaths=9", "sealed_key=NULL",
+                             "device_id='device-of-user-2'", "due_at=0", "version=1", "deaths=9", "in_work=1", "authority='other'", "sealed_key=NULL",
                              "revoke_certificate=1", "held_reason=NULL", "kind='pfx.deliver'"}) {
         tampered(std::string("UPDATE request SET ") + edit + " WHERE id='r-user-1'");
         ask_everything();
@@ -171,7 +171,9 @@ TEST_F(TamperTest, QuarantinedRequestIsNeverUsed) {
     EXPECT_EQ(ledger->get(*RequestId::parse("r-user-1")).error().kind, ErrorKind::integrity) << "and stays so";
     EXPECT_EQ(reported.size(), 1U);
     EXPECT_EQ(ledger->page({})->size(), 1U);
-    EXPECT_EQ(ledger->due(k_now + 1h, 10)->size(), 1U);
+    ports::TakeOrder wanted;
+    wanted.limit = 10;
+    EXPECT_EQ(ledger->take(wanted, k_now + 1h)->records.size(), 1U);
     EXPECT_EQ(ledger->counts()->quarantined, 1U);
     reopen();
     EXPECT_EQ(ledger->counts()->quarantined, 1U);

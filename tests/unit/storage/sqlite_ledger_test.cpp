@@ -18,7 +18,9 @@ RequestRecord full_record(RequestRecord record) {
     record.stage = Stage::at_authority;
     record.due_at = k_now + 5s;
     record.tries = 3;
-    record.deaths = 2;
+    record.deaths = 1;
+    record.in_work = true;
+    record.failing_since = k_now - 5min;
     record.held_reason = request::HeldReason::limit;
     record.held_detail = "issue_per_hour";
     record.held_since = k_now - 5s;
@@ -49,6 +51,8 @@ void expect_same(const RequestRecord& left, const RequestRecord& right) {
     EXPECT_EQ(left.due_at, right.due_at);
     EXPECT_EQ(left.tries, right.tries);
     EXPECT_EQ(left.deaths, right.deaths);
+    EXPECT_EQ(left.in_work, right.in_work);
+    EXPECT_EQ(left.failing_since, right.failing_since);
     EXPECT_EQ(left.held_reason, right.held_reason);
     EXPECT_EQ(left.held_detail, right.held_detail);
     EXPECT_EQ(left.held_since, right.held_since);
@@ -250,11 +254,20 @@ TEST_F(LedgerTest, DueAndOutboxShareTheWork) {
         for (const auto& record : *records) text += record.request.id.text();
         return text;
     };
-    EXPECT_EQ(ids(ledger->due(k_now, 100)), "jedcba");
-    EXPECT_EQ(ids(ledger->due(k_now, 2)), "je");
-    EXPECT_EQ(ids(ledger->due(k_now - 3s, 100)), "jedc");
-    EXPECT_EQ(ids(ledger->outbox(k_now, 100)), "gf");
-    EXPECT_EQ(ledger->open_leases()->size(), 8U) << "without abandoned, revoking, closed";
+    const auto takeable = [&](UtcTime now, std::size_t limit) {
+        ports::TakeOrder wanted;
+        wanted.limit = limit;
+        auto taken = ledger->take(wanted, now);
+        for (const auto& record : taken->records) EXPECT_TRUE(ledger->put_back(record.request.id));
+        std::string text;
+        for (const auto& record : taken->records) text += record.request.id.text();
+        return text;
+    };
+    EXPECT_EQ(takeable(k_now, 100), "jedcba");
+    EXPECT_EQ(takeable(k_now, 2), "je");
+    EXPECT_EQ(takeable(k_now - 3s, 100), "jedc");
+    EXPECT_EQ(ids(ledger->outbox(k_now, 100)), "igf");
+    EXPECT_EQ(ledger->open_leases()->size(), 9U) << "without revoking and closed";
 
     const auto counts = ledger->counts();
     EXPECT_EQ(counts->by_stage.size(), 10U);

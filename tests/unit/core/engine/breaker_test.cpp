@@ -30,6 +30,31 @@ TEST(Breaker, OpensAfterFailuresInARowAndLetsOneProbeThrough) {
     EXPECT_FALSE(breaker.enter(k_start + 61s));
 }
 
+TEST(Breaker, TellsHowManyMoreMayBeTaken) {
+    Breaker breaker(AuthorityRules{4, 1, 30s});
+    EXPECT_EQ(breaker.room(k_start), std::nullopt);
+    ASSERT_FALSE(breaker.enter(k_start));
+    EXPECT_TRUE(breaker.failed(k_start, k_utc));
+    EXPECT_EQ(breaker.room(k_start + 29s), 0U);
+    EXPECT_EQ(breaker.room(k_start + 30s), 1U);
+    ASSERT_FALSE(breaker.enter(k_start + 30s));
+    EXPECT_EQ(breaker.room(k_start + 30s), 0U) << "the probe is under way";
+}
+
+TEST(Breaker, ARefusedCredentialParksAtOnceUntilSomebodyMendsIt) {
+    Breaker breaker(AuthorityRules{4, 5, 30s});
+    ASSERT_FALSE(breaker.enter(k_start));
+    EXPECT_TRUE(breaker.park(k_start, k_utc, 10min));
+    EXPECT_EQ(breaker.room(k_start + 9min), 0U);
+    breaker.resume(k_start + 9min);
+    EXPECT_EQ(breaker.room(k_start + 9min), 1U);
+    ASSERT_FALSE(breaker.enter(k_start + 9min));
+    EXPECT_FALSE(breaker.park(k_start + 9min, k_utc, 10min)) << "told already";
+    EXPECT_EQ(breaker.room(k_start + 18min), 0U);
+    ASSERT_FALSE(breaker.enter(k_start + 20min));
+    EXPECT_TRUE(breaker.succeeded(k_utc));
+}
+
 TEST(Breaker, ASuccessForgetsEarlierFailures) {
     Breaker breaker(AuthorityRules{4, 2, 30s});
     for (int i = 0; i < 5; ++i) {

@@ -69,12 +69,101 @@ TEST(Machine, ASubmissionThatCannotHaveArrivedIsSimplyMadeLater) {
     EXPECT_FALSE(record.sealed_key.empty());
 }
 
+// Fails as often and as long as it takes to be given up.
+RequestRecord given_up(RequestRecord record, ErrorKind kind) {
+    for (std::uint32_t i = 0; i < RetryRules{}.fewest_tries; ++i)
+        record = step(std::move(record), failing(kind), now() + i * 6h + 1s);
+    return record;
+}
+
 TEST(Machine, GivingUpAnUnknownSubmissionLeavesItToBeRevoked) {
-    const auto record = step(issuing(Stage::submitting), failing(ErrorKind::unknown), now() + 25h);
-    EXPECT_EQ(record.stage, Stage::refused);
+    const auto record = given_up(issuing(Stage::submitting), ErrorKind::unknown);
+    EXPECT_EQ(record.stage, Stage::abandoned);
+    EXPECT_EQ(next(record), Step::report);
     EXPECT_TRUE(record.revoke_certificate);
-    EXPECT_TRUE(record.sealed_key.empty());
-    EXPECT_EQ(step(record, Reported{"accepted"}).stage, Stage::revoking);
+    const auto told = step(record, Reported{"accepted"});
+    EXPECT_EQ(told.stage, Stage::revoking);
+    EXPECT_TRUE(told.sealed_key.empty());
+}
+
+TEST(Machine, WhatWasGivenUpMayBeRevivedUntilItsReportIsTaken) {
+    auto record = given_up(issuing(Stage::submitting), ErrorKind::unknown);
+    EXPECT_FALSE(record.sealed_key.empty()) << "nothing is lost by giving up";
+    record = step(record, Revived{});
+    EXPECT_EQ(next(record), Step::find) << "it may have arrived";
+    EXPECT_FALSE(record.failure);
+    EXPECT_FALSE(record.revoke_certificate);
+    EXPECT_EQ(record.tries, 0U);
+    EXPECT_EQ(step(given_up(issuing(Stage::keyed), ErrorKind::unavailable), Revived{}).stage, Stage::submitting)
+        << "it has a CSR";
+    EXPECT_EQ(step(given_up(record_of(DeliverImported{}, Stage::accepted), ErrorKind::unavailable), Revived{}).stage, Stage::accepted);
+    auto pending = issuing(Stage::at_authority);
+    pending.authority_request_id = "7";
+    EXPECT_EQ(step(given_up(pending, ErrorKind::timed_out), Revived{}).stage, Stage::at_authority);
+}
+
+TEST(Machine, AFaultInPackingThatPassesDoesNotRevokeWhatIsDeliveredLater) {
+    auto record = step(issuing(Stage::submitting), IssuedHere{{0x30}, {}});
+    record = step(record, failing(ErrorKind::unavailable, {0x30}));
+    EXPECT_EQ(record.stage, Stage::issued);
+    record = step(record, Packed{{1}, {0x30}});
+    EXPECT_EQ(step(record, Reported{"accepted"}).stage, Stage::closed);
+}
+
+TEST(Machine, ADeathIsCountedOnce) {
+    auto record = issuing(Stage::submitting);
+    EXPECT_EQ(recover(record, now()).deaths, 0U) << "nobody had it";
+    record.in_work = true;
+    const auto once = recover(record, now());
+    EXPECT_EQ(once.deaths, 1U);
+    EXPECT_EQ(recover(once, now()).deaths, 1U);
+    EXPECT_EQ(once.stage, Stage::submitting);
+}
+
+TEST(Machine, TheThirdDeathSetsARequestAside) {
+    auto record = issuing(Stage::submitting);
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(works_alone(record), i == 2);
+        record.in_work = true;
+        record = recover(record, now());
+    }
+    EXPECT_EQ(record.stage, Stage::abandoned);
+    EXPECT_EQ(record.failure->code, "internal");
+    EXPECT_TRUE(record.revoke_certificate) << "it may have arrived";
+
+    auto orphan = step(step(issuing(Stage::submitting), Packed{{1}, {0x30}}), Reported{"cancelled"});
+    orphan.deaths = 2;
+    orphan.in_work = true;
+    orphan = recover(orphan, now());
+    EXPECT_EQ(next(orphan), Step::rest) << "its report was taken long ago";
+    EXPECT_EQ(next(step(orphan, Revived{})), Step::revoke);
+}
+
+TEST(Machine, AStepThatIsDoneForgetsDeathsAndFailures) {
+    auto record = issuing(Stage::keyed);
+    record.deaths = 2;
+    record = step(record, failing(ErrorKind::unavailable));
+    EXPECT_TRUE(record.failing_since);
+    record = step(record, TakenByAuthority{"7", 60s});
+    EXPECT_EQ(record.deaths, 0U);
+    EXPECT_FALSE(record.failing_since);
+    EXPECT_EQ(step(record, failing(ErrorKind::timed_out), now() + std::chrono::days{5}).stage, Stage::at_authority)
+        << "an approval may take days; only failing counts";
+}
+
+TEST(Machine, TheMarkLastsAsLongAsThereIsSomethingToDoNow) {
+    auto record = issuing(Stage::accepted);
+    record.in_work = true;
+    record = step(record, Keyed{{9, 9}, {8}, Bytes(16, 7), Sha256{}});
+    EXPECT_TRUE(record.in_work);
+    EXPECT_FALSE(step(record, failing(ErrorKind::unavailable)).in_work) << "it waits";
+    EXPECT_FALSE(step(record, Packed{{1}, {0x30}}).in_work) << "the reporter's";
+    EXPECT_FALSE(step(record, Held{{HeldReason::limit, ""}}).in_work);
+}
+
+TEST(Machine, AnAuthoritysWishToWaitIsBounded) {
+    const auto record = step(issuing(Stage::submitting), TakenByAuthority{"7", std::chrono::hours{24 * 365}});
+    EXPECT_LT(record.due_at, now() + k_longest_wait);
 }
 
 struct FinalCase {
@@ -106,9 +195,22 @@ INSTANTIATE_TEST_SUITE_P(Kinds, Dispositions,
                                          FinalCase{ErrorKind::unauthorized, false, false}));
 
 TEST(Machine, ATransientFaultIsGivenUpAfterItsBudgetAndMayBeAskedForAgain) {
-    const auto record = step(issuing(Stage::keyed), failing(ErrorKind::unavailable), now() + 24h);
-    EXPECT_EQ(record.stage, Stage::refused);
+    const auto record = given_up(issuing(Stage::keyed), ErrorKind::unavailable);
+    EXPECT_EQ(record.stage, Stage::abandoned);
     EXPECT_TRUE(record.failure->retryable);
+}
+
+TEST(Machine, AClockThatJumpsAheadGivesNothingUp) {
+    auto record = step(issuing(Stage::keyed), failing(ErrorKind::unavailable));
+    record = step(record, failing(ErrorKind::unavailable), now() + std::chrono::days{3650});
+    EXPECT_EQ(record.stage, Stage::keyed);
+}
+
+TEST(Machine, TriesAreBounded) {
+    auto record = issuing(Stage::keyed);
+    std::uint32_t tries = 0;
+    for (; record.stage != Stage::abandoned && tries <= RetryRules{}.most_tries; ++tries) record = step(record, failing(ErrorKind::unavailable));
+    EXPECT_EQ(tries, RetryRules{}.most_tries);
 }
 
 TEST(Machine, ARefusedCredentialOfAnAuthorityParksWithoutEnd) {
