@@ -93,6 +93,8 @@ struct Context {
     Rules rules;
     Status status;
     std::map<std::string, Breaker, std::less<>> breakers;  // one each authority
+    // When the service took our last word on a request: a lease asked for before that is older than our result.
+    std::map<RequestId, Tick> told;
     async::Wake work_arrived;    // the dispatcher waits here
     async::Wake report_waiting;  // the reporter
     async::Wake state_changed;   // the housekeeper: a heartbeat is due
