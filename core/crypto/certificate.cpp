@@ -114,6 +114,7 @@ Result<CertificateFacts> inspect(ByteView certificate) {
     facts.subject_key_identifier = std::move(extensions->subject_key_identifier);
     facts.authority_key_identifier = std::move(extensions->authority_key_identifier);
     facts.security_identifier = std::move(extensions->security_identifier);
+    facts.application_policies = std::move(extensions->application_policies);
     facts.extensions = std::move(extensions->oids);
     read_signature(x, facts);
     return facts;

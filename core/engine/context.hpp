@@ -94,6 +94,8 @@ struct Context {
     Status status;
     std::map<std::string, Breaker, std::less<>> breakers;  // one each authority
     ClockWatch clock_watch;
+    // When the service took our last word on a request: a lease asked for before that is older than our result.
+    std::map<RequestId, Tick> told;
     async::Wake work_arrived;    // the dispatcher waits here
     async::Wake report_waiting;  // the reporter
     async::Wake state_changed;   // the housekeeper: a heartbeat is due

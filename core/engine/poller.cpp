@@ -48,7 +48,11 @@ asio::awaitable<void> Poller::run() {
             if (state.cancelled() != asio::cancellation_type::none) co_return;
             continue;
         }
-        if (key_.empty()) key_ = to_hex(context_.ports.crypto.random(k_key_size));
+        if (key_.empty()) {
+            key_ = to_hex(context_.ports.crypto.random(k_key_size));
+            first_sent_ = clock.tick();
+            std::erase_if(context_.told, [this](const auto& entry) { return entry.second < first_sent_; });
+        }
         auto leasing = context_.ports.management.lease(most_, context_.rules.poll_wait, context_.rules.kinds, key_);
         auto answer = co_await std::move(leasing);
         const auto state = co_await asio::this_coro::cancellation_state;
@@ -73,6 +77,9 @@ asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
     std::vector<ports::UnreadableRequest> unreadable;
     for (auto& element : answer.requests) {
         if (auto* leased = std::get_if<ports::LeasedRequest>(&element)) {
+            // Given out before the service took our result, and over meanwhile. An order made anew under this id comes
+            // again once this lease has run out.
+            if (context_.told.contains(leased->request.id)) continue;
             batch.push_back(std::move(*leased));
         } else {
             unreadable.push_back(std::move(std::get<ports::UnreadableRequest>(element)));
@@ -104,10 +111,7 @@ asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
                              .with("user", one.request.user.user_principal_name)
                              .with("device", one.request.device.id.text()));
             context_.ports.telemetry.refused("invalidRequest");
-            request::Charge charge;
-            charge.meter = "refusals_per_hour";
-            charge.subject = one.request.id.text();
-            charge.limit = context_.rules.limits.refusals_per_hour;
+            auto charge = request::refusal_charge(context_.rules.limits, one.request.id.text());
             auto counting = context_.ports.ledger.count(std::move(charge), now);
             co_await std::move(counting);
             request::Failure changed{"invalidRequest", "/id: orderChanged: this id is open here under another order", false, {}};

@@ -175,6 +175,7 @@ asio::awaitable<void> Reporter::heard(request::RequestRecord record, ports::Resu
         context_.ledger_failed(saved.error(), "noting that a result was heard");
         co_return;
     }
+    context_.told[record.request.id] = context_.ports.clock.tick();
     const auto word = result_word(record, outcome.outcome);
     const auto took = std::chrono::duration<double>(context_.now() - record.accepted_at);
     context_.ports.telemetry.request_ended(record.request.kind(), word, took);

@@ -1,7 +1,10 @@
 #include "core/engine/worker.hpp"
 
+#include "core/request/limits.hpp"
+
 #include <boost/asio/this_coro.hpp>
 
+#include <optional>
 #include <utility>
 
 namespace connector::engine {
@@ -113,20 +116,17 @@ Worker::Going Worker::hold(trust::Hold what) {
 
 asio::awaitable<void> Worker::count_refusal(const Error& error) {
     const auto& limits = context_.rules.limits;
-    request::Charge charge;
-    charge.subject = record_.request.id.text();
+    const auto& id = record_.request.id.text();
+    std::optional<request::Charge> charge;
     if (error.code == "recipientUntrusted" || error.code == "recipientUnbound" || error.code == "policyRefused") {
-        charge.meter = "refusals_per_hour";
-        charge.limit = limits.refusals_per_hour;
-        const auto id = error.code == "policyRefused" ? event::k_policy_refused : event::k_recipient_refused;
-        context_.ports.events.raise(about(id, record_).with("code", error.code).with("reason", error.message));
+        charge = request::refusal_charge(limits, id);
+        const auto event_id = error.code == "policyRefused" ? event::k_policy_refused : event::k_recipient_refused;
+        context_.ports.events.raise(about(event_id, record_).with("code", error.code).with("reason", error.message));
     } else if (error.code == "importUndecryptable") {
-        charge.meter = "unwrap_failures_per_hour";
-        charge.limit = limits.unwrap_failures_per_hour;
-    } else {
-        co_return;
+        charge = request::unwrap_failure_charge(limits, id);
     }
-    auto counting = context_.ports.ledger.count(std::move(charge), context_.now());
+    if (!charge) co_return;
+    auto counting = context_.ports.ledger.count(std::move(*charge), context_.now());
     const auto counted = co_await std::move(counting);
     if (!counted) context_.ledger_failed(counted.error(), "counting a refusal");
 }

@@ -62,11 +62,23 @@ struct LocalAuthority::Core {
         return ports::IssuedAnswer{std::move(certificate), {signer.issuing().der, signer.root().der}};
     }
 
+    // Under the lock. A database that could not be opened at start is tried again with each call.
+    Result<LocalStore*> opened_store() {
+        if (store == nullptr) {
+            auto opened = LocalStore::open(directory / local_files::k_database);
+            if (!opened) return opened.error();
+            store = std::move(*opened);
+        }
+        return store.get();
+    }
+
     Result<std::optional<Bytes>> look_up(const ports::Submission& submission, const Sha256& csr) {
         if (submission.nonce.size() != k_nonce_size)
             return Error(ErrorKind::internal, "internal", "a submission's nonce has 16 octets");
         const std::lock_guard lock(store_mutex);
-        auto found = store->find(submission.nonce, csr);
+        const auto memory = opened_store();
+        if (!memory) return memory.error();
+        auto found = (*memory)->find(submission.nonce, csr);
         if (!found && found.error().kind == ErrorKind::conflict) return rejected(found.error().message);
         return found;
     }
@@ -83,7 +95,9 @@ struct LocalAuthority::Core {
         auto made = signer.sign(submission.csr, *bounds, submission.validity_days, now);
         if (!made) return made.error();
         const std::lock_guard lock(store_mutex);
-        auto stored = store->store(submission.nonce, csr, made->serial_number, made->certificate, made->not_after, now);
+        const auto memory = opened_store();
+        if (!memory) return memory.error();
+        auto stored = (*memory)->store(submission.nonce, csr, made->serial_number, made->certificate, made->not_after, now);
         if (!stored) return stored.error();
         return answer(std::move(*stored));
     }
@@ -104,12 +118,14 @@ struct LocalAuthority::Core {
         if (!issuer || !same_name(*issuer, signer.issuing().subject))
             return Error(ErrorKind::refused, "notIssuedHere", "another CA issued that certificate");
         const std::lock_guard lock(store_mutex);
-        if (const auto done = store->revoke(normal_serial(revocation.serial_number), *reason, now); !done)
+        const auto memory = opened_store();
+        if (!memory) return memory.error();
+        if (const auto done = (*memory)->revoke(normal_serial(revocation.serial_number), *reason, now); !done)
             return done.error();
         // Written also where it was revoked before: the list may be what failed the last time.
-        const auto entries = store->revoked(now);
+        const auto entries = (*memory)->revoked(now);
         if (!entries) return entries.error();
-        const auto number = store->next_crl_number();
+        const auto number = (*memory)->next_crl_number();
         if (!number) return number.error();
         const auto crl = signer.crl(*entries, *number, now - k_backdating, now + k_crl_validity);
         if (!crl) return crl.error();
@@ -145,9 +161,10 @@ Result<std::unique_ptr<LocalAuthority>> LocalAuthority::open(LocalSettings setti
     if (auto fit = signer->check(LocalTemplate{}); !fit && !settings.templates.contains("default"))
         return fit.error().in(where + ": the built-in template (a template called \"default\" replaces it)");
     auto store = LocalStore::open(settings.directory / local_files::k_database);
-    if (!store) return store.error().in(where);
+    // A lock that somebody else holds passes; until then this authority alone is down.
+    if (!store && store.error().kind != ErrorKind::unavailable) return store.error().in(where);
     auto core = std::make_shared<Core>(settings.directory, std::move(*signer), std::move(settings.templates),
-                                       std::move(*store));
+                                       store ? std::move(*store) : nullptr);
     return std::unique_ptr<LocalAuthority>(
         new LocalAuthority(std::move(settings.name), std::move(core), offload, clock));
 }

@@ -153,27 +153,33 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<LocalStore>> LocalStore::open(const std::filesystem::path& file) {
-    const auto misconfigured = [&file](const Error& error) {
-        return Error(ErrorKind::misconfigured, "authorityMisconfigured", file.string() + ": " + error.message);
+    const auto failed = [&file](const Error& error) {
+        // Somebody else has it open, or the disk has a bad hour: that passes.
+        const bool passes = error.kind == ErrorKind::unavailable;
+        return Error(passes ? ErrorKind::unavailable : ErrorKind::misconfigured,
+                     passes ? "authorityUnreachable" : "authorityMisconfigured", file.string() + ": " + error.message);
     };
-    if (const auto made = storage::private_file(file); !made) return misconfigured(made.error());
+    if (const auto made = storage::private_file(file); !made) return failed(made.error());
     std::error_code failure;
     // SQLite refuses links anywhere in the name; that the directory is reached by one is the operator's affair.
     const auto place = std::filesystem::canonical(file, failure);
     auto database = Database::open(failure ? file : place);
-    if (!database) return misconfigured(database.error());
-    if (auto done = database->execute(k_pragmas); !done) return misconfigured(done.error());
-    {
+    if (!database) return failed(database.error());
+    if (auto done = database->execute(k_pragmas); !done) return failed(done.error());
+    const auto known = database->number("PRAGMA user_version");
+    if (!known) return failed(known.error());
+    if (*known > k_schema_version)
+        return failed({ErrorKind::misconfigured, "", "was written by a newer version of this program"});
+    // Only a new file needs the write lock, which another process may hold for a while.
+    if (*known == 0) {
         auto transaction = Transaction::begin(*database);
-        if (!transaction) return misconfigured(transaction.error());
+        if (!transaction) return failed(transaction.error());
         const auto version = database->number("PRAGMA user_version");
-        if (!version) return misconfigured(version.error());
-        if (*version > k_schema_version)
-            return misconfigured({ErrorKind::misconfigured, "", "was written by a newer version of this program"});
+        if (!version) return failed(version.error());
         if (*version == 0) {
-            if (auto done = database->execute(k_schema); !done) return misconfigured(done.error());
+            if (auto done = database->execute(k_schema); !done) return failed(done.error());
         }
-        if (auto done = transaction->commit(); !done) return misconfigured(done.error());
+        if (auto done = transaction->commit(); !done) return failed(done.error());
     }
     return std::unique_ptr<LocalStore>(std::make_unique<SqliteStore>(std::move(*database)));
 }

@@ -25,7 +25,7 @@ struct IssuedRow {
 
 class LocalStore {
 public:
-    // Creates the tables where the file is new. kind: misconfigured.
+    // Creates the tables where the file is new. kind: misconfigured; unavailable where another process holds a lock on it.
     [[nodiscard]] static Result<std::unique_ptr<LocalStore>> open(const std::filesystem::path& file);
     LocalStore() = default;
     LocalStore(const LocalStore&) = delete;

@@ -17,9 +17,9 @@ SLOW = 4 if ASAN else 1
 class Lock:
     """Nobody else can write to that database meanwhile: work comes to rest just before its commit."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, how: str = "IMMEDIATE") -> None:
         self._database: sqlite3.Connection | None = sqlite3.connect(database, timeout=10, isolation_level=None)
-        self._database.execute("BEGIN IMMEDIATE")
+        self._database.execute(f"BEGIN {how}")
 
     def release(self) -> None:
         if self._database is not None:
@@ -94,8 +94,8 @@ class Restart(unittest.TestCase):
                 found |= {each["sha256"] for each in one["result"]["certificates"]}
         return found
 
-    def lock(self, database: Path) -> "Lock":
-        made = Lock(database)
+    def lock(self, database: Path, how: str = "IMMEDIATE") -> "Lock":
+        made = Lock(database, how)
         self.addCleanup(made.release)
         return made
 
@@ -117,7 +117,17 @@ class Restart(unittest.TestCase):
                 return False
         self.connector.wait_until(there, 20 * SLOW, f"{identifier} {stage}")
 
+    def story(self, identifier: str) -> str:
+        """What the service heard of a request, and what the log says of it."""
+        told = (line for line in self.connector.log().splitlines() if identifier in line or " SVC-" in line)
+        return "\n".join([str(self.lab.state(identifier)["reports"]), *told])
+
     def assert_each_ended_once(self, ids, timeout: float = 40) -> None:
+        self.assert_each_ended_once_without_the_ca(ids, timeout)
+        self.connector.wait_until(lambda: self.live() ^ self.accepted() == self.odd, 15 * SLOW, "the CA's live certificates to be those delivered")
+        self.lab.check_clean()
+
+    def assert_each_ended_once_without_the_ca(self, ids, timeout: float = 40) -> None:
         self.lab.wait(*ids, timeout=timeout * SLOW)
         for identifier in ids:
             with self.subTest(identifier):
@@ -125,9 +135,7 @@ class Restart(unittest.TestCase):
                 self.assertEqual(told["state"], "done")
                 self.assertEqual(told["result"]["status"], "delivered", told["result"].get("error"))
                 self.assertEqual([each["outcome"] for each in told["reports"]].count("accepted"), 1)
-                self.assertLessEqual({each["outcome"] for each in told["reports"]}, {"accepted", "duplicate"})
-        self.connector.wait_until(lambda: self.live() ^ self.accepted() == self.odd, 15 * SLOW, "the CA's live certificates to be those delivered")
-        self.lab.check_clean()
+                self.assertLessEqual({each["outcome"] for each in told["reports"]}, {"accepted", "duplicate"}, self.story(identifier))
 
     # -- killed -------------------------------------------------------------------------------------------------------
     def test_killed_while_thirty_are_in_work(self) -> None:
@@ -197,6 +205,20 @@ class Restart(unittest.TestCase):
         self.assertEqual({each["sha256"] for each in self.lab.result(identifier)["certificates"]}, set(self.certificates()) - before,
                          "the certificate that was there already was not found again")
 
+    def test_started_while_another_process_locks_the_cas_database(self) -> None:
+        user, device = self.person()
+        self.lab.import_history(user, (2020, 2022))
+        for how in ("IMMEDIATE", "EXCLUSIVE"):
+            with self.subTest(how):
+                self.connector.terminate()
+                ca = self.lock(self.ca, how)
+                self.connector.start(timeout=20 * SLOW)
+                issue = self.lab.queue(self.issue_request())[0]
+                # What needs no CA is served meanwhile.
+                self.assert_each_ended_once_without_the_ca(self.lab.queue(self.lab.deliver_request(user, device)))
+                ca.release()
+                self.assert_each_ended_once([issue])
+
     def test_killed_after_the_service_took_the_result(self) -> None:
         self.lab.fault("drop-after", call="results")
         identifier = self.lab.queue(self.issue_request())[0]
@@ -227,6 +249,22 @@ class Restart(unittest.TestCase):
         for identifier in ids:
             self.wait_stage(identifier, "closed")
         self.assert_each_ended_once(ids)
+
+    def test_a_lease_older_than_our_result_begins_no_second_order(self) -> None:
+        before = set(self.certificates())
+        self.lab.fault("503", count=-1, call="results", retryAfter=1)
+        identifier = self.lab.queue(self.issue_request())[0]
+        self.wait_stage(identifier, "packaged")
+        # The service gives it out once more; its answer is on its way while our result is taken.
+        self.lab.good()
+        self.lab.fault("late", call="lease")
+        self.lab.expire_leases(identifier)
+        self.lab.wait(identifier, timeout=40 * SLOW)
+        self.wait_stage(identifier, "closed")
+        self.lab.good()
+        # A later order shows that the late answer has been heard.
+        self.assert_each_ended_once([*self.lab.queue(self.issue_request()), identifier])
+        self.assertEqual(len(set(self.certificates()) - before), 2)
 
     def test_an_outcome_of_somebody_elses_request_is_passed_over(self) -> None:
         self.lab.fault("foreign-outcomes")

@@ -19,6 +19,12 @@ namespace connector::crypto {
 [[nodiscard]] Result<GeneralNames> to_general_names(const std::vector<GeneralName>& names);
 [[nodiscard]] Result<std::vector<GeneralName>> from_general_names(const GENERAL_NAMES* names);
 
+// X.680 41.4.
+[[nodiscard]] bool printable_string(std::string_view text) noexcept;
+[[nodiscard]] Asn1String make_string(int type, std::string_view value);
+// null where `value` cannot be of that string type.
+[[nodiscard]] GeneralNamePtr make_other_name(std::string_view type_oid, int string_type, std::string_view value);
+
 [[nodiscard]] Asn1Time to_asn1_time(UtcTime time);
 [[nodiscard]] std::optional<UtcTime> from_asn1_time(const ASN1_TIME* time);
 
@@ -42,6 +48,7 @@ struct ExtensionFacts {
     std::optional<std::vector<std::string>> extended_key_usage;
     std::optional<std::string> security_identifier;
     std::vector<std::string> policies;
+    std::optional<std::vector<std::string>> application_policies;  // nullopt also where they do not parse
     bool is_ca = false;
     std::optional<Bytes> subject_key_identifier;
     std::optional<Bytes> authority_key_identifier;

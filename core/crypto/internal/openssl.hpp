@@ -63,6 +63,7 @@ using Request = Owned<X509_REQ, X509_REQ_free>;
 using Crl = Owned<X509_CRL, X509_CRL_free>;
 using Revoked = Owned<X509_REVOKED, X509_REVOKED_free>;
 using Extensions = Owned<STACK_OF(X509_EXTENSION), free_extensions>;
+using GeneralNamePtr = Owned<GENERAL_NAME, GENERAL_NAME_free>;
 using GeneralNames = Owned<GENERAL_NAMES, GENERAL_NAMES_free>;
 using Asn1Object = Owned<ASN1_OBJECT, ASN1_OBJECT_free>;
 using Asn1String = Owned<ASN1_STRING, ASN1_STRING_free>;

@@ -26,6 +26,7 @@ class Fault:
     call: str = "any"
     options: dict[str, Any] = field(default_factory=dict)
     struck: int = 0
+    cleared: threading.Event = field(default_factory=threading.Event)
 
     def view(self) -> dict[str, Any]:
         return {"name": self.name, "count": self.count, "call": self.call, "struck": self.struck, **self.options}
@@ -142,6 +143,11 @@ def _slow(fault: Fault, reply: Reply, context: dict[str, Any]) -> None:
     reply.seconds = float(fault.options.get("seconds", 0.2))
 
 
+def _late(fault: Fault, reply: Reply, context: dict[str, Any]) -> None:
+    """The answer of now comes when the faults are cleared, or after `seconds`."""
+    reply.wait_for = lambda: fault.cleared.wait(float(fault.options.get("seconds", 120)))
+
+
 def _headers(fault: Fault, reply: Reply, context: dict[str, Any]) -> None:
     reply.headers.update(fault.options.get("headers", {}))
 
@@ -164,6 +170,7 @@ AFTER: dict[str, After] = {
     "chunked": _chunked,
     "truncated": _truncated,
     "slow": _slow,
+    "late": _late,
     "headers": _headers,
     "patch": _patch,
 }
@@ -193,6 +200,8 @@ class Faults:
 
     def clear(self) -> None:
         with self._lock:
+            for fault in self._armed:
+                fault.cleared.set()
             self._armed.clear()
 
     def view(self) -> list[dict[str, Any]]:

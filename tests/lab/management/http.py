@@ -272,6 +272,8 @@ class Handler(BaseHTTPRequestHandler):
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
     def _send(self, reply: Reply, body: bytes) -> None:
+        if reply.wait_for is not None:
+            reply.wait_for()
         if reply.status in (204, 304):
             body = b""
         if reply.mode == "send":

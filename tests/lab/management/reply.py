@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
 
 @dataclass
@@ -16,4 +16,5 @@ class Reply:
     content_type: str = "application/json"
     mode: str = "send"                      # drop, hang, endless, truncated, slow, chunked
     seconds: float = 3600                   # how long a hang hangs, or a slow answer takes for an octet
+    wait_for: Callable[[], Any] | None = None  # before it is sent
     fault: str | None = None

@@ -67,6 +67,27 @@ TEST(Inspect, GivesEveryFactOfACertificate) {
               facts.extensions.end());
 }
 
+// Windows goes by them before it looks at the extended key usage (MS-WCCE 2.2.2.7.7.3: encoded like certificatePolicies).
+TEST(Inspect, ReadsApplicationPolicies) {
+    const auto with = [](const Bytes& value) {
+        const auto made = must(parse_certificate(test::certificate_with(pki().key.native())));
+        const auto type = object_from("1.3.6.1.4.1.311.21.10");
+        const Asn1String data(ASN1_STRING_type_new(V_ASN1_OCTET_STRING));
+        ASN1_STRING_set(data.get(), value.data(), static_cast<int>(value.size()));
+        const Owned<X509_EXTENSION, X509_EXTENSION_free> extension(
+            X509_EXTENSION_create_by_OBJ(nullptr, type.get(), 0, data.get()));
+        X509_add_ext(made.get(), extension.get(), -1);
+        X509_sign(made.get(), pki().issuing.key.native(), EVP_sha256());
+        return must(inspect(der_of(made.get(), i2d_X509)));
+    };
+    // SEQUENCE { SEQUENCE { OID 1.3.6.1.5.5.7.3.4 } }
+    const auto facts = with({0x30, 0x0C, 0x30, 0x0A, 0x06, 0x08, 0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x04});
+    EXPECT_EQ(facts.application_policies, std::vector<std::string>{"1.3.6.1.5.5.7.3.4"});
+    const auto broken = with({0x30, 0x0C, 0x30, 0x0A});
+    EXPECT_FALSE(broken.application_policies);
+    EXPECT_EQ(broken.extensions.back(), "1.3.6.1.4.1.311.21.10");
+}
+
 TEST(Inspect, TellsAbsentFromEmpty) {
     const auto key = ec_key();
     CertificateOrder order = order_for("bare", key);
