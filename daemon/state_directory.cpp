@@ -83,7 +83,9 @@ void Evidence::raise(const Event& event) {
 }
 
 Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
-    auto lock = storage::InstanceLock::acquire(settings.storage.directory);
+    using storage::InstanceLock;
+    auto lock = InstanceLock::acquire(settings.storage.directory,
+                                      to == LogTo::everywhere ? InstanceLock::Holder::daemon : InstanceLock::Holder::command);
     if (!lock) return lock.error();
     if (!settings.sealing.key)
         return Error(ErrorKind::misconfigured, "sealingKeyMissing", "[sealing] key is not configured");

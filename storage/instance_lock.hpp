@@ -1,4 +1,6 @@
-// One process for one state directory: an flock() on connector.lock (0600), which also names the holder's pid.
+// One process for one state directory: an flock() on connector.lock (0600), which also names the holder's pid and
+// whether it is a command, which is soon over: such a holder is waited for, so that `requests list` at the wrong moment
+// does not keep the daemon from starting.
 // Given up by the kernel with the process, however that ends; the file stays.
 // Any thread; one owner. A forked child shares the lock until it executes another program.
 #pragma once
@@ -12,9 +14,10 @@ namespace connector::storage {
 
 class InstanceLock {
 public:
-    // Checks the directory first (private_file.hpp). kind conflict, code alreadyRunning: another process has it, with
-    // its pid.
-    [[nodiscard]] static Result<InstanceLock> acquire(const std::filesystem::path& state_directory);
+    enum class Holder { daemon, command };
+    // Checks the directory first (private_file.hpp). Blocks for ten seconds at most, and only where a command has it.
+    // kind conflict, code alreadyRunning: another process has it, with its pid.
+    [[nodiscard]] static Result<InstanceLock> acquire(const std::filesystem::path& state_directory, Holder holder);
 
     InstanceLock(InstanceLock&& other) noexcept
         : directory_(std::move(other.directory_)), descriptor_(std::exchange(other.descriptor_, -1)) {}

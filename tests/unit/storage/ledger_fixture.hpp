@@ -110,7 +110,7 @@ protected:
 
     void open() {
         close();
-        auto taken = InstanceLock::acquire(folder.path());
+        auto taken = InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon);
         ASSERT_TRUE(taken) << taken.error().message;
         lock = std::make_unique<InstanceLock>(std::move(*taken));
         auto opened = SqliteLedger::open(

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <future>
+#include <memory>
 
 namespace connector::storage::test {
 namespace {
@@ -60,7 +62,7 @@ TEST_F(SchemaTest, LooseModesAreRefusedWithTheRemedy) {
     EXPECT_EQ(error.code, "stateExposed");
     EXPECT_EQ(error.message,
               folder.path().string() + ": mode 0750 lets others in; run: chmod 0700 " + folder.path().string());
-    EXPECT_EQ(InstanceLock::acquire(folder.path()).error().code, "stateExposed");
+    EXPECT_EQ(InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon).error().code, "stateExposed");
 
     fs::permissions(folder.path(), fs::perms(0700));
     fs::permissions(folder.database(), fs::perms(0640));
@@ -148,29 +150,40 @@ TEST_F(SchemaTest, MigrationsAreWholeOrNotAtAll) {
 
 TEST(InstanceLockTest, SecondInstanceIsRefusedNamingTheFirst) {
     const Folder folder;
-    auto first = InstanceLock::acquire(folder.path());
+    auto first = InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon);
     ASSERT_TRUE(first);
     EXPECT_EQ(mode_of(folder.path() / "connector.lock"), 0600U);
-    const auto second = InstanceLock::acquire(folder.path());
+    const auto second = InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().kind, ErrorKind::conflict);
     EXPECT_EQ(second.error().code, "alreadyRunning");
     EXPECT_NE(second.error().message.find("process " + std::to_string(::getpid())), std::string::npos);
     { const auto given_up = std::move(*first); }
-    EXPECT_TRUE(InstanceLock::acquire(folder.path()));
+    EXPECT_TRUE(InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon));
+}
+
+TEST(InstanceLockTest, ACommandIsWaitedFor) {
+    const Folder folder;
+    auto command = std::make_unique<Result<InstanceLock>>(InstanceLock::acquire(folder.path(), InstanceLock::Holder::command));
+    ASSERT_TRUE(*command);
+    auto daemon = std::async(std::launch::async, [&] {
+        return InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon).has_value();
+    });
+    command.reset();
+    EXPECT_TRUE(daemon.get());
 }
 
 TEST(InstanceLockTest, EndsWithItsProcess) {
     const Folder folder;
     const auto child = ::fork();
     if (child == 0) {
-        const auto lock = InstanceLock::acquire(folder.path());
+        const auto lock = InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon);
         ::_exit(lock ? 0 : 1);
     }
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     ASSERT_EQ(WEXITSTATUS(status), 0);
-    EXPECT_TRUE(InstanceLock::acquire(folder.path()));
+    EXPECT_TRUE(InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon));
 }
 
 }  // namespace
