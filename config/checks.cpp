@@ -150,6 +150,21 @@ Complaint plain_text(std::string_view text) {
     return unless(!text.empty() && text.size() <= 128 && printable(text) == text, "1 to 128 printable characters");
 }
 
+Complaint est_label(std::string_view text) {
+    static constexpr std::array<std::string_view, 8> k_operations{
+        "cacerts", "simpleenroll", "simplereenroll", "fullcmc", "serverkeygen", "csrattrs", "crls", "eecerts"};
+    if (std::find(k_operations.begin(), k_operations.end(), text) != k_operations.end())
+        return "the server's name for a CA or a profile; this is the name of an operation";
+    return unless(!plain_text(text) && text.find('/') == std::string_view::npos && text != "." && text != "..",
+                  "one path segment, without /");
+}
+
+Complaint http_user(std::string_view text) {
+    return unless(!text.empty() && text.size() <= 128 &&
+                      std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~' && c != ':'; }),
+                  "1 to 128 ASCII characters without a colon");
+}
+
 Complaint account_name(std::string_view text) {
     const bool fit = !text.empty() && text.size() <= 32 && !digit(text[0]) && text[0] != '-' &&
                      std::all_of(text.begin(), text.end(),

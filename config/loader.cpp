@@ -105,6 +105,7 @@ private:
         std::string_view section;
         std::string path;
         std::set<std::string, std::less<>> seen;
+        std::optional<AuthorityType> authority_type{};
     };
 
     [[nodiscard]] bool looked_at(std::string_view section) const {
@@ -125,7 +126,7 @@ private:
     void walk(const toml::table& table, std::string_view section, const std::string& path, const Target& target) {
         if (!section.empty()) {
             places_[path] = place_of(table.source());
-            instances_.push_back({section, path, {}});
+            instances_.push_back({section, path, {}, target.authority_type});
         }
         const std::size_t instance = instances_.size();  // one above its index; 0 for the file itself
         for (const auto& [name, node] : table) {
@@ -133,6 +134,7 @@ private:
             const std::string inner = dotted(section, name.str());
             if (const Key* key = section.empty() ? nullptr : find_key(section, name.str())) {
                 places_[full] = place_of(name.source());
+                if (foreign(*key, name, full, target)) continue;
                 if (read(*key, node, full, target)) instances_[instance - 1].seen.emplace(name.str());
             } else if (const Section* known = find_section(inner)) {
                 walk_section(*known, node, full, target, name);
@@ -186,10 +188,13 @@ private:
         } else if (known.name == "authority.*") {
             // The other keys are its type's own: of a type that is not known nothing more can be said.
             const Key& type = *find_key(known.name, "type");
-            const toml::node* node = table.get("type");
-            if (node != nullptr && !read_value(type, *node, file_.parent_path()).complaints.empty()) {
-                read(type, *node, dotted(path, "type"), inner);
-                return;
+            if (const toml::node* node = table.get("type")) {
+                const Reading reading = read_value(type, *node, file_.parent_path());
+                if (!reading.complaints.empty()) {
+                    read(type, *node, dotted(path, "type"), inner);
+                    return;
+                }
+                inner.authority_type = static_cast<AuthorityType>(reading.value.choice);
             }
             inner.authority = &settings_.authorities[name];
             apply_defaults("authority.*.breaker", inner);
@@ -198,6 +203,19 @@ private:
         }
         apply_defaults(known.name, inner);
         walk(table, known.name, path, inner);
+    }
+
+    // A key of another type of authority would be silently without effect.
+    bool foreign(const Key& key, const toml::key& name, const std::string& full, const Target& target) {
+        if (!key.only_for || !target.authority_type || key.only_for == target.authority_type) return false;
+        const Key& type = *find_key("authority.*", "type");
+        const auto word = [&](AuthorityType of) {
+            return std::string(type.choices[static_cast<std::size_t>(of)].word);
+        };
+        tell(place_of(name.source()), full,
+             "is a key of type " + word(*key.only_for) + ", and this is of type " + word(*target.authority_type),
+             "take it out");
+        return true;
     }
 
     // False: there, and as good as absent (an empty list where one is needed).
@@ -278,11 +296,12 @@ private:
             const bool there = std::any_of(instances_.begin(), instances_.end(),
                                            [&](const Instance& instance) { return instance.section == section.name; });
             if (!named && !there && looked_at(section.name))
-                instances_.push_back({section.name, std::string(section.name), {}});
+                instances_.push_back({section.name, std::string(section.name), {}, std::nullopt});
         }
         for (const Instance& instance : instances_)
             for (const Key& key : keys())
                 if (key.section == instance.section && key.required != nullptr && key.required(settings_, need_) &&
+                    (!key.only_for || key.only_for == instance.authority_type) &&
                     instance.seen.find(key.name) == instance.seen.end())
                     missing(key, dotted(instance.path, key.name));
     }

@@ -79,6 +79,20 @@ void importing(const Settings& settings, const Tell& problem, const Tell& warnin
                 "\"required\" proves who imported it");
 }
 
+void est(const Authority& authority, const std::string& at, const Tell& problem, const Tell& warning) {
+    pair_is_whole(!authority.user.empty(), authority.password.has_value(), at + ".user", at + ".password", problem);
+    pair_is_whole(!authority.certificate.empty(), authority.key.has_value(), at + ".certificate", at + ".key", problem);
+    if (authority.user.empty() && authority.certificate.empty())
+        warning(at + ".url", "nothing proves to the server who we are",
+                "set user and password, or certificate and key");
+    if (!authority.user.empty() && authority.schemes.empty())
+        problem(at + ".auth", "allows nothing that user and password could be used for", "leave it out");
+    for (const auto& [alias, form] : authority.templates)
+        if (!form.name.empty())
+            if (const auto wanted = check::est_label(form.name))
+                problem(at + ".template." + alias + ".name", "must be " + *wanted, "");
+}
+
 void authorities(const Settings& settings, const Tell& problem, const Tell& warning) {
     std::map<fs::path, std::string> directories;
     for (const auto& [name, authority] : settings.authorities) {
@@ -87,6 +101,10 @@ void authorities(const Settings& settings, const Tell& problem, const Tell& warn
         if (!fresh && !authority.directory.empty())
             problem(at + ".directory", "is that of [authority." + found->second + "]",
                     "one authority has one directory; use two templates instead");
+        if (authority.type == AuthorityType::est) {
+            est(authority, at, problem, warning);
+            continue;
+        }
         for (const auto& [alias, form] : authority.templates) {
             const std::string below = at + ".template." + alias;
             if (form.validity_days > settings.policy.max_validity_days)

@@ -119,7 +119,7 @@ struct Breaker {
     std::chrono::seconds open{};
 };
 struct AuthorityTemplate {
-    std::string name;  // the authority's own; "" where it has none
+    std::string name;  // the authority's own (est: the label); "" where it has none
     // local
     KeyUsage key_usage;
     std::vector<std::string> extended_key_usage;
@@ -127,7 +127,8 @@ struct AuthorityTemplate {
     std::string crl_url;
     std::string aia_url;
 };
-enum class AuthorityType { local };
+enum class AuthorityType { local, est };
+enum class HttpScheme { digest, basic };
 struct Authority {
     AuthorityType type = AuthorityType::local;
     std::uint32_t concurrency = 0;
@@ -137,6 +138,16 @@ struct Authority {
     // local
     std::filesystem::path directory;
     std::optional<SecretRef> key_passphrase;
+    // est
+    std::string url;
+    std::string label;                  // "" = none
+    std::filesystem::path ca_file;      // PEM
+    std::filesystem::path issuer_file;  // PEM; empty: ca_file
+    std::string user;                   // "" = none
+    std::optional<SecretRef> password;
+    std::vector<HttpScheme> schemes;    // best first
+    std::filesystem::path certificate;  // PEM; empty: none
+    std::optional<SecretRef> key;
 };
 
 enum class LogLevel { trace, debug, info, warn, error };

@@ -43,6 +43,7 @@ struct Target {
     Authority* authority = nullptr;
     AuthorityTemplate* authority_template = nullptr;
     ImportKey* import_key = nullptr;
+    std::optional<AuthorityType> authority_type{};  // of `authority`, where the file says it
 };
 
 struct Key {
@@ -67,6 +68,7 @@ struct Key {
     std::string_view sample{};  // TOML for the example file, where the key has no default
     std::string_view description{};
     bool built = true;  // false: only the default is taken
+    std::optional<AuthorityType> only_for{};  // a key of that type of authority and of no other
     void (*set)(const Target& target, const Value& value) = nullptr;
 };
 

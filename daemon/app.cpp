@@ -228,13 +228,13 @@ int run_daemon(const config::Settings& settings) {
     const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
     PoolOffload offload(settings.connector.crypto_threads == 0 ? cores : settings.connector.crypto_threads);
     const crypto::OpenSslCrypto crypto;
-    auto authorities = authority::make_authorities(settings, offload, clock);
+    net::SystemResolver resolver;
+    auto authorities = authority::make_authorities(settings, offload, clock, resolver);
     if (!authorities) return refuse(authorities.error());
     const delivery::CmsPackager packager(crypto, std::move(*signer));
     health::Metrics metrics(CONNECTOR_VERSION, clock.utc());
     health::MetricsTelemetry telemetry(metrics);
 
-    net::SystemResolver resolver;
     net::TlsHttpClient http(clock, resolver, std::move(*tls), std::move(*proxy), std::string("pfx-connector/") + CONNECTOR_VERSION);
     management::ClientOptions client_options;
     client_options.base = *base;

@@ -63,8 +63,9 @@ struct Response {
     // The first of that name (given in lower case), or "".
     [[nodiscard]] std::string_view header(std::string_view name) const noexcept;
     [[nodiscard]] std::optional<UtcTime> date() const;
-    // Seconds or HTTP date (RFC 9110 10.2.3), between 0 and an hour; a date is counted from the answer's own Date.
-    [[nodiscard]] std::optional<std::chrono::seconds> retry_after() const;
+    // Seconds or HTTP date (RFC 9110 10.2.3), between 0 and `most`; a date is counted from the answer's own Date.
+    [[nodiscard]] std::optional<std::chrono::seconds> retry_after(
+        std::chrono::seconds most = k_retry_after_limit) const;
     // Without parameters, in lower case.
     [[nodiscard]] std::string media_type() const;
 };

@@ -203,16 +203,16 @@ std::optional<UtcTime> Response::date() const {
     return *time;
 }
 
-std::optional<std::chrono::seconds> Response::retry_after() const {
+std::optional<std::chrono::seconds> Response::retry_after(std::chrono::seconds most) const {
     const std::string_view text = header("retry-after");
     if (text.empty()) return std::nullopt;
-    const auto bounded = [](std::chrono::seconds wait) {
-        return std::clamp(wait, std::chrono::seconds(0), k_retry_after_limit);
+    const auto bounded = [most](std::chrono::seconds wait) {
+        return std::clamp(wait, std::chrono::seconds(0), most);
     };
     if (std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; })) {
         long value = 0;
         const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
-        return read.ec == std::errc() ? bounded(std::chrono::seconds(value)) : k_retry_after_limit;
+        return read.ec == std::errc() ? bounded(std::chrono::seconds(value)) : most;
     }
     const auto until = from_http_date(text);
     const auto said = date();

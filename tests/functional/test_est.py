@@ -1,0 +1,284 @@
+#!/usr/bin/python3
+"""An authority with a network in between: by every authentication, with approval, with lost replies, with wrong certificates, dead."""
+import os
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
+from est_ca import EstCa  # noqa: E402
+from lab import Connector, Lab  # noqa: E402
+
+SLOW = 4 if os.environ.get("ASAN_OPTIONS") else 1
+
+
+class Est(unittest.TestCase):
+    """One EST server, one connector; several [authority.NAME] are the same server with other credentials."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.lab = cls.enterClassContext(Lab())
+        cls.ca = cls.enterClassContext(EstCa(cls.lab.directory / "est"))
+        one = cls.ca.authority
+        cls.connector: Connector = cls.lab.connector({"authority": {
+            "open": one(), "basic": one(password=True, auth=["basic"]), "digest": one(password=True), "tls": one(certificate="client"),
+            "wrong-password": one(password=False), "wrong-certificate": one(certificate="foreign-client"), "md5": one(password=True, auth=["digest"]),
+            "wrong-label": one(label="elsewhere", template={"smime-signing": {}}), "impatient": one(timeout_seconds=2, breaker={"failures": 100})}})
+        cls.lab.control.delete("violations")
+        cls.people = 0
+
+    def setUp(self) -> None:
+        self.addCleanup(self.ca.good)
+        self.since = len(self.ca.calls())
+        self.before = {each["sha256"] for each in self.ca.issued()}
+
+    # -- tools --------------------------------------------------------------------------------------------------------
+    def order(self, authority: str, **how) -> str:
+        """Queued; its device is kept for opened()."""
+        type(self).people += 1
+        user = self.lab.user(f"user{self.people}")
+        self.device = self.lab.device(user, key_kind="ecP256")
+        return self.lab.issue(user, self.device, key_type="ecP256", authority=authority, **how)
+
+    def new(self) -> list[dict]:
+        return [each for each in self.ca.issued() if each["sha256"] not in self.before]
+
+    def enrolments(self) -> list[dict]:
+        return [each for each in self.ca.calls(self.since) if each["call"] == "simpleenroll"]
+
+    def opened(self, identifier: str) -> str:
+        """The certificate that the device found in its package."""
+        identities = self.lab.open(self.device, identifier, timeout=30 * SLOW).identities
+        self.assertEqual(len(identities), 1)
+        return identities[0].sha256
+
+    def error(self, identifier: str) -> dict:
+        return self.lab.error(identifier, timeout=30 * SLOW)
+
+    def audited(self, event: str, identifier: str) -> int:
+        return sum(1 for line in self.connector.audit() if event in line and identifier in line)
+
+    def logged(self, *words: str, count: int = 1) -> None:
+        self.connector.wait_until(lambda: sum(all(word in line for word in words) for line in self.connector.log().splitlines()) >= count,
+                                  20 * SLOW, " ".join(words))
+
+    def assert_issued_once(self, identifier: str) -> None:
+        self.assertEqual([self.opened(identifier)], [each["sha256"] for each in self.new()])
+
+    # -- who we are ---------------------------------------------------------------------------------------------------
+    def test_each_authentication(self) -> None:
+        for authority, wanted, how in (("open", [], "nobody"), ("basic", ["basic", "digest"], "basic"), ("digest", ["basic", "digest"], "digest SHA-256"),
+                                       ("tls", ["tls"], "tls")):
+            with self.subTest(authority):
+                self.setUp()
+                self.ca.settings(auth=wanted)
+                self.assert_issued_once(self.order(authority))
+                self.assertEqual(self.enrolments()[-1]["auth"], how)
+                self.assertEqual(self.enrolments()[-1]["label"], "smime", "the template's name is the label")
+
+    def test_md5_only_where_there_is_nothing_else_and_the_challenge_is_kept(self) -> None:
+        self.ca.settings(auth=["digest"], digest_algorithms=["MD5"], nonce_uses=2)
+        for asked in (1, 0, 1):  # the third use of a nonce is stale, and a new one is taken
+            self.setUp()
+            self.assert_issued_once(self.order("md5"))
+            self.assertEqual([each["auth"] for each in self.enrolments()], [None] * asked + ["digest MD5"])
+
+    def test_cacerts_may_ask_as_well(self) -> None:
+        self.ca.settings(auth=["digest"], auth_for_cacerts=True)
+        self.assert_issued_once(self.order("digest"))
+
+    def test_a_refused_credential_parks_its_authority_alone(self) -> None:
+        self.ca.settings(auth=["basic", "digest", "tls"])
+        for authority in ("wrong-password", "wrong-certificate"):
+            with self.subTest(authority):
+                parked = self.order(authority)
+                self.logged("PKCS-1051", parked)
+                self.lab.delivered(self.order("corp"), timeout=30 * SLOW)
+                self.assert_issued_once(self.order("digest"))
+                self.assertEqual(self.lab.state(parked)["reports"], [])
+                self.setUp()
+                # Once the credential is right it goes on; nothing was lost.
+                self.ca.settings(auth=[])
+                if authority == "wrong-password":
+                    self.connector.command("requests", "retry", parked, check=True)
+                    self.lab.delivered(parked, timeout=30 * SLOW)
+                self.ca.settings(auth=["basic", "digest", "tls"])
+        self.assertNotIn("not the password", self.connector.log())
+
+    # -- approval -----------------------------------------------------------------------------------------------------
+    def test_pending_is_continued_with_the_same_request(self) -> None:
+        for wait in ("1", "date+2"):
+            with self.subTest(wait):
+                self.setUp()
+                self.ca.settings(pending_answers=2, retry_after=wait)
+                identifier = self.order("open")
+                self.assert_issued_once(identifier)
+                self.assertEqual([each["status"] for each in self.enrolments()], [202, 202, 200])
+                self.assertEqual(self.audited("PKCS-1056", identifier), 0)
+
+    def test_an_approval_outlives_a_restart(self) -> None:
+        self.ca.settings(approval="manual")
+        identifier = self.order("open")
+        self.connector.wait_until(lambda: self.ca.pending() and self.ca.pending()[0]["answers"] >= 1, 20 * SLOW, "the first 202")
+        self.logged("PKCS-1053", identifier)
+        self.connector.kill()
+        self.connector.start(timeout=20 * SLOW)
+        self.ca.approve()
+        self.assert_issued_once(identifier)
+        self.assertEqual(self.audited("PKCS-1056", identifier), 0)
+
+    # -- lost replies -------------------------------------------------------------------------------------------------
+    def test_a_lost_reply_of_an_idempotent_server_is_one_certificate(self) -> None:
+        self.ca.fault("drop-after", count=2)
+        identifier = self.order("open")
+        self.assert_issued_once(identifier)
+        self.assertEqual(len({each["csr"] for each in self.new()}), 1)
+        self.assertGreaterEqual(self.audited("PKCS-1056", identifier), 1)
+
+    def test_a_lost_reply_of_another_server_is_told(self) -> None:
+        self.ca.settings(idempotent=False)
+        self.ca.fault("drop-after")
+        identifier = self.order("open")
+        sha256 = self.opened(identifier)
+        new = self.new()
+        self.assertEqual(len(new), 2)
+        self.assertEqual(len({each["csr"] for each in new}), 1, "another request than before would be another key")
+        self.assertEqual(sha256, new[-1]["sha256"])
+        self.assertEqual(self.audited("PKCS-1056", identifier), 1)
+
+    def test_what_never_arrived_is_no_duplicate(self) -> None:
+        """Refused and throttled orders are sent again quietly, as long as nothing can have been issued."""
+        for status in (503, 429):
+            with self.subTest(status):
+                self.setUp()
+                self.ca.fault("status", status=status, retryAfter=2)
+                identifier = self.order("open")
+                self.assert_issued_once(identifier)
+                first, second = self.enrolments()
+                self.assertGreaterEqual(second["time"] - first["time"], 1.9, "Retry-After")
+                self.assertEqual(self.audited("PKCS-1056", identifier), 0)
+
+    def test_answers_that_are_none(self) -> None:
+        """The order may have been carried out: it is sent again, and said so."""
+        for fault, more in (("garbage", {}), ("html", {}), ("empty", {}), ("huge", {}), ("truncated", {}), ("status", {"status": 500}),
+                            ("status", {"status": 204})):
+            with self.subTest(fault, **more):
+                self.setUp()
+                self.ca.fault(fault, **more)
+                identifier = self.order("impatient")
+                self.assert_issued_once(identifier)
+                self.assertEqual(self.audited("PKCS-1056", identifier), 1)
+
+    def test_a_server_that_hangs_has_one_deadline(self) -> None:
+        self.ca.fault("hang", seconds=30)
+        identifier = self.order("impatient")
+        self.assert_issued_once(identifier)
+        self.assertEqual(self.audited("PKCS-1056", identifier), 1)
+
+    # -- a considered no ----------------------------------------------------------------------------------------------
+    def test_the_servers_words_come_to_the_service(self) -> None:
+        self.ca.fault("status", status=400, body="no seat left for \x1b[31malice", contentType="text/plain")
+        error = self.error(self.order("open"))
+        self.assertEqual((error["code"], error["retryable"]), ("authorityRejected", False))
+        self.assertIn("no seat left for", error["message"])
+        self.assertNotIn("\x1b", error["message"])
+        self.ca.fault("status", status=422, body="<html><title>Sorry</title><p>quota  is\nused up</p></html>", contentType="text/html")
+        self.assertIn("Sorry quota is used up", self.error(self.order("open"))["message"])
+        self.assertEqual(self.new(), [])
+
+    def test_misconfiguration_is_told_as_such(self) -> None:
+        error = self.error(self.order("wrong-label"))
+        self.assertEqual((error["code"], error["retryable"]), ("authorityMisconfigured", True))
+        self.assertIn("label", error["message"])
+        self.ca.fault("redirect")
+        error = self.error(self.order("open"))
+        self.assertEqual(error["code"], "authorityMisconfigured")
+        self.assertIn("redirects are refused", error["message"])
+        error = self.error(self.order("open", template="unknown"))
+        self.assertEqual(error["code"], "authorityMisconfigured")
+        self.assertEqual(self.new(), [])
+
+    # -- what comes back ----------------------------------------------------------------------------------------------
+    def test_every_way_to_write_it(self) -> None:
+        for encoding, transfer, chain in (("lf", "base64", False), ("one-line", "", True), ("pem", "", False), ("der", "binary", True)):
+            with self.subTest(encoding):
+                self.setUp()
+                self.ca.settings(encoding=encoding, transfer_encoding=transfer, with_chain=chain)
+                self.assert_issued_once(self.order("open"))
+
+    def test_wrong_certificates_are_never_delivered(self) -> None:
+        for wrong, words in (("key", "publicKey"), ("name", "subject"), ("issuer", ""), ("ca", ""), ("eku", "extKeyUsage"),
+                             ("san", "subjectAltName"), ("weeks", "validity")):
+            with self.subTest(wrong):
+                self.ca.settings(wrong=wrong)
+                error = self.error(self.order("open"))
+                self.assertEqual(error["code"], "certificateMismatch", error)
+                self.assertIn(words, error["message"])
+        self.assertEqual(len(self.new()), 7)
+        delivered = {each["sha256"] for one in self.lab.control.get("requests")["requests"] if one["state"] == "done"
+                     for each in one["result"].get("certificates", [])}
+        self.assertFalse(delivered & {each["sha256"] for each in self.new()})
+
+    def test_an_authority_whose_issuing_ca_was_renewed(self) -> None:
+        self.assert_issued_once(self.order("open"))
+        self.ca.renew()
+        self.setUp()
+        self.assert_issued_once(self.order("open"))
+        self.assertEqual([each["call"] for each in self.ca.calls(self.since)], ["simpleenroll", "cacerts"])
+
+    def test_the_lab_is_content(self) -> None:
+        self.lab.check_clean()
+
+
+class Away(unittest.TestCase):
+    """The server is not there, or not itself: the others go on, and it comes back."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.lab = cls.enterClassContext(Lab())
+        cls.ca = EstCa(cls.lab.directory / "est")
+        cls.ca.start()
+        cls.addClassCleanup(cls.ca.stop)
+        cls.ca.stop()
+        # Down while the daemon starts, which must not mind.
+        cls.connector: Connector = cls.lab.connector({"authority": {"est": cls.ca.authority(password=True, breaker={"failures": 2, "open_seconds": 1})}})
+        cls.lab.control.delete("violations")
+
+    def order(self, authority: str) -> str:
+        user = self.lab.user(f"user{len(self.lab.control.get('requests')['requests'])}")
+        return self.lab.issue(user, self.lab.device(user, key_kind="ecP256"), key_type="ecP256", authority=authority)
+
+    def up(self, authority: str) -> float:
+        return self.connector.metric("authority_up", authority=authority)
+
+    def test_dead_then_back(self) -> None:
+        waiting = [self.order("est") for _ in range(4)]
+        self.connector.wait_until(lambda: "AUTH-7001" in self.connector.log(), 30 * SLOW, "the breaker to open")
+        for _ in range(3):
+            self.lab.delivered(self.order("corp"), timeout=30 * SLOW)
+        self.assertEqual([self.lab.state(each)["reports"] for each in waiting], [[]] * 4)
+        self.assertEqual(self.connector.health("/readyz")[0], 200, "one authority that is down is no reason to send work elsewhere")
+        self.ca.start()
+        self.ca.settings(auth=["digest"])
+        for each in waiting:
+            self.lab.delivered(each, timeout=60 * SLOW)
+        self.assertEqual(len(self.ca.issued()), 4)
+        self.assertIn("AUTH-7000", self.connector.log())
+        self.assertFalse([line for line in self.connector.audit() if "PKCS-1056" in line], "it was never reached: nothing can be there twice")
+        # Not itself: nothing is sent to somebody else, the password least of all.
+        for flavour in ("wrong-name", "expired", "foreign"):
+            with self.subTest(flavour):
+                self.ca.stop()
+                self.ca.start()
+                self.ca.settings(tls_certificate=flavour, auth=["basic"])
+                error = self.lab.error(self.order("est"), timeout=60 * SLOW)
+                self.assertEqual((error["code"], error["retryable"]), ("authorityMisconfigured", True))
+                self.assertIn("certificate is not accepted", error["message"])
+                self.assertEqual({each["call"] for each in self.ca.calls()}, {"handshake"})
+        self.assertEqual(len(self.ca.issued()), 4)
+        self.assertEqual(self.connector.holds_anywhere(self.ca.password.encode()), [])
+        self.lab.check_clean()
+
+
+if __name__ == "__main__":
+    unittest.main()
