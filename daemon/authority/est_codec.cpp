@@ -72,7 +72,7 @@ std::string words_of(const net::Response& answer) {
 }
 
 std::string_view path_of(Operation operation) {
-    return operation == Operation::cacerts ? "cacerts" : "simpleenroll";
+    return operation == Operation::cacerts ? "/cacerts" : "/simpleenroll";
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ std::string_view path_of(Operation operation) {
 net::Url address(const net::Url& base, std::string_view label, Operation operation) {
     net::Url url = base;
     if (url.path.empty()) url.path = k_well_known;
-    if (!label.empty()) url = url.below(net::encode_segment(label));
+    if (!label.empty()) url = url.below("/" + net::encode_segment(label));
     return url.below(path_of(operation));
 }
 

@@ -91,6 +91,8 @@ TEST_F(ConfigLoader, single_faults) {
     const std::string domains = "allowed_mail_domains = [\"corp.example\"]\n";
     const std::string ekus = "required_eku = [\"1.3.6.1.5.5.7.3.2\"]\n";
     const std::string signers = "signers = \"importers.pem\"\n";
+    const std::string est =
+        "[authority.corp]\ntype = \"est\"\nurl = \"https://ca\"\nca_file = \"service-ca.pem\"\n";
     const Case cases[] = {
         {url, "url = \"http://mdm.corp.example\"\n", "management.url", "must be an https address"},
         {url, "url = \"https://user:pass@mdm.corp.example\"\n", "management.url", "must be an https address"},
@@ -172,8 +174,25 @@ TEST_F(ConfigLoader, single_faults) {
         {signers,
          signers + "[import.A]\nkey = \"credential:a\"\nkey_name = \"B\"\n[import.B]\nkey = \"credential:b\"\n",
          "import.B.key_name", "has the same two names as [import.A]"},
-        {signers, signers + "[authority.corp]\ntype = \"est\"\nurl = \"https://est\"\n", "authority.corp.type",
-         "\"est\" is not built yet (built are: local)"},
+        {signers, signers + "[authority.corp]\ntype = \"scep\"\nurl = \"https://ca\"\n", "authority.corp.type",
+         "\"scep\" is not built yet (built are: local, est)"},
+        {signers, signers + "[authority.corp]\ntype = \"est\"\nurl = \"https://ca\"\n", "authority.corp.ca_file",
+         "is missing; it is needed by type est"},
+        {signers, signers + est + "directory = \"ca\"\n", "authority.corp.directory",
+         "is a key of type local, and this is of type est"},
+        {signers, signers + "[authority.corp]\ntype = \"local\"\ndirectory = \"ca\"\nlabel = \"x\"\n",
+         "authority.corp.label", "is a key of type est, and this is of type local"},
+        {signers, signers + est + "user = \"ra\"\n", "authority.corp.user", "needs authority.corp.password beside it"},
+        {signers, signers + est + "certificate = \"device-ca.pem\"\n", "authority.corp.certificate",
+         "needs authority.corp.key beside it"},
+        {signers, signers + est + "user = \"r:a\"\n", "authority.corp.user", "without a colon"},
+        {signers, signers + est + "label = \"cacerts\"\n", "authority.corp.label", "the name of an operation"},
+        {signers, signers + est + "label = \"a/b\"\n", "authority.corp.label", "one path segment"},
+        {signers, signers + est + "auth = [\"ntlm\"]\n", "authority.corp.auth", "\"digest\", \"basic\""},
+        {signers, signers + est + "[authority.corp.template.x]\nname = \"simpleenroll\"\n",
+         "authority.corp.template.x.name", "the name of an operation"},
+        {signers, signers + est + "[authority.corp.template.x]\nvalidity_days = 3\n",
+         "authority.corp.template.x.validity_days", "is a key of type local"},
         {signers, signers + "[authority.corp]\ntype = \"local\"\n", "authority.corp.directory",
          "is missing; it is needed by type local"},
         {signers, signers + "[authority.corp]\ndirectory = \"ca\"\n", "authority.corp.type", "is missing"},

@@ -126,6 +126,19 @@ aia_url = "http://crl.corp.example/ca.cer"
 [authority.lab]
 type = "local"
 directory = "lab-ca"
+[authority.away]
+type = "est"
+url = "https://ca.corp.example:8443/est"
+label = "people"
+ca_file = "service-ca.pem"
+issuer_file = "device-ca.pem"
+user = "ra"
+password = "credential:est"
+auth = ["basic", "digest"]
+certificate = "delivery.pem"
+key = "file:secrets/delivery.key"
+[authority.away.template.smime-signing]
+name = "signing"
 [log]
 level = "warn"
 file = ""
@@ -213,7 +226,7 @@ approvers = 1
     EXPECT_EQ(s.import_keys.at("PFX key 2024").provider_name, "Microsoft Software KSP");
     EXPECT_EQ(s.import_keys.at("PFX key 2024").key_name, "Old key");
     EXPECT_FALSE(s.crypto.pool);
-    ASSERT_EQ(s.authorities.size(), 2U);
+    ASSERT_EQ(s.authorities.size(), 3U);
     const Authority& corp = s.authorities.at("corp");
     EXPECT_EQ(corp.directory, at("ca"));
     EXPECT_EQ(corp.key_passphrase->name, "ca");
@@ -230,6 +243,18 @@ approvers = 1
     EXPECT_EQ(signing.aia_url, "http://crl.corp.example/ca.cer");
     EXPECT_EQ(corp.templates.at("S/MIME").validity_days, 365U);
     EXPECT_EQ(s.authorities.at("lab").breaker.failures, 5U);
+    const Authority& away = s.authorities.at("away");
+    EXPECT_EQ(away.type, AuthorityType::est);
+    EXPECT_EQ(away.url, "https://ca.corp.example:8443/est");
+    EXPECT_EQ(away.label, "people");
+    EXPECT_EQ(away.ca_file, at("service-ca.pem"));
+    EXPECT_EQ(away.issuer_file, at("device-ca.pem"));
+    EXPECT_EQ(away.user, "ra");
+    EXPECT_EQ(away.password->name, "est");
+    EXPECT_EQ(away.schemes, (std::vector{HttpScheme::basic, HttpScheme::digest}));
+    EXPECT_EQ(away.certificate, at("delivery.pem"));
+    EXPECT_EQ(away.key->path, at("secrets/delivery.key"));
+    EXPECT_EQ(away.templates.at("smime-signing").name, "signing");
     EXPECT_EQ(s.log.level, LogLevel::warn);
     EXPECT_TRUE(s.log.file.empty());
     EXPECT_EQ(s.log.format, LogFormat::json);
