@@ -188,7 +188,7 @@ TEST_F(ConfigLoader, single_faults) {
         {signers, signers + est + "user = \"r:a\"\n", "authority.corp.user", "without a colon"},
         {signers, signers + est + "label = \"cacerts\"\n", "authority.corp.label", "the name of an operation"},
         {signers, signers + est + "label = \"a/b\"\n", "authority.corp.label", "one path segment"},
-        {signers, signers + est + "auth = [\"ntlm\"]\n", "authority.corp.auth", "\"digest\", \"basic\""},
+        {signers, signers + est + "auth = [\"ntlm\"]\n", "authority.corp.auth", "must be a list of \"digest\" or \"basic\""},
         {signers, signers + est + "[authority.corp.template.x]\nname = \"simpleenroll\"\n",
          "authority.corp.template.x.name", "the name of an operation"},
         {signers, signers + est + "[authority.corp.template.x]\nvalidity_days = 3\n",
