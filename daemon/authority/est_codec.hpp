@@ -18,8 +18,8 @@ namespace connector::authority::est {
 inline constexpr std::string_view k_well_known = "/.well-known/est";
 // Of an answer's body: a chain has a few kilobytes.
 inline constexpr std::size_t k_body_limit = 512UL * 1024;
-// What a 202 may make us wait (RFC 7030 4.2.3 wants it obeyed); longer is cut to this.
-inline constexpr std::chrono::seconds k_longest_wait = std::chrono::days{7};
+// What a 202 may make us wait (RFC 7030 4.2.3 wants it obeyed); the engine looks once a day all the same.
+inline constexpr std::chrono::seconds k_longest_wait = std::chrono::days{1};
 inline constexpr std::chrono::seconds k_usual_wait{60};  // where it names no time, or 0
 
 enum class Operation { cacerts, simpleenroll };
