@@ -77,7 +77,7 @@ class Est(unittest.TestCase):
                 self.assertEqual(self.enrolments()[-1]["label"], "smime", "the template's name is the label")
 
     def test_md5_only_where_there_is_nothing_else_and_the_challenge_is_kept(self) -> None:
-        self.ca.settings(auth=["digest"], digest_algorithms=["MD5"], nonce_uses=2)
+        self.ca.settings(auth=["digest"], digest_algorithms=["MD5"], nonce_uses=2, realm='an "EST" server')
         for asked in (1, 0, 1):  # the third use of a nonce is stale, and a new one is taken
             self.setUp()
             self.assert_issued_once(self.order("md5"))

@@ -10,7 +10,6 @@ from typing import Callable
 
 from .settings import Settings
 
-REALM = "lab \"EST\""
 HASHES: dict[str, Callable[[bytes], "hashlib._Hash"]] = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 PARAMETER = re.compile(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
 
@@ -46,7 +45,7 @@ class Gate:
                 nonce = secrets.token_urlsafe(18)
                 with self._lock:
                     self._nonces[nonce] = set()
-                realm = REALM.replace('"', '\\"')
+                realm = self._settings.realm.replace('"', '\\"')
                 found.append(f'Digest realm="{realm}", qop="auth, auth-int", algorithm={algorithm}, nonce="{nonce}", opaque="{self._opaque}"'
                              + (", stale=true" if stale else ""))
         if "basic" in self._settings.auth:
@@ -61,14 +60,14 @@ class Gate:
         algorithm = given.get("algorithm", "MD5")
         if algorithm not in self._settings.digest_algorithms or given.get("uri") != target or given.get("username") != self._user:
             return None, False
-        if given.get("realm") != REALM or given.get("opaque") != self._opaque or given.get("qop") != "auth":
+        if given.get("realm") != self._settings.realm or given.get("opaque") != self._opaque or given.get("qop") != "auth":
             return None, False
 
         def digest(*parts: str) -> str:
             return HASHES[algorithm](":".join(parts).encode()).hexdigest()
 
         nonce, count = given.get("nonce", ""), given.get("nc", "")
-        expected = digest(digest(self._user, REALM, self._password), nonce, count, given.get("cnonce", ""), "auth", digest(method, target))
+        expected = digest(digest(self._user, self._settings.realm, self._password), nonce, count, given.get("cnonce", ""), "auth", digest(method, target))
         if not secrets.compare_digest(expected, given.get("response", "")):
             return None, False
         with self._lock:

@@ -13,6 +13,7 @@ class Settings:
     auth: list[str] = field(default_factory=list)       # any of "basic", "digest", "tls" is enough; none: whoever asks
     auth_for_cacerts: bool = False
     digest_algorithms: list[str] = field(default_factory=lambda: ["MD5", "SHA-256"])    # in the order they are offered
+    realm: str = "lab EST"
     nonce_uses: int = 0                     # a nonce is stale after so many; 0: never
     idempotent: bool = True                 # the same CSR gets the certificate that it got before
     pending_answers: int = 0                # so many times 202, then the certificate
