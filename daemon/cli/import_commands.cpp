@@ -1,13 +1,9 @@
 // import list, import remove, and the place of the whole group.
-#include "config/credentials.hpp"
-#include "core/crypto/openssl_crypto.hpp"
 #include "core/text.hpp"
 #include "daemon/cli/command.hpp"
-#include "daemon/cli/import_add.hpp"
-#include "daemon/cli/service.hpp"
+#include "daemon/cli/import_session.hpp"
 #include "daemon/cli/view.hpp"
 #include "daemon/importer/import_tool.hpp"
-#include "daemon/management/import_admin.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -108,11 +104,6 @@ int remove(const Invocation& call, const SelectOptions& options) {
     if (!nothing) return k_done;
     call.terminal.error("nothing was removed: " + options.user + " has no such certificate there");
     return k_failed;
-}
-
-std::string known_purpose(const std::string& text) {
-    return request::parse_purpose(text) ? std::string()
-                                        : "--purpose: smimeEncryption, smimeSigning, unassigned or wifi";
 }
 
 }  // namespace

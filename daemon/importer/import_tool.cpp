@@ -163,10 +163,14 @@ const SignedRecord* find_same(const std::vector<SignedRecord>& store, const Impo
     return found == store.end() ? nullptr : &*found;
 }
 
-bool says_the_same(const SignedRecord& stored, const Opened& opened, const WrappingKey& key) {
-    return stored.statement && stored.statement->certificate == opened.certificate.sha256 &&
-           stored.statement->mailboxes == opened.mailboxes && stored.record.provider_name == key.provider_name &&
-           stored.record.key_name == key.key_name;
+bool says_the_same(const SignedRecord& stored, const Opened& opened, const WrappingKey& key, bool signs) {
+    const auto& record = stored.record;
+    if (record.provider_name != key.provider_name || record.key_name != key.key_name) return false;
+    if (stored.statement)
+        return stored.statement->certificate == opened.certificate.sha256 &&
+               stored.statement->mailboxes == opened.mailboxes;
+    return !signs && record.importer_signature.empty() && record.thumbprint == opened.certificate.thumbprint.hex() &&
+           record.start == opened.certificate.not_before && record.expiration == opened.certificate.not_after;
 }
 
 History history_of(const std::vector<SignedRecord>& store, const ImportOrder& order,

@@ -65,8 +65,9 @@ struct SignedRecord {
 [[nodiscard]] const SignedRecord* find_same(const std::vector<SignedRecord>& store, const ImportOrder& order,
                                             const Thumbprint& thumbprint);
 // It says the same as a new import would: the certificate and mailboxes signed by a trusted importer, under the same
-// import key. Blob and password differ with every packing and say nothing.
-[[nodiscard]] bool says_the_same(const SignedRecord& stored, const Opened& opened, const WrappingKey& key);
+// import key. Blob and password differ with every packing and say nothing. Without a hand to sign with (`signs`), an
+// unsigned record of the same certificate, dates and key is the same.
+[[nodiscard]] bool says_the_same(const SignedRecord& stored, const Opened& opened, const WrappingKey& key, bool signs);
 
 struct History {
     std::vector<Sha256> certificates;  // sorted, unique
