@@ -1,7 +1,7 @@
 // import list, import remove, and the place of the whole group.
 #include "core/text.hpp"
 #include "daemon/cli/command.hpp"
-#include "daemon/cli/import_session.hpp"
+#include "daemon/cli/import_stored.hpp"
 #include "daemon/cli/view.hpp"
 #include "daemon/importer/import_tool.hpp"
 
@@ -111,7 +111,13 @@ int remove(const Invocation& call, const SelectOptions& options) {
 void add_import_commands(CLI::App& app, Chosen& chosen) {
     auto* group = add_group(app, "import", "imported certificates in the service's store, and their keys");
     add_import_key_commands(*group, chosen);
+    add_import_scan_command(*group, chosen);
     add_import_add_command(*group, chosen);
+    add_import_verify_command(*group, chosen);
+    add_import_expiring_command(*group, chosen);
+    add_import_adopt_command(*group, chosen);
+    add_import_upgrade_command(*group, chosen);
+    add_import_inventory_command(*group, chosen);
 
     auto options = std::make_shared<SelectOptions>();
     auto* listing = add_command(*group, "list", "what the store holds, without keys and passwords",

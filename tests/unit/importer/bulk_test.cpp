@@ -143,7 +143,7 @@ TEST(BulkRows, OfOnePersonAreWorkedTogether) {
 TEST(BulkState, OutlivesATornLine) {
     const crypto::OpenSslCrypto crypto;
     const auto read = of_csv("file,upn,purpose\n1,a@b.example,wifi\n");
-    const WrappingKey key{"p", "k", bytes_of("spki").empty() ? Bytes() : Bytes{1, 2}};
+    const WrappingKey key{"p", "k", {1, 2}};
     const Sha256 file = crypto.sha256(bytes_of("file"));
     const Sha256 work = work_of(crypto, file, read[0], key, "https://a");
     const Sha256 certificate = crypto.sha256(bytes_of("certificate"));
@@ -179,9 +179,11 @@ TEST(BulkReport, TellsEveryRowHarmlessly) {
     EXPECT_NE(line.find("\"'=HYPERLINK"), std::string::npos) << line;
     EXPECT_NE(line.find("\"'=cmd"), std::string::npos) << line;
     EXPECT_NE(line.find("one; two"), std::string::npos);
-    EXPECT_EQ(report_json(read[0], result),
-              R"({"line":2,"file":"=HYPERLINK(\"x\")","userPrincipalName":"a@b.example","purpose":"wifi",)"
-              R"("outcome":"refused","code":"importInvalid","reason":"=cmd|' /C calc'!A0","warnings":["one","two"]})");
+    const std::string expected =
+        "{\"line\":2,\"file\":\"=HYPERLINK(\\\"x\\\")\",\"userPrincipalName\":\"a@b.example\","
+        "\"purpose\":\"wifi\",\"outcome\":\"refused\",\"code\":\"importInvalid\","
+        "\"reason\":\"=cmd|' /C calc'!A0\",\"warnings\":[\"one\",\"two\"]}";
+    EXPECT_EQ(report_json(read[0], result), expected);
     RowResult fine;
     fine.outcome = RowOutcome::unchanged;
     EXPECT_EQ(to_text(count({result, fine, fine})), "3 rows: 2 unchanged, 1 refused");
