@@ -82,18 +82,24 @@ int remove(const Invocation& call, const SelectOptions& options) {
     const auto store = fetch_store(*settings, **session, options.user);
     if (!store) return call.fail(store.error());
     json::array removed;
+    std::optional<Error> failure;
     for (const auto& stored : *store) {
         if (!ascii_equal(stored.record.user_principal_name, options.user) ||
             !ascii_equal(stored.record.thumbprint, options.thumbprint))
             continue;
         if (!options.purpose.empty() && request::to_string(stored.record.purpose) != options.purpose) continue;
         const auto done = (*session)->wait((*session)->calls().remove(stored.record.id, stored.record.etag));
-        if (!done) return call.fail(done.error());
+        if (!done) {
+            failure = done.error();
+            break;
+        }
         if (!*done) continue;
         removed.push_back(to_json(stored));
         if (!call.json)
             call.terminal.line("removed " + stored.record.thumbprint + " of " + stored.record.user_principal_name +
-                               ", " + std::string(request::to_string(stored.record.purpose)));
+                               ", " + std::string(request::to_string(stored.record.purpose)) + ", valid until " +
+                               time_text(to_rfc3339(stored.record.expiration), Shown::date) + ", under " +
+                               stored.record.provider_name + "/" + stored.record.key_name);
     }
     const bool nothing = removed.empty();
     if (call.json) {
@@ -101,6 +107,8 @@ int remove(const Invocation& call, const SelectOptions& options) {
         answer["removed"] = std::move(removed);
         call.terminal.json(answer);
     }
+    // What was removed has been told, whatever came then.
+    if (failure) return call.fail(*failure);
     if (!nothing) return k_done;
     call.terminal.error("nothing was removed: " + options.user + " has no such certificate there");
     return k_failed;
