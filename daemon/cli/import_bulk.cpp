@@ -255,6 +255,10 @@ int import_bulk(const Invocation& call, const BulkOptions& options) {
             call.terminal.line("going on after an interruption: " + std::to_string(shared.state->before().size()) +
                                " were done before");
     }
+    const std::string report = options.report.empty() ? beside(options) + ".report" : options.report;
+    // Better now than after an hour's work.
+    if (const auto possible = write_report(report, job, shared, "running"); !possible)
+        return call.fail(possible.error().in("the report; name another place with --report"));
     const unsigned processors = std::max(1U, std::thread::hardware_concurrency());
     const unsigned jobs = options.jobs == 0 ? std::min(processors, 8U) : std::min(options.jobs, k_most_jobs);
     const auto reason = run(call, job, shared, groups, jobs);
@@ -264,7 +268,6 @@ int import_bulk(const Invocation& call, const BulkOptions& options) {
     const bool faultless =
         whole && counts[importer::RowOutcome::refused] == 0 && counts[importer::RowOutcome::failed] == 0;
     const std::string_view ended = whole ? "done" : reason ? "stopped" : "interrupted";
-    const std::string report = options.report.empty() ? beside(options) + ".report" : options.report;
     const auto written = write_report(report, job, shared, ended);
     // Once every row was reached there is nothing to take up; the next run asks the store itself.
     if (whole && shared.state != nullptr) shared.state->remove();

@@ -3,8 +3,8 @@
 // importer's signature holds, they are not. Pure but for the import key's work; any thread.
 //
 // Decision: `adopted` is a time of migration. A user's unsigned records of a purpose pass only while none of his
-// records of that purpose carries a trusted importer's signature: whoever has been adopted cannot be brought back by
-// leaving signatures away.
+// records of that purpose carries a trusted importer's signature: nothing unsigned is slipped in beside what is signed.
+// Who strips all of a user's signatures is stopped by `required` alone.
 #pragma once
 
 #include "core/ports/key_service.hpp"

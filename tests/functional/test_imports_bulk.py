@@ -363,6 +363,15 @@ class Lists(Bulk):
             with self.subTest(arguments):
                 self.run_bulk(*arguments, code=2)
 
+    def test_a_report_that_cannot_be_written_is_told_before_anything_is_sent(self) -> None:
+        user = self.person()
+        self.file("one.pfx", user)
+        path = self.write_list([("one.pfx", "word.txt", user.upn, "smimeEncryption")])
+        self.assertIn("--report", self.run_bulk("--csv", path, "--report", self.folder / "none" / "report", code=2))
+        self.assertEqual(self.stored(user), [])
+        self.run_bulk("--csv", path, "--report", self.folder / "mine")
+        self.assertEqual([row["outcome"] for row in self.report("mine")[0]], ["added"])
+
     def test_two_runs_of_one_list(self) -> None:
         import fcntl
         user = self.person()
