@@ -271,7 +271,9 @@ constexpr auto k_keys = std::to_array<Key>({
      .type = choice,
      .default_value = R"("required")",
      .choices = k_signatures,
-     .description = "Whether an imported record needs an importer's signature.",
+     .description = "Whether an imported record needs an importer's signature. adopted: a user's unsigned records of a "
+                     "purpose pass while none of his records of that purpose carries a trusted signature; a wrong "
+                     "signature never passes. off: nobody vouches for what is in the store.",
      .set =
          [](const Target& target, const Value& value) {
              target.settings.importer.rules.signatures = static_cast<trust::SignatureRule>(value.choice);

@@ -28,6 +28,7 @@ struct Environment {
     std::function<control::Answer(const config::Settings&, const std::string&, const boost::json::object&)> call;
     std::function<int(const config::Settings&)> run_daemon;
     std::function<UtcTime()> now;
+    bool progress = false;  // a bar on `err`
 };
 
 // `arguments` without the program's name.

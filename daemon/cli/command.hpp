@@ -62,5 +62,6 @@ void add_key_commands(CLI::App& app, Chosen& chosen);                  // sealin
 void add_local_ca_commands(CLI::App& app, Chosen& chosen);             // local-ca
 void add_import_commands(CLI::App& app, Chosen& chosen);               // import add, list, remove
 void add_import_key_commands(CLI::App& import_group, Chosen& chosen);  // import key
+void add_import_add_command(CLI::App& import_group, Chosen& chosen);   // import add
 
 }  // namespace connector::cli

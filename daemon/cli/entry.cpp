@@ -34,7 +34,8 @@ int run_cli(int argc, char** argv) {
     const Environment environment{
         std::cout, std::cerr, terminal_columns(), colours_wanted(), &control::call, &daemon::run_daemon, [] {
             return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
-        }};
+        },
+        ::isatty(STDERR_FILENO) == 1};
     const int code =
         run_cli(argc > 0 ? std::vector<std::string>(argv + 1, argv + argc) : std::vector<std::string>(), environment);
     std::cout.flush();

@@ -1,20 +1,15 @@
-#include "daemon/cli/import_add.hpp"
+// import add: files of one person here; lists and folders of many in import_bulk.
+#include "daemon/cli/import_bulk.hpp"
+#include "daemon/cli/import_session.hpp"
 
 #include "core/crypto/openssl_crypto.hpp"
-#include "core/ids.hpp"
 #include "core/request/mailbox.hpp"
 #include "daemon/keys/files.hpp"
-#include "daemon/keys/import_keys.hpp"
 #include "daemon/keys/load.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
 #include <utility>
 
 namespace connector::cli {
@@ -25,44 +20,14 @@ struct AddOptions {
     std::vector<std::string> files;
     std::string user;
     std::string purpose;
-    std::string key;
-    std::string key_file;
-    std::string provider;
-    std::string password_file;
-    bool password_stdin = false;
+    KeyChoice key;
+    PasswordChoice password;
     std::vector<std::string> addresses;
     std::string chain;
     bool replace = false;
     bool dry_run = false;
+    BulkOptions bulk;  // --csv, --folder
 };
-
-Result<SecretBytes> password_from_stdin() {
-    SecretBytes password;
-    std::array<char, 1> one{};
-    for (;;) {
-        const ssize_t count = ::read(STDIN_FILENO, one.data(), 1);
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0 || one[0] == '\n') break;
-        password.append(std::string_view(one.data(), 1));
-        if (password.size() > 1024)
-            return Error(ErrorKind::invalid, "invalidRequest",
-                         "the password on standard input is longer than 1024 octets");
-    }
-    one[0] = '\0';
-    if (!password.empty() && password.reveal_text().back() == '\r') password.truncate(password.size() - 1);
-    return password;
-}
-
-// An empty first line is a password too: PFX files without one exist.
-Result<SecretBytes> password_from_file(const std::string& file) {
-    auto password = keys::read_secret_file(file, false);
-    if (!password) return password;
-    const auto text = password->reveal_text();
-    auto end = std::min(text.find('\n'), text.size());
-    if (end > 0 && text[end - 1] == '\r') --end;
-    password->truncate(end);
-    return password;
-}
 
 struct Item {
     std::string file;
@@ -99,43 +64,20 @@ Result<importer::ImportOrder> order_of(const AddOptions& options) {
     return order;
 }
 
-Result<std::optional<ports::Signer>> signer_of(const config::Settings& settings) {
-    std::optional<ports::Signer> none;
-    if (!settings.importer.certificate.empty() && settings.importer.key) {
-        auto signer = keys::load_signer(settings.importer.certificate, *settings.importer.key, {});
-        if (!signer) return signer.error();
-        return std::optional<ports::Signer>(std::move(*signer));
-    }
-    if (settings.importer.rules.signatures != trust::SignatureRule::off)
-        return Error(ErrorKind::misconfigured, "notConfigured",
-                     "importer.certificate and importer.key are needed: the connector takes no unsigned record "
-                     "(importer.signatures)");
-    return none;
-}
-
 Result<Plan> prepare(const Invocation& call, const config::Settings& settings, const AddOptions& options) {
     Plan plan;
     auto order = order_of(options);
     if (!order) return order.error();
     plan.order = std::move(*order);
-    const std::string provider = options.provider.empty() ? std::string(keys::k_provider_name) : options.provider;
-    auto key = options.key_file.empty()
-                   ? keys::public_import_key(settings, options.key)
-                   : keys::public_import_key(std::filesystem::path(options.key_file), provider, options.key);
+    auto key = wrapping_key(settings, options.key);
     if (!key) return key.error();
-    // The configuration's names win: they are what the connector looks for.
-    if (const auto known = settings.import_keys.find(options.key);
-        known != settings.import_keys.end() && options.provider.empty()) {
-        key->provider_name = known->second.provider_name;
-        key->key_name = known->second.key_name;
-    }
-    plan.key = {key->provider_name, key->key_name, std::move(key->spki)};
-    plan.key_fingerprint = key->spki_sha256;
-    auto signer = signer_of(settings);
+    plan.key = std::move(key->key);
+    plan.key_fingerprint = key->fingerprint;
+    auto signer = importer_signer(settings);
     if (!signer) return signer.error();
     plan.signer = std::move(*signer);
 
-    const auto password = options.password_stdin ? password_from_stdin() : password_from_file(options.password_file);
+    const auto password = read_password(options.password);
     if (!password) return password.error();
     const crypto::OpenSslCrypto crypto;
     for (const std::string& file : options.files) {
@@ -172,12 +114,10 @@ Result<void> send(const Invocation& call, const config::Settings& settings, cons
     const auto history = history_with(call, plan, *store);
     const crypto::OpenSslCrypto crypto;
     const UtcTime now = call.environment.now();
-    const auto sequence = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-            .count());
+    const std::uint64_t sequence = sequence_now();
     for (Item& item : plan.items) {
         const auto* stored = importer::find_same(*store, plan.order, item.opened.certificate.thumbprint);
-        if (stored != nullptr && importer::says_the_same(*stored, item.opened, plan.key)) {
+        if (stored != nullptr && importer::says_the_same(*stored, item.opened, plan.key, plan.signer.has_value())) {
             item.outcome = "unchanged";
             continue;
         }
@@ -255,7 +195,33 @@ void show(const Invocation& call, const Plan& plan) {
     }
 }
 
+// Which options go together; "" where they do.
+std::string contradiction(const AddOptions& options) {
+    const bool bulk = !options.bulk.csv.empty() || !options.bulk.folder.empty();
+    if (bulk && (!options.files.empty() || !options.user.empty() || !options.addresses.empty()))
+        return "--csv and --folder name files, users and addresses themselves: no FILE, --user or --address beside them";
+    if (bulk) return {};
+    if (options.files.empty()) return "FILE, --csv or --folder is needed";
+    if (options.user.empty()) return "--user is needed";
+    if (options.purpose.empty()) return "--purpose is needed";
+    if (!options.password.given()) return "--password-file or --password-stdin is needed";
+    if (!options.bulk.report.empty() || !options.bulk.state.empty() || options.bulk.jobs != 0)
+        return "--report, --state and --jobs belong to --csv and --folder";
+    return {};
+}
+
 int add(const Invocation& call, const AddOptions& options) {
+    if (const std::string wrong = contradiction(options); !wrong.empty()) return call.fail_usage(wrong + " (see --help)");
+    if (options.files.empty()) {
+        BulkOptions bulk = options.bulk;
+        bulk.purpose = options.purpose;
+        bulk.key = options.key;
+        bulk.password = options.password;
+        bulk.chain = options.chain;
+        bulk.replace = options.replace;
+        bulk.dry_run = options.dry_run;
+        return import_bulk(call, bulk);
+    }
     const auto settings = call.settings(config::Need::import_tool);
     if (!settings) return k_usage;
     auto plan = prepare(call, *settings, options);
@@ -280,27 +246,41 @@ void add_import_add_command(CLI::App& import_group, Chosen& chosen) {
         "pfx-connector import add alice-2023.pfx --user alice@corp.example --purpose smimeEncryption "
         "--key ImportKey1 --password-file pw.txt\n"
         "pfx-connector import add old/*.pfx --user alice@corp.example --purpose smimeEncryption "
-        "--key ImportKey1 --key-file ImportKey1.pem --password-stdin --dry-run");
-    command->add_option("FILE", options->files, "PFX files of one user under one password")->required();
-    command->add_option("--user", options->user, "the owner's userPrincipalName")->required();
-    command->add_option("--purpose", options->purpose, "smimeEncryption, smimeSigning, unassigned or wifi")
-        ->required()
-        ->check([](const std::string& text) {
-            return request::parse_purpose(text)
-                       ? std::string()
-                       : std::string("--purpose: smimeEncryption, smimeSigning, unassigned or wifi");
-        });
-    command->add_option("--key", options->key, "the import key: [import.NAME], or its name beside --key-file")
+        "--key ImportKey1 --key-file ImportKey1.pem --password-stdin --dry-run\n"
+        "pfx-connector import add --csv people.csv --key ImportKey1 --dry-run\n"
+        "pfx-connector import add --folder history --purpose smimeEncryption --key ImportKey1 --password-file pw.txt");
+    command->add_option("FILE", options->files, "PFX files of one user under one password");
+    command->add_option("--user", options->user, "the owner's userPrincipalName; with FILE");
+    command
+        ->add_option("--purpose", options->purpose,
+                     "smimeEncryption, smimeSigning, unassigned or wifi; for --csv and --folder where a row has none")
+        ->check(known_purpose);
+    command->add_option("--key", options->key.name, "the import key: [import.NAME], or its name beside --key-file")
         ->required();
-    command->add_option("--key-file", options->key_file,
+    command->add_option("--key-file", options->key.file,
                         "the import key's public PEM, where the key itself is not here");
-    command->add_option("--provider", options->provider,
+    command->add_option("--provider", options->key.provider,
                         "the key's provider_name (default: pfx-connector, or as configured)");
-    auto* password = command->add_option_group("password", "exactly one of");
-    password->add_option("--password-file", options->password_file, "the PFX password is that file's first line");
-    password->add_flag("--password-stdin", options->password_stdin,
+    auto* password = command->add_option_group(
+        "password", "one of; for --csv and --folder the one of files without a password of their own");
+    password->add_option("--password-file", options->password.file, "the PFX password is that file's first line");
+    password->add_flag("--password-stdin", options->password.standard_input,
                        "the PFX password is the first line of standard input");
-    password->require_option(1);
+    password->require_option(0, 1);
+    auto* bulk = command->add_option_group("many", "many files of many people, instead of FILE");
+    bulk->add_option("--csv", options->bulk.csv,
+                     "a list with the header file,password-file,upn,purpose (and address, several with ;); paths are "
+                     "relative to its folder and stay in it");
+    bulk->add_option("--folder", options->bulk.folder,
+                     "UPN/FILE.pfx or UPN/PURPOSE/FILE.pfx (or .p12); the password in FILE.pfx.password, else in the "
+                     "file `password` beside it, else in UPN/password");
+    bulk->require_option(0, 1);
+    command->add_option("--jobs", options->bulk.jobs, "threads (default: the processors, 8 at most)")
+        ->check(CLI::Range(1U, k_most_jobs));
+    command->add_option("--report", options->bulk.report,
+                        "NAME: NAME.csv and NAME.json (default: beside the list or folder, with .report)");
+    command->add_option("--state", options->bulk.state,
+                        "where an interrupted run leaves what is done (default: beside it, .import-state)");
     command
         ->add_option("--address", options->addresses, "a mailbox that is the user's as well: an alias, a former name")
         ->expected(1)

@@ -1,13 +1,9 @@
 // import list, import remove, and the place of the whole group.
-#include "config/credentials.hpp"
-#include "core/crypto/openssl_crypto.hpp"
 #include "core/text.hpp"
 #include "daemon/cli/command.hpp"
-#include "daemon/cli/import_add.hpp"
-#include "daemon/cli/service.hpp"
+#include "daemon/cli/import_stored.hpp"
 #include "daemon/cli/view.hpp"
 #include "daemon/importer/import_tool.hpp"
-#include "daemon/management/import_admin.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -86,18 +82,24 @@ int remove(const Invocation& call, const SelectOptions& options) {
     const auto store = fetch_store(*settings, **session, options.user);
     if (!store) return call.fail(store.error());
     json::array removed;
+    std::optional<Error> failure;
     for (const auto& stored : *store) {
         if (!ascii_equal(stored.record.user_principal_name, options.user) ||
             !ascii_equal(stored.record.thumbprint, options.thumbprint))
             continue;
         if (!options.purpose.empty() && request::to_string(stored.record.purpose) != options.purpose) continue;
         const auto done = (*session)->wait((*session)->calls().remove(stored.record.id, stored.record.etag));
-        if (!done) return call.fail(done.error());
+        if (!done) {
+            failure = done.error();
+            break;
+        }
         if (!*done) continue;
         removed.push_back(to_json(stored));
         if (!call.json)
             call.terminal.line("removed " + stored.record.thumbprint + " of " + stored.record.user_principal_name +
-                               ", " + std::string(request::to_string(stored.record.purpose)));
+                               ", " + std::string(request::to_string(stored.record.purpose)) + ", valid until " +
+                               time_text(to_rfc3339(stored.record.expiration), Shown::date) + ", under " +
+                               stored.record.provider_name + "/" + stored.record.key_name);
     }
     const bool nothing = removed.empty();
     if (call.json) {
@@ -105,14 +107,11 @@ int remove(const Invocation& call, const SelectOptions& options) {
         answer["removed"] = std::move(removed);
         call.terminal.json(answer);
     }
+    // What was removed has been told, whatever came then.
+    if (failure) return call.fail(*failure);
     if (!nothing) return k_done;
     call.terminal.error("nothing was removed: " + options.user + " has no such certificate there");
     return k_failed;
-}
-
-std::string known_purpose(const std::string& text) {
-    return request::parse_purpose(text) ? std::string()
-                                        : "--purpose: smimeEncryption, smimeSigning, unassigned or wifi";
 }
 
 }  // namespace
@@ -120,7 +119,13 @@ std::string known_purpose(const std::string& text) {
 void add_import_commands(CLI::App& app, Chosen& chosen) {
     auto* group = add_group(app, "import", "imported certificates in the service's store, and their keys");
     add_import_key_commands(*group, chosen);
+    add_import_scan_command(*group, chosen);
     add_import_add_command(*group, chosen);
+    add_import_verify_command(*group, chosen);
+    add_import_expiring_command(*group, chosen);
+    add_import_adopt_command(*group, chosen);
+    add_import_upgrade_command(*group, chosen);
+    add_import_inventory_command(*group, chosen);
 
     auto options = std::make_shared<SelectOptions>();
     auto* listing = add_command(*group, "list", "what the store holds, without keys and passwords",

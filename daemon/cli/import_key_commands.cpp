@@ -1,5 +1,5 @@
 // import key: the keys that imported certificates' passwords are wrapped under.
-#include "daemon/cli/command.hpp"
+#include "daemon/cli/import_stored.hpp"
 #include "daemon/keys/files.hpp"
 #include "daemon/keys/import_keys.hpp"
 
@@ -154,6 +154,7 @@ void add_import_key_commands(CLI::App& import_group, Chosen& chosen) {
     exporting->add_option("NAME", options->name, "the key's name")->required();
     exporting->add_option("--out", options->out, "a new file (default: standard output)");
     chosen.on(exporting, [options](const Invocation& call) { return export_key(call, *options); });
+    add_import_key_rotate_command(*group, chosen);
 }
 
 }  // namespace connector::cli

@@ -68,23 +68,27 @@ Result<Opened> open_and_judge(const ports::Crypto& crypto, ByteView pfx, const S
                               const ImportOrder& order, UtcTime now) {
     auto identity = crypto.open_pfx(pfx, password);
     if (!identity) return identity.error();
-    auto facts = crypto.inspect(identity->certificate);
+    return judge(crypto, std::move(*identity), order, now);
+}
+
+Result<Opened> judge(const ports::Crypto& crypto, ports::Identity identity, const ImportOrder& order, UtcTime now) {
+    auto facts = crypto.inspect(identity.certificate);
     if (!facts) return unfit("its certificate cannot be read: " + facts.error().message);
-    if (!crypto.key_fits(identity->pkcs8, identity->certificate))
+    if (!crypto.key_fits(identity.pkcs8, identity.certificate))
         return unfit("its private key does not belong to its certificate");
 
     Opened opened;
-    opened.pkcs8 = std::move(identity->pkcs8);
+    opened.pkcs8 = std::move(identity.pkcs8);
     opened.certificate = std::move(*facts);
     opened.mailboxes = trust::mailboxes_of(opened.certificate);
     if (auto fit = trust::check_purpose(opened.certificate, order.purpose); !fit) return fit.error();
     if (auto fit = check_address(opened, order); !fit) return fit.error();
 
-    std::vector<Bytes> candidates = std::move(identity->chain);
+    std::vector<Bytes> candidates = std::move(identity.chain);
     candidates.insert(candidates.end(), order.chain_candidates.begin(), order.chain_candidates.end());
     bool complete = false;
     opened.chain = build_chain(crypto, opened.certificate.der, candidates, complete);
-    if (identity->weak_encryption)
+    if (identity.weak_encryption)
         opened.warnings.emplace_back("was hardly encrypted (RC2 or none): whoever had the file can have the key");
     if (opened.certificate.not_after < now)
         opened.warnings.push_back("expired on " + to_rfc3339(opened.certificate.not_after) +
@@ -119,19 +123,27 @@ Result<trust::ImportedRecord> make_record(const ports::Crypto& crypto, const Ope
     record.wrapped_password = std::move(*wrapped);
     if (signer == nullptr) return record;
 
+    auto signing = sign_record(crypto, record, opened, *signer, std::move(history), sequence, now);
+    if (!signing) return signing.error();
+    return record;
+}
+
+Result<void> sign_record(const ports::Crypto& crypto, trust::ImportedRecord& record, const Opened& opened,
+                         const ports::Signer& signer, std::vector<Sha256> history, std::uint64_t sequence,
+                         UtcTime now) {
     trust::ImporterStatement statement;
-    statement.user_principal_name = ascii_lower(order.user_principal_name);
-    statement.purpose = order.purpose;
+    statement.user_principal_name = ascii_lower(record.user_principal_name);
+    statement.purpose = record.purpose;
     statement.certificate = opened.certificate.sha256;
     statement.blob = crypto.sha256(record.pfx);
     statement.mailboxes = opened.mailboxes;
     statement.history = std::move(history);
     statement.sequence = sequence;
     statement.signed_at = now;
-    const auto signature = crypto.sign_attached(bytes_of(trust::to_lines(statement)), *signer);
+    const auto signature = crypto.sign_attached(bytes_of(trust::to_lines(statement)), signer);
     if (!signature) return signature.error();
     record.importer_signature.assign(signature->view().begin(), signature->view().end());
-    return record;
+    return {};
 }
 
 std::vector<SignedRecord> read_store(const ports::Crypto& crypto, std::vector<trust::ImportedRecord> records,
@@ -163,10 +175,14 @@ const SignedRecord* find_same(const std::vector<SignedRecord>& store, const Impo
     return found == store.end() ? nullptr : &*found;
 }
 
-bool says_the_same(const SignedRecord& stored, const Opened& opened, const WrappingKey& key) {
-    return stored.statement && stored.statement->certificate == opened.certificate.sha256 &&
-           stored.statement->mailboxes == opened.mailboxes && stored.record.provider_name == key.provider_name &&
-           stored.record.key_name == key.key_name;
+bool says_the_same(const SignedRecord& stored, const Opened& opened, const WrappingKey& key, bool signs) {
+    const auto& record = stored.record;
+    if (record.provider_name != key.provider_name || record.key_name != key.key_name) return false;
+    if (stored.statement)
+        return stored.statement->certificate == opened.certificate.sha256 &&
+               stored.statement->mailboxes == opened.mailboxes;
+    return !signs && record.importer_signature.empty() && record.thumbprint == opened.certificate.thumbprint.hex() &&
+           record.start == opened.certificate.not_before && record.expiration == opened.certificate.not_after;
 }
 
 History history_of(const std::vector<SignedRecord>& store, const ImportOrder& order,

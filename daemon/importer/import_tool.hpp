@@ -39,6 +39,9 @@ struct Opened {
 // code importUndecryptable or importInvalid, naming what was found.
 [[nodiscard]] Result<Opened> open_and_judge(const ports::Crypto& crypto, ByteView pfx, const SecretBytes& password,
                                             const ImportOrder& order, UtcTime now);
+// The same for a file that is open already. code importInvalid.
+[[nodiscard]] Result<Opened> judge(const ports::Crypto& crypto, ports::Identity identity, const ImportOrder& order,
+                                   UtcTime now);
 
 struct WrappingKey {
     std::string provider_name;
@@ -51,6 +54,10 @@ struct WrappingKey {
                                                         const ImportOrder& order, const WrappingKey& key,
                                                         const ports::Signer* signer, std::vector<Sha256> history,
                                                         std::uint64_t sequence, UtcTime now);
+// Signs what the record holds already: for records that were made elsewhere, after a look at them.
+[[nodiscard]] Result<void> sign_record(const ports::Crypto& crypto, trust::ImportedRecord& record, const Opened& opened,
+                                       const ports::Signer& signer, std::vector<Sha256> history, std::uint64_t sequence,
+                                       UtcTime now);
 
 // What the store says of a user, as far as an importer whose certificate is among `trusted` has signed it.
 struct SignedRecord {
@@ -65,8 +72,9 @@ struct SignedRecord {
 [[nodiscard]] const SignedRecord* find_same(const std::vector<SignedRecord>& store, const ImportOrder& order,
                                             const Thumbprint& thumbprint);
 // It says the same as a new import would: the certificate and mailboxes signed by a trusted importer, under the same
-// import key. Blob and password differ with every packing and say nothing.
-[[nodiscard]] bool says_the_same(const SignedRecord& stored, const Opened& opened, const WrappingKey& key);
+// import key. Blob and password differ with every packing and say nothing. Without a hand to sign with (`signs`), an
+// unsigned record of the same certificate, dates and key is the same.
+[[nodiscard]] bool says_the_same(const SignedRecord& stored, const Opened& opened, const WrappingKey& key, bool signs);
 
 struct History {
     std::vector<Sha256> certificates;  // sorted, unique

@@ -149,11 +149,11 @@ Result<ImportedPage> decode_imported_page(std::string_view body, bool with_secre
     return page;
 }
 
-Result<trust::ImportedRecord> decode_imported_record(std::string_view body) {
+Result<trust::ImportedRecord> decode_imported_record(std::string_view body, bool with_secrets) {
     const auto object = json::whole_object(body, json::Texts::plain);
     if (!object) return object.error();
     Fault fault;
-    auto record = read_record(Fields(&*object, "", fault), false);
+    auto record = read_record(Fields(&*object, "", fault), with_secrets);
     if (fault) return not_ours(fault.error());
     return record;
 }

@@ -32,7 +32,7 @@ ports::Async<trust::ImportedRecord> ImportAdmin::store(net::Request request, uns
     const auto answer = co_await http_.send(std::move(request));
     if (!answer) co_return answer.error();
     if (auto wrong = judge(*answer, Path::open, {expected, 200U})) co_return std::move(*wrong);
-    auto record = decode_imported_record(answer->body);
+    auto record = decode_imported_record(answer->body, false);
     if (!record) co_return record.error();
     if (record->etag.empty()) record->etag = std::string(answer->header("etag"));
     co_return std::move(*record);
@@ -50,6 +50,27 @@ ports::Async<trust::ImportedRecord> ImportAdmin::replace(trust::ImportedRecord r
     auto request = call("PUT", std::move(url), encode_imported_record(record));
     request.headers.emplace_back("If-Match", record.etag.empty() ? "*" : record.etag);
     co_return co_await store(std::move(request), 200);
+}
+
+ports::Async<trust::ImportedRecord> ImportAdmin::read(std::string id) {
+    auto request = call("GET", base_.below(std::string(k_collection) + "/" + net::encode_segment(id)), {});
+    const auto answer = co_await http_.send(std::move(request));
+    if (!answer) co_return answer.error();
+    if (answer->status == 405 || answer->status == 501)
+        co_return Error(ErrorKind::refused, "unsupported",
+                        "this management service does not hand out whole records (GET /imported-certificates/{id} is "
+                        "answered " +
+                            std::to_string(answer->status) + "); it has to learn that call for this command");
+    if (answer->status == 404)
+        co_return Error(ErrorKind::refused, "notFound",
+                        "GET /imported-certificates/{id} is answered 404: the record is gone, or this management "
+                        "service does not have that call");
+    if (auto wrong = judge(*answer, Path::open, {200})) co_return std::move(*wrong);
+    auto record = decode_imported_record(answer->body, true);
+    if (!record) co_return record.error();
+    if (record->id != id) co_return Error(ErrorKind::invalid, "answerInvalid", "another record was answered");
+    if (const auto etag = answer->header("etag"); !etag.empty()) record->etag = std::string(etag);
+    co_return std::move(*record);
 }
 
 ports::Async<bool> ImportAdmin::remove(std::string id, std::string etag) {

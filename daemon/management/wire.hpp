@@ -43,8 +43,8 @@ struct ImportedPage {
 };
 // `with_secrets`: blob and password must be there; the administrator's list has neither.
 [[nodiscard]] Result<ImportedPage> decode_imported_page(std::string_view body, bool with_secrets);
-// One record (the answer to an administrator's POST or PUT).
-[[nodiscard]] Result<trust::ImportedRecord> decode_imported_record(std::string_view body);
+// One record (the answer to an administrator's call). `with_secrets`: blob and password must be there.
+[[nodiscard]] Result<trust::ImportedRecord> decode_imported_record(std::string_view body, bool with_secrets);
 
 // The service's answer to an enrolment or a renewal of the connector's own certificate.
 struct Enrolment {

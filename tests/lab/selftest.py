@@ -460,6 +460,10 @@ class Imports(LabCase):
         path = f"/imported-certificates/{one['id']}"
         self.assertEqual(self.lab.admin("PUT", path, one).status, 428)
         self.assertEqual(self.lab.admin("PUT", path, one, If_Match='"old"').status, 412)
+        whole = self.lab.admin("GET", path)
+        self.assertEqual((whole.status, whole.headers["etag"], whole.json["encryptedPfxBlob"]), (200, stored.headers["etag"], one["encryptedPfxBlob"]))
+        self.assertEqual(self.lab.admin("GET", path + "x").status, 404)
+        self.assertEqual(self.lab.client().call("GET", path).status, 401)
         replaced = self.lab.admin("PUT", path, {**one, "keyName": "ImportKey2"}, If_Match=stored.headers["etag"])
         self.assertEqual((replaced.status, replaced.json["keyName"]), (200, "ImportKey2"))
         self.assertEqual(replaced.json["createdDateTime"], stored.json["createdDateTime"])

@@ -21,6 +21,7 @@ LIBRARIES = {
     "spdlog/": ("daemon/log_sink",),
     "toml++/": ("config",),
     "CLI/": ("daemon/cli",),
+    "csv.h": ("daemon/importer/csv",),
     "boost/beast": ("daemon/net", "daemon/health"),
     "boost/asio/ssl": ("daemon/net",),
     "boost/json": ("daemon",),

@@ -54,7 +54,7 @@ def name_of(method: str, path: list[str]) -> str | None:
             return "heartbeat"
         case ("GET", ["users", _, "imported-certificates"]):
             return "imports"
-        case ("POST" | "GET", ["imported-certificates"]) | ("PUT" | "DELETE", ["imported-certificates", _]):
+        case ("POST" | "GET", ["imported-certificates"]) | ("GET" | "PUT" | "DELETE", ["imported-certificates", _]):
             return "admin"
     return None
 
@@ -207,6 +207,9 @@ class Api:
         if call.method == "DELETE":
             self._imported.remove(call.path[1], if_match)
             return Reply(204)
+        if len(call.path) == 2:
+            record, etag, clean = self._imported.whole(call.path[1])
+            return Reply(200, record, {"ETag": etag}, schema="ImportedCertificate", validate=clean)
         entries, clean = self._imported.entries(call.query.get("userPrincipalName"))
         skip = _number(call, "skip", 0, 0, 1 << 30)
         size = _number(call, "$top", max(self._settings.page_size, 1), 1, 1000)

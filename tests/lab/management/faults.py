@@ -208,7 +208,7 @@ class Faults:
         with self._lock:
             return [fault.view() for fault in self._armed]
 
-    def _take(self, call: str, kinds: dict[str, Any], body: Any) -> Fault | None:
+    def _take(self, call: str, kinds: dict[str, Any], body: Any, path: str) -> Fault | None:
         with self._lock:
             for fault in self._armed:
                 if fault.name not in kinds or fault.count == 0 or fault.call not in ("any", call):
@@ -216,13 +216,15 @@ class Faults:
                 above = fault.options.get("whileMaxRequestsAbove")
                 if above is not None and not (isinstance(body, dict) and body.get("maxRequests", 0) > above):
                     continue
+                if fault.options.get("withBody") and body is None or fault.options.get("path", "") not in path:
+                    continue
                 fault.count -= 1 if fault.count > 0 else 0
                 fault.struck += 1
                 return fault
         return None
 
-    def before(self, call: str, body: Any) -> Reply | None:
-        fault = self._take(call, BEFORE, body)
+    def before(self, call: str, body: Any, path: str = "") -> Reply | None:
+        fault = self._take(call, BEFORE, body, path)
         if fault is None:
             return None
         reply = BEFORE[fault.name](fault)
@@ -233,7 +235,7 @@ class Faults:
         # An empty poll is no answer worth losing: the fault waits for one that holds something.
         if reply.status >= 300 or call == "lease" and not (reply.value or {}).get("requests"):
             return
-        fault = self._take(call, AFTER, body)
+        fault = self._take(call, AFTER, body, context.get("self", ""))
         if fault is not None:
             AFTER[fault.name](fault, reply, context)
             reply.fault = fault.name

@@ -190,7 +190,7 @@ class Handler(BaseHTTPRequestHandler):
                 entry["body"] = call.body
         if "Idempotency-Key" in self.headers:
             entry["idempotencyKey"] = self.headers["Idempotency-Key"]
-        spoiled = server.faults.before(name, call.body)
+        spoiled = server.faults.before(name, call.body, self.path)
         if spoiled is not None:
             return spoiled
         server.api.authenticate(call)

@@ -59,6 +59,13 @@ class Imported:
             self._checked(identifier, if_match)
             self._store.write("DELETE FROM imports WHERE id = ?", identifier)
 
+    def whole(self, identifier: str) -> tuple[dict[str, Any], str, bool]:
+        """One record with blob and password, its ETag, and whether it came by the API."""
+        row = self._store.row("SELECT * FROM imports WHERE id = ?", identifier)
+        if row is None:
+            raise Problem(404, "notFound", "no such record")
+        return json.loads(row["body"]), self.etag(identifier), not row["raw"]
+
     def entries(self, upn: str | None) -> tuple[list[dict[str, Any]], bool]:
         """Without blob and password; and whether all of it came by the API."""
         result = []

@@ -161,11 +161,11 @@ TEST_F(ImportToolTest, a_second_import_of_the_same_is_recognised) {
     const auto store = read_store(crypto_, {stored}, {importer().certificate});
     const auto* same = find_same(store, order_, opened.certificate.thumbprint);
     ASSERT_NE(same, nullptr);
-    EXPECT_TRUE(says_the_same(*same, opened, wrapping_key()));
+    EXPECT_TRUE(says_the_same(*same, opened, wrapping_key(), true));
     auto rotated = wrapping_key();
     rotated.key_name = "ImportKey2";
-    EXPECT_FALSE(says_the_same(*same, opened, rotated));
-    EXPECT_FALSE(says_the_same({stored, std::nullopt}, opened, wrapping_key()));
+    EXPECT_FALSE(says_the_same(*same, opened, rotated, true));
+    EXPECT_FALSE(says_the_same({stored, std::nullopt}, opened, wrapping_key(), true));
     order_.purpose = Purpose::unassigned;
     EXPECT_EQ(find_same(store, order_, opened.certificate.thumbprint), nullptr);
 }

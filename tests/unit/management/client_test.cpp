@@ -302,6 +302,35 @@ TEST_F(ClientTest, EnrolsWithTheToken) {
     EXPECT_EQ(net_test::run<Enrolment>(io, std::move(other)).error().code, "answerInvalid");
 }
 
+TEST_F(ClientTest, ReadsOneWholeRecord) {
+    const auto token = std::make_shared<const SecretBytes>(SecretBytes::copy_of("admin"));
+    ImportAdmin admin(http, clock, *net::parse_url("https://mgmt.test/api/v1"), token, 30s);
+    auto whole = boost::json::parse(page("")).at("value").at(0).as_object();
+    const auto read = [&](const std::string& id) {
+        auto call = admin.read(id);
+        return net_test::run<trust::ImportedRecord>(io, std::move(call));
+    };
+    http.queue(200, boost::json::serialize(whole), {{"etag", "\"7\""}});
+    const auto record = read("i");
+    ASSERT_TRUE(record) << record.error().message;
+    EXPECT_FALSE(record->pfx.empty());
+    EXPECT_FALSE(record->wrapped_password.empty());
+    EXPECT_EQ(record->etag, "\"7\"");
+    EXPECT_EQ(http.asked[0].method, "GET");
+    EXPECT_EQ(http.asked[0].url.target(), "/api/v1/imported-certificates/i");
+    EXPECT_EQ(http.asked[0].bearer, token);
+
+    http.queue(200, boost::json::serialize(whole));
+    EXPECT_EQ(read("other").error().code, "answerInvalid");
+    whole.erase("encryptedPfxPassword");
+    http.queue(200, boost::json::serialize(whole));
+    EXPECT_EQ(read("i").error().code, "answerInvalid");
+    http.queue(405, "");
+    EXPECT_EQ(read("i").error().code, "unsupported");
+    http.queue(404, "");
+    EXPECT_EQ(read("i").error().code, "notFound");
+}
+
 TEST_F(ClientTest, AdministersTheStore) {
     const auto token = std::make_shared<const SecretBytes>(SecretBytes::copy_of("admin"));
     ImportAdmin admin(http, clock, *net::parse_url("https://mgmt.test/api/v1"), token, 30s);

@@ -1,4 +1,6 @@
-// import add, and the conversation with the service's store that the import commands share. Main thread.
+// What the import commands share: the conversation with the service's store, the importer's own keys, and how a
+// password reaches the tool (a file or standard input, never an argument). Main thread, but for ImportSession: one for
+// each thread.
 #pragma once
 
 #include "daemon/cli/command.hpp"
@@ -7,6 +9,7 @@
 #include "daemon/management/import_admin.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,7 +37,32 @@ private:
 // The store's records of a user ("" = everybody), with what trusted importers signed of them.
 [[nodiscard]] Result<std::vector<importer::SignedRecord>> fetch_store(const config::Settings& settings,
                                                                       ImportSession& session, const std::string& user);
+// With whose hand records are signed; none only where [importer] signatures is off. kind: misconfigured.
+[[nodiscard]] Result<std::optional<ports::Signer>> importer_signer(const config::Settings& settings);
 
-void add_import_add_command(CLI::App& import_group, Chosen& chosen);
+// --key, --key-file, --provider: the public half that passwords are wrapped for.
+struct KeyChoice {
+    std::string name;
+    std::string file;
+    std::string provider;
+};
+struct ChosenKey {
+    importer::WrappingKey key;
+    Sha256 fingerprint;
+};
+[[nodiscard]] Result<ChosenKey> wrapping_key(const config::Settings& settings, const KeyChoice& choice);
+
+// --password-file, --password-stdin: the first line; an empty one is a password too. kind: misconfigured, invalid.
+struct PasswordChoice {
+    std::string file;
+    bool standard_input = false;
+    [[nodiscard]] bool given() const noexcept { return standard_input || !file.empty(); }
+};
+[[nodiscard]] Result<SecretBytes> read_password(const PasswordChoice& choice);
+
+// "" or what is wrong: for CLI11's check().
+[[nodiscard]] std::string known_purpose(const std::string& text);
+// Milliseconds since 1970: the sequence of what is signed in one go.
+[[nodiscard]] std::uint64_t sequence_now();
 
 }  // namespace connector::cli

@@ -1,0 +1,73 @@
+#include "daemon/cli/import_stored.hpp"
+
+#include "core/text.hpp"
+
+#include <utility>
+
+namespace connector::cli {
+namespace json = boost::json;
+
+Result<std::unique_ptr<StoredRecords>> StoredRecords::open(const config::Settings& settings, const std::string& user) {
+    if (settings.import_keys.empty())
+        return Error(ErrorKind::misconfigured, "notConfigured",
+                     "no [import.NAME] here: this command opens records and runs where the import key is, on the "
+                     "connector's host");
+    std::unique_ptr<StoredRecords> opened(new StoredRecords);
+    auto keys = keys::SoftwareKeys::load(settings.import_keys);
+    if (!keys) return keys.error();
+    opened->keys_ = std::move(*keys);
+    auto trusted = trusted_importers(settings);
+    if (!trusted) return trusted.error();
+    opened->trusted_ = std::move(*trusted);
+    auto session = ImportSession::open(settings);
+    if (!session) return session.error();
+    opened->session_ = std::move(*session);
+    auto list = fetch_store(settings, *opened->session_, user);
+    if (!list) return list.error();
+    opened->list_ = std::move(*list);
+    return opened;
+}
+
+Result<trust::ImportedRecord> StoredRecords::read(std::size_t index) {
+    auto record = session_->wait(session_->calls().read(list_.at(index).record.id));
+    has_read_ = has_read_ || record.has_value();
+    return record;
+}
+
+bool StoredRecords::concerns_one(const Error& error) const noexcept {
+    return error.code == "answerInvalid" || (error.code == "notFound" && has_read_);
+}
+
+Result<void> StoredRecords::replace(trust::ImportedRecord record) {
+    const auto kept = session_->wait(session_->calls().replace(std::move(record)));
+    if (!kept) return kept.error();
+    return {};
+}
+
+bool RecordChoice::holds(const trust::ImportedRecord& record) const {
+    return (user.empty() || ascii_equal(user, record.user_principal_name)) &&
+           (thumbprint.empty() || ascii_equal(thumbprint, record.thumbprint)) &&
+           (purpose.empty() || purpose == request::to_string(record.purpose));
+}
+
+void add_record_options(CLI::App& command, RecordChoice& choice) {
+    command.add_option("--user", choice.user, "a userPrincipalName (default: everybody)");
+    command.add_option("--thumbprint", choice.thumbprint, "only this certificate's SHA-1 thumbprint");
+    command.add_option("--purpose", choice.purpose, "only this purpose")->check(known_purpose);
+}
+
+json::object record_json(const trust::ImportedRecord& record) {
+    json::object row;
+    row["id"] = record.id;
+    row["userPrincipalName"] = record.user_principal_name;
+    row["purpose"] = std::string(request::to_string(record.purpose));
+    row["thumbprint"] = record.thumbprint;
+    row["notBefore"] = to_rfc3339(record.start);
+    row["notAfter"] = to_rfc3339(record.expiration);
+    row["providerName"] = record.provider_name;
+    row["keyName"] = record.key_name;
+    row["paddingScheme"] = record.padding_scheme;
+    return row;
+}
+
+}  // namespace connector::cli

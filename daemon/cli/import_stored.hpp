@@ -1,0 +1,66 @@
+// What the commands on stored records share: the list of the store, whole records one by one, the import keys that
+// open them here, and the hand that signs. On the connector's host. Main thread.
+#pragma once
+
+#include "daemon/cli/import_session.hpp"
+#include "daemon/importer/stored.hpp"
+#include "daemon/keys/software.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace connector::cli {
+
+class StoredRecords {
+public:
+    // `user` "" = everybody. kind misconfigured where no [import.NAME] is there: nothing could be opened.
+    [[nodiscard]] static Result<std::unique_ptr<StoredRecords>> open(const config::Settings& settings,
+                                                                     const std::string& user);
+
+    // Without blob and password; by their owners.
+    [[nodiscard]] const std::vector<importer::SignedRecord>& list() const noexcept { return list_; }
+    [[nodiscard]] std::vector<std::vector<std::size_t>> groups() const { return importer::group_stored(list_); }
+    // The whole record, with the ETag that replace() wants.
+    [[nodiscard]] Result<trust::ImportedRecord> read(std::size_t index);
+    // read() failed for this record alone (it cannot be read, or is gone), not for want of the call or the service.
+    [[nodiscard]] bool concerns_one(const Error& error) const noexcept;
+    // PUT with If-Match. code changed: somebody was faster.
+    [[nodiscard]] Result<void> replace(trust::ImportedRecord record);
+
+    [[nodiscard]] const keys::SoftwareKeys& keys() const noexcept { return *keys_; }
+    [[nodiscard]] const std::vector<Bytes>& trusted() const noexcept { return trusted_; }
+
+private:
+    StoredRecords() = default;
+    std::unique_ptr<ImportSession> session_;
+    std::unique_ptr<keys::SoftwareKeys> keys_;
+    std::vector<Bytes> trusted_;
+    std::vector<importer::SignedRecord> list_;
+    bool has_read_ = false;
+};
+
+// Which records a command is for; "" = all.
+struct RecordChoice {
+    std::string user;
+    std::string thumbprint;
+    std::string purpose;
+    [[nodiscard]] bool holds(const trust::ImportedRecord& record) const;
+};
+// --user, --thumbprint, --purpose.
+void add_record_options(CLI::App& command, RecordChoice& choice);
+
+// id, owner, purpose, thumbprint, validity, key.
+[[nodiscard]] boost::json::object record_json(const trust::ImportedRecord& record);
+
+void add_import_verify_command(CLI::App& import_group, Chosen& chosen);
+void add_import_expiring_command(CLI::App& import_group, Chosen& chosen);
+void add_import_inventory_command(CLI::App& import_group, Chosen& chosen);
+void add_import_scan_command(CLI::App& import_group, Chosen& chosen);
+void add_import_adopt_command(CLI::App& import_group, Chosen& chosen);
+void add_import_upgrade_command(CLI::App& import_group, Chosen& chosen);
+void add_import_key_rotate_command(CLI::App& key_group, Chosen& chosen);
+
+}  // namespace connector::cli

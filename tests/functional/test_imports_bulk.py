@@ -1,0 +1,417 @@
+#!/usr/bin/python3
+"""Imports at scale: lists and folders, interrupted and gone on with, reported, and harmless whatever stands in them."""
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
+import pfx  # noqa: E402
+import pki  # noqa: E402
+from lab import Lab  # noqa: E402
+
+PASSWORD = "Tr0ub4dor & three"
+WAIT = 60
+
+
+class Bulk(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        temporary = tempfile.TemporaryDirectory(prefix="pfx-bulk-")
+        cls.addClassCleanup(temporary.cleanup)
+        cls.place = Path(temporary.name)
+        cls.lab = cls.enterClassContext(Lab(cls.place / "lab"))
+        cls.connector = cls.lab.connector()
+        cls.people = 0
+
+    def setUp(self) -> None:
+        self.addCleanup(self.lab.good)
+        self.folder = Path(tempfile.mkdtemp(dir=self.place))
+        self.word = self.folder / "word.txt"
+        pki.write(self.word, PASSWORD.encode() + b"\n", private=True)
+
+    def person(self):
+        type(self).people += 1
+        return self.lab.user(f"bulk{self.people}")
+
+    def file(self, name: str, user, year: int = 2020, password: str = PASSWORD, form: str = "aes256", **how) -> pki.Identity:
+        how.setdefault("key", self.lab.pki.shared_key("rsa2048", year % 3))
+        identity = pki.corporate_certificate(self.lab.pki, user.upn, year, **how)
+        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / name).write_bytes(pfx.export(identity, password, form))
+        return identity
+
+    def write_list(self, rows, name: str = "people.csv", header=("file", "password-file", "upn", "purpose")) -> Path:
+        text = io.StringIO()
+        csv.writer(text).writerows([header, *rows])
+        (self.folder / name).write_text(text.getvalue())
+        return self.folder / name
+
+    def run_bulk(self, *arguments, code: int = 0):
+        done = self.connector.command("import", "add", *arguments, "--key", "ImportKey1", "--json", timeout=WAIT)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertNotIn(PASSWORD, done.stdout + done.stderr)
+        return json.loads(done.stdout) if done.stdout else done.stderr
+
+    def report(self, stem: str = "people.report"):
+        """The same rows out of both reports."""
+        document = json.loads((self.folder / f"{stem}.json").read_text())
+        table = list(csv.DictReader(io.StringIO((self.folder / f"{stem}.csv").read_text(), newline="")))
+        self.assertEqual([row["outcome"] for row in table], [row["outcome"] for row in document["rows"]])
+        return document["rows"], table
+
+    def stored(self, user) -> list[dict]:
+        return self.lab.control.get(f"imports?userPrincipalName={user.upn}")["records"]
+
+    def counts(self, answer) -> dict:
+        return {name: count for name, count in answer["counts"].items() if count}
+
+
+class Lists(Bulk):
+    def test_good_and_bad_rows(self) -> None:
+        alice, bob, other = self.person(), self.person(), self.person()
+        first, second = self.file("a/one.pfx", alice, 2018), self.file("a/two, \"new\".p12", alice, 2020)
+        self.file("bob.pfx", bob, password="hunter2 and more")
+        self.file("sign.pfx", bob, 2024, purpose="smimeSigning")
+        (self.folder / "bob.txt").write_text("hunter2 and more\r\n")
+        (self.folder / "no.pfx").write_bytes(b"this is no PFX")
+        (self.folder / "big.pfx").write_bytes(bytes(257 * 1024))
+        (self.folder / "link.pfx").symlink_to(self.folder / "bob.pfx")
+        (self.folder / "out").symlink_to("/etc")
+        os.mkfifo(self.folder / "pipe.pfx")
+        rows = [
+            ("a/one.pfx", "word.txt", alice.upn, "smimeEncryption", "added", ""),
+            ("a/two, \"new\".p12", "word.txt", alice.upn.upper(), "smimeEncryption", "added", ""),
+            ("bob.pfx", "bob.txt", bob.upn, "smimeEncryption", "added", ""),
+            ("bob.pfx", "bob.txt", bob.upn, "smimeEncryption", "duplicate", "line 4"),
+            ("bob.pfx", "word.txt", bob.upn, "smimeEncryption", "refused", "does not open"),
+            ("bob.pfx", "bob.txt", other.upn, "smimeEncryption", "refused", bob.upn),
+            ("sign.pfx", "word.txt", bob.upn, "smimeEncryption", "refused", "smimeEncryption needs"),
+            ("no.pfx", "word.txt", bob.upn, "smimeEncryption", "refused", "does not open"),
+            ("big.pfx", "word.txt", bob.upn, "smimeEncryption", "refused", "256 KiB"),
+            ("none.pfx", "word.txt", bob.upn, "smimeEncryption", "refused", "No such file"),
+            ("../people.csv", "word.txt", bob.upn, "smimeEncryption", "refused", "leaves the folder"),
+            ("/etc/passwd", "word.txt", bob.upn, "smimeEncryption", "refused", "absolute"),
+            ("link.pfx", "word.txt", bob.upn, "smimeEncryption", "refused", "link"),
+            ("out/passwd", "word.txt", bob.upn, "smimeEncryption", "refused", "link"),
+            ("bob.pfx", "out/passwd", bob.upn, "smimeEncryption", "refused", "link"),
+            ("bob.pfx", "../../secret", bob.upn, "smimeEncryption", "refused", "leaves the folder"),
+            ("pipe.pfx", "word.txt", bob.upn, "smimeEncryption", "refused", "no regular file"),
+            ("a", "word.txt", bob.upn, "smimeEncryption", "refused", "no regular file"),
+            ("bob.pfx", "bob.txt", "nobody", "smimeEncryption", "refused", "userPrincipalName"),
+            ("bob.pfx", "bob.txt", bob.upn, "smime", "refused", "\"smime\""),
+            ("=cmd|' /C calc'!A0", "word.txt", "@SUM(1+1)", "-2+3", "refused", "userPrincipalName"),
+        ]
+        answer = self.run_bulk("--csv", self.write_list([row[:4] for row in rows]), code=1)
+        told, table = self.report()
+        for row, line, cells in zip(rows, told, table, strict=True):
+            with self.subTest(row[0] + " " + row[2]):
+                self.assertEqual(line["outcome"], row[4], line)
+                self.assertIn(row[5], line.get("reason", ""))
+        self.assertEqual(self.counts(answer), {"added": 3, "duplicate": 1, "refused": 17})
+        for line in (self.folder / "people.report.csv").read_text().splitlines():
+            for cell in next(csv.reader([line])):
+                self.assertNotRegex(cell, r"^\s*[=+@-]")
+        self.assertEqual((self.folder / "people.report.csv").stat().st_mode & 0o077, 0)
+        for text in (self.folder / "people.report.csv", self.folder / "people.report.json"):
+            self.assertNotIn("hunter2", text.read_text())
+        # What was added is one history, and the device gets it.
+        device = self.lab.device(alice, key_kind="ecP256")
+        opened = self.lab.open(device, self.lab.deliver(alice, device), timeout=WAIT)
+        self.assertEqual([each.sha256 for each in opened.identities], [first.sha256, second.sha256])
+        self.assertEqual(len(self.stored(bob)), 1)
+
+    def test_a_second_run_changes_nothing_and_says_so(self) -> None:
+        people = [self.person() for _ in range(4)]
+        rows = []
+        for user in people:
+            for year in (2018, 2020, 2022):
+                self.file(f"{user.upn}-{year}.pfx", user, year)
+                rows.append((f"{user.upn}-{year}.pfx", "word.txt", user.upn, "smimeEncryption"))
+        path = self.write_list(rows)
+        self.assertEqual(self.counts(self.run_bulk("--csv", path)), {"added": 12})
+        self.assertFalse((self.folder / "people.import-state").exists(), "nothing is left to go on with")
+        first = [self.stored(user) for user in people]
+        since = self.lab.last_call()
+        done = self.connector.command("import", "add", "--csv", path, "--key", "ImportKey1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("12 unchanged", done.stdout)
+        self.assertIn("nothing was changed", done.stdout)
+        self.assertEqual([self.stored(user) for user in people], first)
+        calls = self.lab.calls("admin", since)
+        self.assertEqual([call["method"] for call in calls], ["GET"] * 4, "the store is asked once for each person, not for each row")
+        self.assertTrue(all("userPrincipalName=" in call["path"] for call in calls))
+
+    def test_each_statement_names_the_whole_history(self) -> None:
+        user = self.person()
+        old = self.lab.import_history(user, (2010,))
+        new = [self.file(f"{year}.pfx", user, year) for year in (2016, 2018, 2020)]
+        self.run_bulk("--csv", self.write_list([(f"{year}.pfx", "word.txt", user.upn, "smimeEncryption") for year in (2016, 2018, 2020)]), "--jobs", "3")
+        expected = sorted(each.sha256 for each in [*old, *new])
+        lines = [self.statement(record) for record in self.stored(user) if record["thumbprint"] != old[0].thumbprint]
+        self.assertEqual([line[6] for line in lines], [",".join(expected)] * 3)
+        self.assertEqual(len({line[7] for line in lines}), 1, "one sequence for what was signed in one go")
+
+    def statement(self, record) -> list[str]:
+        import base64
+        import openssl
+        with openssl.secrets(cms=base64.b64decode(record["importerSignature"])) as files:
+            said, _ = openssl.run("cms", "-verify", "-inform", "DER", "-in", files["cms"], "-noverify", "-certfile", self.lab.pki.path("importer.crt"),
+                                  "-nointern", "-binary")
+        return said.decode().split("\n")
+
+    def test_dry_run_says_everything_and_sends_nothing(self) -> None:
+        user = self.person()
+        self.file("good.pfx", user)
+        (self.folder / "bad.pfx").write_bytes(b"nothing")
+        path = self.write_list([("good.pfx", "word.txt", user.upn, "smimeEncryption"), ("bad.pfx", "word.txt", user.upn, "smimeEncryption")])
+        self.connector.terminate()
+        self.addCleanup(self.connector.start)
+        since = self.lab.last_call()
+        answer = self.run_bulk("--csv", path, "--dry-run", code=1)
+        self.assertEqual(self.counts(answer), {"checked": 1, "refused": 1})
+        self.assertEqual(self.report()[0][0]["subject"].count("CN="), 1)
+        # The long poll of the daemon that has just gone is noticed late.
+        self.assertEqual([call for call in self.lab.calls(since=since) if call["call"] != "lease"], [])
+        self.assertEqual(self.stored(user), [])
+        self.assertFalse((self.folder / "people.import-state").exists())
+
+    def test_other_content_needs_replace(self) -> None:
+        user, clean = self.person(), self.person()
+        identity = self.file("one.pfx", user)
+        self.file("two.pfx", clean)
+        self.lab.store(self.lab.records(user, [identity], importer=self.lab.pki.foreign_importer))
+        before = self.stored(user)
+        path = self.write_list([("one.pfx", "word.txt", user.upn, "smimeEncryption"), ("two.pfx", "word.txt", clean.upn, "smimeEncryption")])
+        self.assertEqual(self.counts(self.run_bulk("--csv", path, code=1)), {"added": 1, "refused": 1})
+        self.assertIn("--replace", self.report()[0][0]["reason"])
+        self.assertEqual(self.stored(user), before)
+        self.assertEqual(self.counts(self.run_bulk("--csv", path, "--replace")), {"replaced": 1, "unchanged": 1})
+        self.assertNotEqual(self.stored(user), before)
+
+    def test_a_409_is_looked_into(self) -> None:
+        """The store says that a record is there which it did not list."""
+        same, other = self.person(), self.person()
+        self.file("same.pfx", same)
+        path = self.write_list([("same.pfx", "word.txt", same.upn, "smimeEncryption")])
+        self.run_bulk("--csv", path)
+        before = self.stored(same)
+        self.lab.fault("patch", call="admin", set={"value": []})
+        self.assertEqual(self.counts(self.run_bulk("--csv", path)), {"unchanged": 1})
+        self.assertEqual(self.stored(same), before)
+        identity = self.file("other.pfx", other)
+        self.lab.store(self.lab.records(other, [identity], importer=self.lab.pki.foreign_importer))
+        before = self.stored(other)
+        path = self.write_list([("other.pfx", "word.txt", other.upn, "smimeEncryption")])
+        self.lab.fault("patch", call="admin", set={"value": []})
+        self.assertEqual(self.counts(self.run_bulk("--csv", path, code=1)), {"refused": 1})
+        self.assertEqual(self.stored(other), before)
+        self.lab.fault("patch", call="admin", set={"value": []})
+        self.assertEqual(self.counts(self.run_bulk("--csv", path, "--replace")), {"replaced": 1})
+
+    def test_an_answer_lost_is_no_second_record(self) -> None:
+        """The record is stored, its answer is not received: the next attempt finds its own."""
+        user = self.person()
+        self.file("one.pfx", user)
+        path = self.write_list([("one.pfx", "word.txt", user.upn, "smimeEncryption")])
+        self.lab.fault("drop-after", call="admin", withBody=True)
+        self.assertEqual(self.counts(self.run_bulk("--csv", path)), {"added": 1})
+        first = self.stored(user)
+        self.lab.store(self.lab.records(user, [self.file("two.pfx", user, 2018)], importer=self.lab.pki.foreign_importer))
+        path = self.write_list([("two.pfx", "word.txt", user.upn, "smimeEncryption")])
+        self.lab.fault("drop-after", call="admin", withBody=True)
+        self.assertEqual(self.counts(self.run_bulk("--csv", path, "--replace")), {"replaced": 1})
+        self.assertEqual(len(self.stored(user)), 2)
+        self.assertEqual(self.stored(user)[0], first[0])
+
+    def start(self, path: Path, *more: str) -> subprocess.Popen:
+        return subprocess.Popen([str(self.connector.program), "--config", str(self.connector.config_file), "import", "add", "--csv", str(path), "--key",
+                                 "ImportKey1", "--json", *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                env=self.connector.environment)
+
+    def interrupted(self, number: int):
+        """A run of sixty rows ended by that signal after the fifth was stored."""
+        people = [self.person() for _ in range(20)]
+        rows = []
+        for user in people:
+            for year in (2017, 2019, 2021):
+                self.file(f"{user.upn}-{year}.pfx", user, year)
+                rows.append((f"{user.upn}-{year}.pfx", "word.txt", user.upn, "smimeEncryption"))
+        path = self.write_list(rows)
+        state = self.folder / "people.import-state"
+        process = self.start(path, "--jobs", "1")
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        deadline = time.monotonic() + WAIT
+        while not state.exists() or state.read_bytes().count(b"\n") < 6:
+            self.assertIsNone(process.poll(), "it ended by itself")
+            self.assertLess(time.monotonic(), deadline)
+        if number == signal.SIGKILL:
+            process.kill()
+        else:
+            process.send_signal(number)
+        code = process.wait(WAIT)
+        self.assertTrue(state.exists(), "what is done stays written down")
+        self.assertEqual(state.stat().st_mode & 0o077, 0)
+        done = state.read_text().count("\n") - 1
+        self.assertLess(done, 60)
+        for secret in (PASSWORD, people[0].upn, people[0].upn.split("@")[0]):
+            self.assertNotIn(secret, state.read_text())
+        return people, path, state, done, code, process
+
+    def resume(self, people, path, state, done) -> None:
+        with state.open("ab") as torn:
+            torn.write(b"0123456789abcdef")
+        since = self.lab.last_call()
+        answer = self.run_bulk("--csv", path)
+        counts = self.counts(answer)
+        self.assertEqual(counts["doneBefore"], done)
+        self.assertEqual(sum(counts.values()), 60)
+        self.assertLessEqual(counts.get("unchanged", 0), 1, "at most what was stored and not yet written down")
+        self.assertLessEqual(len([call for call in self.lab.calls("admin", since) if call["method"] == "POST"]), 60 - done)
+        self.assertEqual([len(self.stored(user)) for user in people], [3] * 20)
+        self.assertFalse(state.exists())
+        for user in (people[0], people[19]):
+            names = {self.statement(record)[6] for record in self.stored(user)}
+            self.assertEqual([len(each.split(",")) for each in names], [3] * len(names))
+
+    def test_goes_on_after_a_kill(self) -> None:
+        people, path, state, done, _, _ = self.interrupted(signal.SIGKILL)
+        self.resume(people, path, state, done)
+
+    def test_goes_on_after_an_interrupt(self) -> None:
+        people, path, state, done, code, process = self.interrupted(signal.SIGINT)
+        self.assertEqual(code, 75)
+        answer = json.loads(process.stdout.read())
+        self.assertEqual(answer["ended"], "interrupted")
+        self.assertEqual(answer["counts"]["added"] + answer["counts"]["notReached"], 60)
+        self.assertEqual(self.report()[0][-1]["outcome"], "notReached")
+        self.assertIn(b"go on", process.stderr.read())
+        self.resume(people, path, state, done)
+
+    def test_a_service_in_trouble(self) -> None:
+        user = self.person()
+        self.file("one.pfx", user)
+        path = self.write_list([("one.pfx", "word.txt", user.upn, "smimeEncryption")])
+        self.lab.fault("503", call="admin", count=1)
+        self.lab.fault("drop-after", call="admin", count=1)
+        self.assertEqual(self.counts(self.run_bulk("--csv", path)), {"added": 1})
+        self.assertEqual(len(self.stored(user)), 1)
+        other = self.person()
+        self.file("two.pfx", other)
+        path = self.write_list([("two.pfx", "word.txt", other.upn, "smimeEncryption")])
+        self.lab.fault("503", call="admin", count=-1, retryAfter=3600)
+        answer = self.run_bulk("--csv", path, code=75)
+        self.assertEqual((answer["ended"], self.counts(answer)), ("stopped", {"notReached": 1}))
+        self.lab.good()
+        self.assertEqual(self.counts(self.run_bulk("--csv", path)), {"added": 1})
+
+    def test_a_refused_token_ends_the_run_at_once(self) -> None:
+        users = [self.person() for _ in range(5)]
+        for user in users:
+            self.file(f"{user.upn}.pfx", user)
+        path = self.write_list([(f"{user.upn}.pfx", "word.txt", user.upn, "smimeEncryption") for user in users])
+        self.lab.fault("401", call="admin", count=-1)
+        since = self.lab.last_call()
+        answer = self.run_bulk("--csv", path, "--jobs", "1", code=1)
+        self.assertEqual(self.counts(answer), {"notReached": 5})
+        self.assertEqual(len(self.lab.calls("admin", since)), 1)
+
+    def test_an_alias_and_a_former_name(self) -> None:
+        user = self.person()
+        self.file("old.pfx", user, mails=["maiden@corp.example"])
+        header = ("file", "password-file", "upn", "purpose", "address")
+        path = self.write_list([("old.pfx", "word.txt", user.upn, "smimeEncryption", "")], header=header)
+        self.run_bulk("--csv", path, code=1)
+        path = self.write_list([("old.pfx", "word.txt", user.upn, "smimeEncryption", "x@corp.example; maiden@corp.example")], header=header)
+        self.assertEqual(self.counts(self.run_bulk("--csv", path)), {"added": 1})
+
+    def test_hostile_files_hurt_only_their_row(self) -> None:
+        user = self.person()
+        good = self.file("good.pfx", user)
+        forms = {"expensive": "1,000,000 iterations", "no-mac": "no MAC"}
+        for form in forms:
+            self.file(f"{form}.pfx", user, 2018, form=form)
+        content = (self.folder / "good.pfx").read_bytes()
+        (self.folder / "cut.pfx").write_bytes(content[:-100])
+        (self.folder / "deep.pfx").write_bytes(b"\x30\x80" * 50_000)
+        (self.folder / "long.pfx").write_bytes(b"\x30\x84\xff\xff\xff\xff" + content)
+        (self.folder / "empty.pfx").write_bytes(b"")
+        names = [*(f"{form}.pfx" for form in forms), "cut.pfx", "deep.pfx", "long.pfx", "empty.pfx", "good.pfx"]
+        began = time.monotonic()
+        answer = self.run_bulk("--csv", self.write_list([(name, "word.txt", user.upn, "smimeEncryption") for name in names]), code=1)
+        self.assertLess(time.monotonic() - began, 30)
+        self.assertEqual(self.counts(answer), {"added": 1, "refused": 6})
+        for line, text in zip(self.report()[0], forms.values()):
+            self.assertIn(text, line["reason"])
+        self.assertEqual([record["thumbprint"] for record in self.stored(user)], [good.thumbprint])
+
+    def test_lists_that_are_none(self) -> None:
+        for text, part in {"": "empty", "file;upn\n": "semicolons", "file,user\n": "\"user\"", "file,upn\n\"x,y\n": "never closed",
+                           "file,upn,purpose\n": "no row"}.items():
+            with self.subTest(text):
+                (self.folder / "list.csv").write_text(text)
+                self.assertIn(part, self.run_bulk("--csv", self.folder / "list.csv", code=1))
+        for arguments in (["--csv", "x.csv", "--folder", "y"], ["--csv", "x.csv", "--user", "a@b.example"], ["--jobs", "3", "x.pfx"], []):
+            with self.subTest(arguments):
+                self.run_bulk(*arguments, code=2)
+
+    def test_a_report_that_cannot_be_written_is_told_before_anything_is_sent(self) -> None:
+        user = self.person()
+        self.file("one.pfx", user)
+        path = self.write_list([("one.pfx", "word.txt", user.upn, "smimeEncryption")])
+        self.assertIn("--report", self.run_bulk("--csv", path, "--report", self.folder / "none" / "report", code=2))
+        self.assertEqual(self.stored(user), [])
+        self.run_bulk("--csv", path, "--report", self.folder / "mine")
+        self.assertEqual([row["outcome"] for row in self.report("mine")[0]], ["added"])
+
+    def test_two_runs_of_one_list(self) -> None:
+        import fcntl
+        user = self.person()
+        self.file("one.pfx", user)
+        path = self.write_list([("one.pfx", "word.txt", user.upn, "smimeEncryption")])
+        with (self.folder / "people.import-state").open("wb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            self.assertIn("another import", self.run_bulk("--csv", path, code=75))
+        self.run_bulk("--csv", path)
+        (self.folder / "people.import-state").write_text("my shopping list\n")
+        self.assertIn("--state", self.run_bulk("--csv", path, code=1))
+        self.assertEqual((self.folder / "people.import-state").read_text(), "my shopping list\n")
+
+
+class Folders(Bulk):
+    def test_a_folder_of_people(self) -> None:
+        alice, bob = self.person(), self.person()
+        top = self.folder / "history"
+        self.file(f"history/{alice.upn}/2018.pfx", alice, 2018)
+        self.file(f"history/{alice.upn}/2020.PFX", alice, 2020, password="of its own")
+        (top / alice.upn / "2020.PFX.password").write_text("of its own\n")
+        (top / alice.upn / "password").write_text(PASSWORD + "\n")
+        self.file(f"history/{alice.upn}/smimeSigning/s.p12", alice, 2024, purpose="smimeSigning")
+        self.file(f"history/{bob.upn}/one.pfx", bob)
+        self.file("history/loose.pfx", bob)
+        (top / "notes.txt").write_text("no PFX")
+        (top / bob.upn / ".hidden.pfx").write_bytes(b"")
+        (top / bob.upn / "link.pfx").symlink_to(top / "loose.pfx")
+        answer = self.run_bulk("--folder", top, "--purpose", "smimeEncryption", code=1)
+        self.assertEqual(self.counts(answer), {"added": 3, "refused": 2})
+        rows, _ = self.report("history.report")
+        reasons = {row["file"]: row.get("reason") for row in rows if row["outcome"] == "refused"}
+        self.assertIn("whose it is", reasons["loose.pfx"])
+        self.assertIn("no password", reasons[f"{bob.upn}/one.pfx"])
+        self.assertEqual(sorted(record["intendedPurpose"] for record in self.stored(alice)), ["smimeEncryption"] * 2 + ["smimeSigning"])
+        (top / "loose.pfx").unlink()
+        answer = self.run_bulk("--folder", f"{top}/", "--purpose", "smimeEncryption", "--password-file", self.word)
+        self.assertEqual(self.counts(answer), {"added": 1, "unchanged": 3})
+        self.assertEqual(self.lab.violations(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
