@@ -26,8 +26,11 @@ public:
     // "label   value", labels in one column of that width.
     void field(std::string_view label, std::string_view value, std::size_t width = k_label_width) const;
     void heading(std::string_view text) const;
-    // A long text of ours, broken between words at the terminal's width.
-    void paragraph(std::string_view text) const;
+    // A long text of ours, broken between words at the terminal's width; further lines begin with so many spaces.
+    void paragraph(std::string_view text, std::size_t hanging = 0) const;
+    // A paragraph led by ✓, ! or ✗: in green, yellow or red where colours are wanted.
+    enum class Mood { good, doubtful, bad };
+    void marked(Mood mood, std::string_view text, std::size_t hanging) const;
     // One line on standard error, led by the program's name.
     void error(std::string_view text) const;
     void warning(std::string_view text) const;
@@ -51,8 +54,12 @@ public:
     void keep_whole(std::size_t column);
     [[nodiscard]] bool empty() const noexcept { return rows_.empty(); }
     void print(const Terminal& terminal) const;
+    // Nothing is cut: what is too wide goes on in the lines below, within its column.
+    void print_wrapped(const Terminal& terminal) const;
 
 private:
+    [[nodiscard]] std::vector<std::size_t> widths(std::size_t columns) const;
+
     std::vector<std::string> headers_;
     std::vector<bool> whole_;
     std::vector<std::vector<std::string>> rows_;

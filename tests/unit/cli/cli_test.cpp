@@ -47,7 +47,12 @@ protected:
                 called_ = "run";
                 return 0;
             },
-            [] { return UtcTime(std::chrono::sys_days{std::chrono::year{2026} / 11 / 23}); }};
+            [] { return UtcTime(std::chrono::sys_days{std::chrono::year{2026} / 11 / 23}); },
+            [this](const config::Settings&, const std::string& command, const json::object&) {
+                called_ = command;
+                return std::optional<control::Answer>();
+            },
+            false};
         arguments.insert(arguments.end(), {"--config", (folder_.path() / "connector.toml").string()});
         return run_cli(arguments, environment);
     }
