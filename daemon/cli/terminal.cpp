@@ -108,7 +108,17 @@ void Terminal::lines(std::string_view text) const {
 }
 
 void Terminal::field(std::string_view label, std::string_view value, std::size_t width) const {
-    line(padded(std::string(label), width) + "  " + std::string(value));
+    // Wrapped only where there is something to break at: a path or a fingerprint stays in one piece.
+    const std::string first = padded(std::string(label), width) + "  ";
+    const std::string whole = first + std::string(value);
+    if (character_count(whole) <= columns() || value.find(' ') == std::string_view::npos) return line(whole);
+    const std::size_t indent = character_count(first);
+    if (indent >= columns()) return line(whole);
+    std::string lead = first;
+    for (const std::string& row : wrapped(printable(value, k_longest_line), columns() - indent, 0)) {
+        line(lead + row);
+        lead.assign(indent, ' ');
+    }
 }
 
 void Terminal::heading(std::string_view text) const {
@@ -172,7 +182,7 @@ void Table::add(std::vector<std::string> cells) {
     rows_.push_back(std::move(cells));
 }
 
-std::vector<std::size_t> Table::widths(std::size_t columns) const {
+std::vector<std::size_t> Table::widths(std::size_t columns, bool first_is_whole) const {
     std::vector<std::size_t> widths;
     for (std::size_t column = 0; column < headers_.size(); ++column) {
         std::size_t width = character_count(headers_[column]);
@@ -184,7 +194,8 @@ std::vector<std::size_t> Table::widths(std::size_t columns) const {
     while (total() > columns) {
         std::size_t* widest = nullptr;
         for (std::size_t column = 0; column < widths.size(); ++column) {
-            if (!whole_[column] && widths[column] > k_narrowest && (widest == nullptr || widths[column] > *widest))
+            const bool whole = whole_[column] && (column != 0 || first_is_whole);
+            if (!whole && widths[column] > k_narrowest && (widest == nullptr || widths[column] > *widest))
                 widest = &widths[column];
         }
         if (widest == nullptr) break;
@@ -194,7 +205,7 @@ std::vector<std::size_t> Table::widths(std::size_t columns) const {
 }
 
 void Table::print(const Terminal& terminal) const {
-    const auto fitting = widths(terminal.columns());
+    const auto fitting = widths(terminal.columns(), true);
     const auto put = [&](const std::vector<std::string>& cells) {
         std::string text;
         for (std::size_t column = 0; column < cells.size(); ++column) {
@@ -209,7 +220,7 @@ void Table::print(const Terminal& terminal) const {
 }
 
 void Table::print_wrapped(const Terminal& terminal) const {
-    const auto fitting = widths(terminal.columns());
+    const auto fitting = widths(terminal.columns(), false);
     const auto put = [&](const std::vector<std::string>& cells) {
         std::vector<std::vector<std::string>> parts;
         std::size_t height = 0;

@@ -58,7 +58,7 @@ public:
     void print_wrapped(const Terminal& terminal) const;
 
 private:
-    [[nodiscard]] std::vector<std::size_t> widths(std::size_t columns) const;
+    [[nodiscard]] std::vector<std::size_t> widths(std::size_t columns, bool first_is_whole) const;
 
     std::vector<std::string> headers_;
     std::vector<bool> whole_;

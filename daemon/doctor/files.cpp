@@ -207,8 +207,8 @@ std::vector<Check> check_files(const config::Settings& settings) {
         files.own("authority." + name + " ca.db", authority.directory / "ca.db");
     }
     if (files.sound() != 0)
-        checks.good("modes and owners", count_of(files.sound(), "file") + " and folders as they should be, for account " +
-                                            account(facts.st_uid));
+        checks.good("modes and owners", std::to_string(files.sound()) + " files and folders are as account " +
+                                            account(facts.st_uid) + " needs them");
     return std::move(checks).take();
 }
 
