@@ -3,6 +3,7 @@
 
 #include "config/loader.hpp"
 #include "daemon/cli/command.hpp"
+#include "daemon/doctor/account.hpp"
 #include "daemon/doctor/who_could.hpp"
 
 #include <boost/json/array.hpp>
@@ -100,6 +101,8 @@ int run_doctor(const Invocation& call, bool trust) {
         }
         return k_done;
     }
+    if (const auto looked = doctor::become_owner_of(loaded.settings->storage.directory); !looked)
+        return call.fail(looked.error());
     std::vector<Check> checks = of_configuration(loaded.warnings, Verdict::warning);
     checks.insert(checks.begin(), {"configuration", "configuration", Verdict::good,
                                    call.config_file.string() + ": no error in it", ""});

@@ -206,6 +206,9 @@ std::vector<std::size_t> Table::widths(std::size_t columns, bool first_is_whole)
 
 void Table::print(const Terminal& terminal) const {
     const auto fitting = widths(terminal.columns(), true);
+    const std::size_t gaps = k_gap.size() * (headers_.empty() ? 0 : headers_.size() - 1);
+    if (!rows_.empty() && std::accumulate(fitting.begin(), fitting.end(), gaps) > terminal.columns())
+        return print_blocks(terminal);
     const auto put = [&](const std::vector<std::string>& cells) {
         std::string text;
         for (std::size_t column = 0; column < cells.size(); ++column) {
@@ -217,6 +220,16 @@ void Table::print(const Terminal& terminal) const {
     };
     terminal.heading(put(headers_));
     for (const auto& row : rows_) terminal.line(put(row));
+}
+
+void Table::print_blocks(const Terminal& terminal) const {
+    std::size_t width = 0;
+    for (const auto& header : headers_) width = std::max(width, character_count(header));
+    bool first = true;
+    for (const auto& row : rows_) {
+        if (!std::exchange(first, false)) terminal.line("");
+        for (std::size_t column = 0; column < row.size(); ++column) terminal.field(headers_[column], row[column], width);
+    }
 }
 
 void Table::print_wrapped(const Terminal& terminal) const {

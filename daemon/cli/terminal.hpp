@@ -46,7 +46,7 @@ private:
 };
 
 // Columns that fit: the widest are cut with `…`, the first never (it is what other commands want to be given), nor
-// those that say nothing when cut (times).
+// those that say nothing when cut (times). Where that is still too wide, each row is a block of fields, uncut.
 class Table {
 public:
     explicit Table(std::vector<std::string> headers);
@@ -58,6 +58,7 @@ public:
     void print_wrapped(const Terminal& terminal) const;
 
 private:
+    void print_blocks(const Terminal& terminal) const;
     [[nodiscard]] std::vector<std::size_t> widths(std::size_t columns, bool first_is_whole) const;
 
     std::vector<std::string> headers_;

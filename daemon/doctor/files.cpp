@@ -3,6 +3,7 @@
 
 #include <pwd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -67,6 +68,9 @@ public:
                                      ": whoever may write it decides whom the connector believes",
                                  "chmod go-w " + path.string());
         if (!owned(key, path, *facts)) return;
+        if (::geteuid() == service_ && ::access(path.c_str(), R_OK) != 0)
+            return checks_.fault(key, path.string() + " cannot be read by account " + account(service_),
+                                 "chmod 0644 " + path.string());
         ++sound_;
     }
 
@@ -115,7 +119,8 @@ private:
             checks_.fault(key, path.string() + " does not exist", make);
         else
             checks_.fault(key, path.string() + ": " + std::generic_category().message(errno),
-                          "run doctor as root, or as the account of the daemon");
+                          ::geteuid() == service_ ? "let account " + account(service_) + " look there (chmod, chown)"
+                                                  : "run doctor as root, or as account " + account(service_));
         return std::nullopt;
     }
 

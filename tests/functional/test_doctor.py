@@ -292,6 +292,34 @@ class BrokenInTurn(Doctor):
         self.assertEqual(set(found), {"disk of the log"})
         self.assertIn("make room", found["disk of the log"]["mend"])
 
+    def test_root_looks_as_the_daemon_does(self) -> None:
+        if os.geteuid() != 0:
+            self.skipTest("another account's files need root")
+        mine = [path for place in ("state", "log", "secrets", "local-ca") for path in (self.connector.directory / place, *(self.connector.directory / place).rglob("*"))]
+        for place in (PKI, self.lab.directory, self.connector.directory):
+            place.chmod(0o711)
+        try:
+            for path in mine:
+                shutil.chown(path, "nobody", "nogroup")
+            code, checks = self.examine()
+            self.assertEqual((code, self.faults(checks)), (0, {}))
+            self.assertIn("account nobody", self.row(checks, "modes and owners")["detail"])
+            key = secret("import-key.pem")(self)
+            os.chown(key, 0, 0)
+            code, checks = self.examine()
+            self.assertEqual((code, set(self.faults(checks))), (3, {"import.ImportKey1.key", "import key ImportKey1"}))
+            self.assertIn(f"chown nobody {key}", self.row(checks, "import.ImportKey1.key")["mend"])
+            shutil.chown(key, "nobody", "nogroup")
+            with mode(lambda test: test.lab.pki.path("device-ca.crt"), 0o600)(self):
+                code, checks = self.examine()
+            self.assertEqual(code, 3)
+            self.assertIn("chmod 0644", self.faults(checks)["recipients.ca_file"]["mend"])
+        finally:
+            for path in mine:
+                if path.exists():
+                    os.chown(path, 0, 0)
+        self.assertEqual(self.examine()[0], 0)
+
     def test_for_people_it_is_one_line_each(self) -> None:
         with CASES[0].breaking(self):
             done = self.connector.command("doctor")
