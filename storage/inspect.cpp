@@ -62,12 +62,15 @@ Result<LedgerFacts> inspect_ledger(const fs::path& directory, const ports::Seale
     return facts;
 }
 
-int instance_lock_holder(const fs::path& directory) {
+std::optional<LockHolder> instance_lock_holder(const fs::path& directory) {
     struct stat about {};
-    if (::stat((directory / "connector.lock").c_str(), &about) != 0) return 0;
+    if (::stat((directory / "connector.lock").c_str(), &about) != 0) return std::nullopt;
     // Its holder writes its own number into it: inodes alone are the same on different file systems.
-    int told = 0;
-    if (!(std::ifstream(directory / "connector.lock") >> told)) return 0;
+    std::ifstream file(directory / "connector.lock");
+    LockHolder told;
+    if (!(file >> told.process)) return std::nullopt;
+    std::string manner_of_holding;
+    told.command = file >> manner_of_holding && manner_of_holding == "command";
     // "3: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF"
     const std::string inode = ":" + std::to_string(about.st_ino);
     std::ifstream locks("/proc/locks");
@@ -79,11 +82,11 @@ int instance_lock_holder(const fs::path& directory) {
         std::string access;
         int pid = 0;
         std::string place;
-        if (words >> number >> kind >> manner >> access >> pid >> place && kind == "FLOCK" && pid == told &&
+        if (words >> number >> kind >> manner >> access >> pid >> place && kind == "FLOCK" && pid == told.process &&
             place.ends_with(inode))
-            return pid;
+            return told;
     }
-    return 0;
+    return std::nullopt;
 }
 
 }  // namespace connector::storage

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 namespace connector::storage {
@@ -25,8 +26,13 @@ struct LedgerFacts {
 [[nodiscard]] Result<LedgerFacts> inspect_ledger(const std::filesystem::path& directory, const ports::Sealer* sealer,
                                                  bool daemon_has_it);
 
-// Who holds the directory's InstanceLock, as the kernel lists it: its process id, 0 where nobody does. Nothing is locked
-// for it: a daemon that starts at this moment must not find the lock taken by a question.
-[[nodiscard]] int instance_lock_holder(const std::filesystem::path& directory);
+// Who holds a directory's InstanceLock. A command holds it for a moment, a daemon as long as it lives.
+struct LockHolder {
+    int process = 0;
+    bool command = false;
+};
+// As the kernel lists it. Nothing is locked for it: a daemon that starts at this moment must not find the lock taken by a
+// question.
+[[nodiscard]] std::optional<LockHolder> instance_lock_holder(const std::filesystem::path& directory);
 
 }  // namespace connector::storage

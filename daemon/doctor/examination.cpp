@@ -14,7 +14,8 @@ namespace json = boost::json;
 
 Daemon find_daemon(const config::Settings& settings, const AskRunning& ask) {
     Daemon daemon;
-    daemon.holder = storage::instance_lock_holder(settings.storage.directory);
+    const auto holder = storage::instance_lock_holder(settings.storage.directory);
+    if (holder) daemon.holder = holder->process;
     if (auto answer = ask(settings, "status", {})) {
         if (answer->exit_code == 0 && answer->result.is_object()) {
             daemon.state = Daemon::State::answers;
@@ -24,7 +25,7 @@ Daemon find_daemon(const config::Settings& settings, const AskRunning& ask) {
             daemon.state = forbidden ? Daemon::State::forbidden : Daemon::State::silent;
             daemon.complaint = answer->error;
         }
-    } else if (daemon.holder != 0) {
+    } else if (holder && !holder->command) {
         daemon.state = Daemon::State::silent;
     }
     return daemon;

@@ -87,16 +87,17 @@ def fault(name: str, **options: Any) -> Breaking:
     return breaking
 
 
-def sql(statement: str, back: str) -> Breaking:
+def number(name: str, wrong: int) -> Breaking:
+    """One of the numbers in the database's header."""
     @contextlib.contextmanager
     def breaking(test: "Doctor") -> Iterator[None]:
-        def execute(text: str) -> None:
-            with contextlib.closing(sqlite3.connect(test.state / "connector.db")) as database:
-                database.execute(text)
-                database.commit()
-        execute(statement)
+        def pragma(text: str) -> int:
+            with contextlib.closing(sqlite3.connect(test.state / "connector.db", isolation_level=None)) as database:
+                return (database.execute(f"PRAGMA {text}").fetchone() or [0])[0]
+        before = pragma(name)
+        pragma(f"{name}={wrong}")
         yield
-        execute(back)
+        pragma(f"{name}={before}")
     return breaking
 
 
@@ -178,8 +179,8 @@ CASES = (
     # database and sealing key
     Case("no database at all", content(of_state("connector.db"), lambda _: b"this is no database, and long enough not to be taken for one" * 99),
          {"database": "backup"}),
-    Case("another program's database", sql("PRAGMA application_id=77", f"PRAGMA application_id={0x50465843}"), {"database": "move it away"}, "another program"),
-    Case("a newer schema", sql("PRAGMA user_version=99", "PRAGMA user_version=1"), {"database": "install that version"}, "newer version"),
+    Case("another program's database", number("application_id", 77), {"database": "move it away"}, "another program"),
+    Case("a newer schema", number("user_version", 99), {"database": "install that version"}, "newer version"),
     Case("no sealing key", content(secret("sealing.key"), None), {"sealing.key": "backup", "sealing key": "backup"}, "does not exist"),
     Case("another sealing key", content(secret("sealing.key"), lambda _: bytes(32)), {"sealing key": "put the right key back"}, "not the key"),
     # import keys

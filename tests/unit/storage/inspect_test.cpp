@@ -33,7 +33,7 @@ protected:
 
 TEST_F(InspectTest, BesideWhoeverHasItOpenAndAfterwards) {
     {
-        auto lock = InstanceLock::acquire(folder.path());
+        auto lock = InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon);
         ASSERT_TRUE(lock);
         const auto ledger = stored(*lock);
         const auto facts = inspect_ledger(folder.path(), &sealer, true);
@@ -58,7 +58,7 @@ TEST_F(InspectTest, BesideWhoeverHasItOpenAndAfterwards) {
 TEST_F(InspectTest, WhatWasNotCheckpointedIsSeen) {
     Folder crashed;
     {
-        auto lock = InstanceLock::acquire(folder.path());
+        auto lock = InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon);
         ASSERT_TRUE(lock);
         const auto ledger = stored(*lock);
         // As a power cut leaves it: the database and a log beside it.
@@ -87,7 +87,7 @@ TEST_F(InspectTest, OtherFiles) {
 TEST_F(InspectTest, NamesWithEveryCharacter) {
     const fs::path odd = folder.path() / "a b%20?c#ä";
     {
-        auto lock = InstanceLock::acquire(odd);
+        auto lock = InstanceLock::acquire(odd, InstanceLock::Holder::daemon);
         ASSERT_TRUE(lock) << lock.error().message;
         (void)stored(*lock);
     }
@@ -97,14 +97,17 @@ TEST_F(InspectTest, NamesWithEveryCharacter) {
 }
 
 TEST_F(InspectTest, TheHolderOfTheLockIsNamedAndNothingIsLockedForIt) {
-    EXPECT_EQ(instance_lock_holder(folder.path()), 0);
-    {
-        auto lock = InstanceLock::acquire(folder.path());
+    EXPECT_FALSE(instance_lock_holder(folder.path()));
+    for (const auto manner : {InstanceLock::Holder::daemon, InstanceLock::Holder::command}) {
+        auto lock = InstanceLock::acquire(folder.path(), manner);
         ASSERT_TRUE(lock);
-        EXPECT_EQ(instance_lock_holder(folder.path()), ::getpid());
+        const auto holder = instance_lock_holder(folder.path());
+        ASSERT_TRUE(holder);
+        EXPECT_EQ(holder->process, ::getpid());
+        EXPECT_EQ(holder->command, manner == InstanceLock::Holder::command);
     }
-    EXPECT_EQ(instance_lock_holder(folder.path()), 0) << "the number is still in the file, the lock is not";
-    EXPECT_TRUE(InstanceLock::acquire(folder.path()));
+    EXPECT_FALSE(instance_lock_holder(folder.path())) << "the number is still in the file, the lock is not";
+    EXPECT_TRUE(InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon));
 }
 
 }  // namespace
