@@ -130,7 +130,6 @@ constexpr auto k_keys = std::to_array<Key>({
      .choices = k_binding,
      .required = when::keys_are_delivered,
      .needed_by = "pkcs.issue, pfx.deliver",
-     .sample = R"("certificate")",
      .description = "Who says that a device is a user's. It has no default: it decides what the service may not do.",
      .set = rule<&trust::RecipientRules::binding>},
     {.section = "recipients",
@@ -197,7 +196,6 @@ constexpr auto k_keys = std::to_array<Key>({
      .choices = k_identity,
      .required = when::keys_are_delivered,
      .needed_by = "pkcs.issue, pfx.deliver",
-     .sample = R"("certificate")",
      .description =
          "Who says which names and mailboxes a user has. It has no default: it decides in whose name can be certified.",
      .set = into::pick<&Settings::policy, &request::PolicyRules::identity>},

@@ -32,21 +32,10 @@ std::string dotted(std::string_view outer, std::string_view inner) {
     return outer.empty() ? std::string(inner) : std::string(outer) + "." + std::string(inner);
 }
 
-// Who says what, and what it means: for the keys that have no default because they decide whom to believe.
-std::string explained(std::span<const Choice> choices) {
-    std::string built;
-    std::string later;
-    for (const Choice& choice : choices) {
-        std::string sentence = "\"" + std::string(choice.word) + "\": " + std::string(choice.meaning);
-        if (choice.meaning.empty()) sentence = "\"" + std::string(choice.word) + "\"";
-        (choice.built ? built : later) += (choice.built ? built : later).empty() ? sentence : "; " + sentence;
-    }
-    return "choose " + built + (later.empty() ? "" : ". Not built yet: " + later);
-}
-
 class Loading {
 public:
-    Loading(const fs::path& file, Need need) : file_(fs::absolute(file).lexically_normal()), need_(need) {
+    Loading(const fs::path& file, Need need, NamedFiles named)
+        : file_(fs::absolute(file).lexically_normal()), need_(need), named_(named) {
         const PlatformPaths paths = platform_paths();
         settings_.file = file_;
         settings_.storage.directory = paths.state;
@@ -246,6 +235,7 @@ private:
     // For the daemon every file has to be there; a command on another machine has only what it uses.
     void look_at_file(const Key& key, const Value& value, Place at, const std::string& full) {
         const bool secret = key.type == ValueType::secret || key.type == ValueType::key_file;
+        if (named_ == NamedFiles::left_alone) return;
         if (need_ != Need::run && !(key.section == "management" && key.must_exist)) return;
         if (secret && value.secret.source == SecretRef::Source::file && key.name != "admin_token") {
             if (const auto looked = check_secret_file(value.secret.path, OwnerRule::anyone); !looked)
@@ -309,7 +299,7 @@ private:
     void missing(const Key& key, const std::string& full) {
         const bool empty = places_.find(full) != places_.end();
         const std::string what = empty ? "must not be empty" : "is missing";
-        std::string hint = key.type == ValueType::choice ? explained(key.choices) : "must be " + expected_form(key);
+        std::string hint = key.type == ValueType::choice ? choices_explained(key.choices) : "must be " + expected_form(key);
         if (!key.sample.empty() && key.type != ValueType::choice) hint += ", such as " + std::string(key.sample);
         tell(place_of_key(full), full, what + "; it is needed by " + std::string(key.needed_by), hint);
     }
@@ -326,6 +316,7 @@ private:
 
     fs::path file_;
     Need need_;
+    NamedFiles named_;
     Settings settings_;
     Loaded loaded_;
     std::vector<Instance> instances_;
@@ -347,11 +338,11 @@ std::string Problem::text() const {
 }
 
 Loaded load_text(std::string_view text, const fs::path& file, Need need) {
-    return Loading(file, need).of_text(text);
+    return Loading(file, need, NamedFiles::looked_at).of_text(text);
 }
 
-Loaded load(const fs::path& file, Need need) {
-    Loading loading(file, need);
+Loaded load(const fs::path& file, Need need, NamedFiles named) {
+    Loading loading(file, need, named);
     std::error_code error;
     const auto status = fs::status(file, error);
     const auto refuse = [&](std::string message, std::string hint) {

@@ -32,7 +32,10 @@ struct Loaded {
     [[nodiscard]] bool ok() const noexcept { return settings.has_value(); }
 };
 
-[[nodiscard]] Loaded load(const std::filesystem::path& file, Need need);
+// Whether the files that it names are looked at; `doctor` does that itself, each with a verdict of its own.
+enum class NamedFiles { looked_at, left_alone };
+
+[[nodiscard]] Loaded load(const std::filesystem::path& file, Need need, NamedFiles named = NamedFiles::looked_at);
 // The same for text in memory; relative paths are relative to `file`, which need not exist.
 [[nodiscard]] Loaded load_text(std::string_view text, const std::filesystem::path& file, Need need);
 

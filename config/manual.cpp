@@ -78,6 +78,7 @@ std::string_view placeholder(const Key& key) {
 }
 
 std::string example_value(const Key& key) {
+    if (is_left_open(key)) return R"("")";
     if (!key.sample.empty()) return std::string(key.sample);
     if (!key.default_value.empty()) return std::string(key.default_value);
     if (key.type == ValueType::choice) return '"' + std::string(key.choices.front().word) + '"';
@@ -137,7 +138,8 @@ std::string manual_markdown() {
 std::string example_toml() {
     std::string text =
         "# pfx-connector, example configuration. Printed from config/table; change it there.\n"
-        "# What stands without `#` has to be filled in; everything else shows its default.\n"
+        "# What stands without `#` has to be filled in: the two empty words are yours to choose, the other values are samples.\n"
+        "# Everything else shows its default. `pfx-connector check-config` tells what is still missing.\n"
         "# Relative paths are relative to this file. Secrets are \"credential:NAME\" or \"file:PATH\".\n";
     for (const Section& section : sections()) {
         if (!section.built) continue;
@@ -150,7 +152,7 @@ std::string example_toml() {
             if (key.section != section.name || !key.built) continue;
             add_comment(text, comment_of(key));
             text +=
-                (key.sample.empty() || named ? "#" : "") + std::string(key.name) + " = " + example_value(key) + "\n";
+                ((key.sample.empty() && !is_left_open(key)) || named ? "#" : "") + std::string(key.name) + " = " + example_value(key) + "\n";
         }
     }
     return text;

@@ -169,6 +169,23 @@ std::string expected_form(const Key& key) {
     return "";
 }
 
+std::string choices_explained(std::span<const Choice> choices) {
+    std::string built;
+    std::string later;
+    for (const Choice& choice : choices) {
+        std::string& list = choice.built ? built : later;
+        if (!list.empty()) list += "; ";
+        list += '"' + std::string(choice.word) + '"';
+        if (!choice.meaning.empty()) list += ": " + std::string(choice.meaning);
+    }
+    return "choose " + built + (later.empty() ? "" : ". Not built yet: " + later);
+}
+
+bool is_left_open(const Key& key) noexcept {
+    return key.type == ValueType::choice && key.required != nullptr && key.default_value.empty() &&
+           key.section.find('*') == std::string_view::npos;
+}
+
 namespace when {
 namespace {
 bool on(const Settings& settings, std::initializer_list<request::Kind> kinds) noexcept {

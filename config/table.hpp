@@ -95,9 +95,14 @@ struct Section {
 // "text", "whole number 1 to 500", `"a" or "b"`: for messages and the manual.
 [[nodiscard]] std::string expected_form(const Key& key);
 
+// Who says what, and what it means: for the keys that have no default because they decide whom to believe.
+[[nodiscard]] std::string choices_explained(std::span<const Choice> choices);
+// Whether a key is such a one: nobody can choose for the operator.
+[[nodiscard]] bool is_left_open(const Key& key) noexcept;
+
 // docs/configuration.md.
 [[nodiscard]] std::string manual_markdown();
-// connector.example.toml: what is needed stands there to be filled in, all else as a comment with its default.
+// docs/connector.example.toml: what is needed stands there to be filled in, all else as a comment with its default.
 [[nodiscard]] std::string example_toml();
 
 }  // namespace connector::config

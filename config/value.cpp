@@ -133,7 +133,8 @@ private:
         const auto found = std::find_if(key_.choices.begin(), key_.choices.end(),
                                         [&](const Choice& choice) { return choice.word == word; });
         if (found == key_.choices.end()) {
-            complain(node, "must be " + expected_form(key_) + ", and is " + in_quotes(word));
+            complain(node, "must be " + expected_form(key_) + ", and is " + in_quotes(word),
+                     is_left_open(key_) ? choices_explained(key_.choices) : "");
             return std::nullopt;
         }
         if (!found->built) {

@@ -9,6 +9,7 @@
 #include "daemon/authority/factory.hpp"
 #include "daemon/control/server.hpp"
 #include "daemon/delivery/cms.hpp"
+#include "daemon/doctor/areas.hpp"
 #include "daemon/health/telemetry.hpp"
 #include "daemon/keys/files.hpp"
 #include "daemon/keys/load.hpp"
@@ -135,6 +136,18 @@ json::array to_json(const std::vector<health::Choice>& choices) {
         rows.push_back(std::move(row));
     }
     return rows;
+}
+
+// `doctor` from outside cannot read what systemd gives to this unit alone.
+ports::Async<json::value> look_at_secrets(const config::Settings& settings, ports::Offload& offload, ports::Clock& clock) {
+    auto job = [&settings, now = clock.utc()]() -> Result<std::vector<doctor::Check>> {
+        return doctor::check_with_secrets(settings, now);
+    };
+    auto looking = offload.run(std::move(job));
+    const auto checks = co_await std::move(looking);
+    json::object answer;
+    if (checks) answer["checks"] = doctor::to_json(*checks);
+    co_return json::value(std::move(answer));
 }
 
 // Keeps the database's memory of the audit log's head close behind the log itself.
@@ -265,7 +278,8 @@ int run_daemon(const config::Settings& settings) {
             status["choices"] = to_json(choices_of(settings));
             return status;
         },
-        [&evidence] { return control::anchor_json(evidence.audit().head()); }});
+        [&evidence] { return control::anchor_json(evidence.audit().head()); },
+        [&] { return look_at_secrets(settings, offload, clock); }});
     control::Server control_server(executor, clock, evidence, std::move(operations));
     if (auto listening = control_server.start(settings.control.socket, settings.control.group); !listening)
         return refuse(listening.error());

@@ -143,10 +143,32 @@ Values Statement::values() const {
 }
 
 Result<Database> Database::open(const std::filesystem::path& file) {
+    return open_as(file, file.string(), SQLITE_OPEN_READWRITE);
+}
+
+Result<Database> Database::open_read_only(const std::filesystem::path& file, bool untouched) {
+    // A URI (RFC 8089), because only there it can be said that nobody writes.
+    std::string name = "file:";
+    for (const char c : std::filesystem::absolute(file).string()) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
+                           c == '.' || c == '-' || c == '_';
+        if (plain) {
+            name += c;
+        } else {
+            constexpr std::string_view k_hex = "0123456789ABCDEF";
+            const auto octet = static_cast<unsigned char>(c);
+            name.append(1, '%').append(1, k_hex[octet >> 4U]).append(1, k_hex[octet & 15U]);
+        }
+    }
+    if (untouched) name += "?immutable=1";
+    return open_as(file, name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+}
+
+Result<Database> Database::open_as(const std::filesystem::path& file, const std::string& name, int access) {
     sqlite3* handle = nullptr;
     // NOMUTEX: one thread at a time is the house's rule already.
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    const int code = sqlite3_open_v2(file.c_str(), &handle, flags, nullptr);
+    const int flags = access | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    const int code = sqlite3_open_v2(name.c_str(), &handle, flags, nullptr);
     if (code != SQLITE_OK) {
         auto error = error_of(code, handle != nullptr ? sqlite3_errmsg(handle) : "open");
         sqlite3_close(handle);

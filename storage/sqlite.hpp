@@ -76,6 +76,9 @@ class Database {
 public:
     // The file has to exist: who creates it decides on its mode (private_file.hpp).
     [[nodiscard]] static Result<Database> open(const std::filesystem::path& file);
+    // To look and change nothing, beside whoever writes it. `untouched`: nobody has it open and there is no log beside
+    // it; then no file is made next to it either.
+    [[nodiscard]] static Result<Database> open_read_only(const std::filesystem::path& file, bool untouched);
 
     Database(Database&& other) noexcept;
     Database& operator=(Database&&) = delete;
@@ -98,6 +101,8 @@ public:
 
 private:
     explicit Database(sqlite3* handle) noexcept : handle_(handle) {}
+    [[nodiscard]] static Result<Database> open_as(const std::filesystem::path& file, const std::string& name,
+                                                  int flags);
     sqlite3* handle_;
     std::unordered_map<std::string, sqlite3_stmt*> kept_;
 };

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,10 @@ struct Environment {
     std::function<control::Answer(const config::Settings&, const std::string&, const boost::json::object&)> call;
     std::function<int(const config::Settings&)> run_daemon;
     std::function<UtcTime()> now;
+    // control::ask_running: of a running daemon alone.
+    std::function<std::optional<control::Answer>(const config::Settings&, const std::string&, const boost::json::object&)>
+        ask_running{};
+    bool terminal = false;  // standard output is one: it can be redrawn
     bool progress = false;  // a bar on `err`
 };
 

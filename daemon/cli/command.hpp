@@ -54,6 +54,7 @@ private:
 // Each in a file of its own.
 void add_daemon_commands(CLI::App& app, Chosen& chosen);               // run, check-config, config, version, explain
 void add_status_commands(CLI::App& app, Chosen& chosen);               // status, limits, issued
+void add_doctor_command(CLI::App& app, Chosen& chosen);                // doctor
 void add_audit_commands(CLI::App& app, Chosen& chosen);                // audit
 void add_request_commands(CLI::App& app, Chosen& chosen);              // requests
 void add_recipient_commands(CLI::App& app, Chosen& chosen);            // recipients

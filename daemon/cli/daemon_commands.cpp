@@ -11,6 +11,8 @@
 #include <boost/json/object.hpp>
 #include <boost/version.hpp>
 
+#include <algorithm>
+
 namespace connector::cli {
 namespace json = boost::json;
 namespace {
@@ -60,29 +62,77 @@ int check_config(const Invocation& call) {
     return k_done;
 }
 
+json::object to_json(const EventDefinition& event) {
+    json::object row;
+    row["id"] = json::string(event.id);
+    row["severity"] = json::string(to_string(event.severity));
+    row["audited"] = event.audited;
+    row["headline"] = json::string(event.headline);
+    row["meaning"] = json::string(event.meaning);
+    row["action"] = json::string(event.action);
+    return row;
+}
+
+json::value to_json(const config::Key& key) {
+    json::object row;
+    row["section"] = json::string(key.section);
+    row["key"] = json::string(key.name);
+    row["form"] = config::expected_form(key);
+    row["default"] = key.default_value.empty() ? json::value(nullptr) : json::value(json::string(key.default_value));
+    row["neededBy"] = key.needed_by.empty() ? json::value(nullptr) : json::value(json::string(key.needed_by));
+    row["built"] = key.built;
+    row["description"] = json::string(key.description);
+    return row;
+}
+
+// A text of ours of several lines, for people or for scripts.
+int tell(const Invocation& call, std::string_view text) {
+    if (!call.json) {
+        call.terminal.lines(text);
+        return k_done;
+    }
+    json::array lines;
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        lines.push_back(json::value(json::string(text.substr(0, end))));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    json::object answer;
+    answer["lines"] = std::move(lines);
+    call.terminal.json(answer);
+    return k_done;
+}
+
+int manual(const Invocation& call) {
+    if (!call.json) return tell(call, config::manual_markdown());
+    json::array rows;
+    for (const config::Key& key : config::keys()) rows.push_back(to_json(key));
+    json::object answer;
+    answer["keys"] = std::move(rows);
+    call.terminal.json(answer);
+    return k_done;
+}
+
+int explain_all(const Invocation& call) {
+    if (!call.json) return tell(call, catalogue_markdown());
+    json::array rows;
+    for (const EventDefinition& event : event_catalogue()) rows.push_back(to_json(event));
+    json::object answer;
+    answer["events"] = std::move(rows);
+    call.terminal.json(answer);
+    return k_done;
+}
+
 int explain(const Invocation& call, const std::string& subject) {
-    if (ascii_equal(subject, "pkcs12")) {
-        call.terminal.lines(k_about_pkcs12);
-        return k_done;
-    }
-    if (ascii_equal(subject, "events")) {
-        call.terminal.lines(catalogue_markdown());
-        return k_done;
-    }
+    if (ascii_equal(subject, "pkcs12")) return tell(call, k_about_pkcs12);
+    if (ascii_equal(subject, "events")) return explain_all(call);
     const EventDefinition* found = find_event(subject);
     if (found == nullptr)
         return call.fail(
             Error(ErrorKind::invalid, "unknownEvent",
                   "no event \"" + subject + "\"; ids look like PKCS-1050; \"pkcs12\" and \"events\" are pages too"));
     if (call.json) {
-        json::object answer;
-        answer["id"] = json::string(found->id);
-        answer["severity"] = json::string(to_string(found->severity));
-        answer["audited"] = found->audited;
-        answer["headline"] = json::string(found->headline);
-        answer["meaning"] = json::string(found->meaning);
-        answer["action"] = json::string(found->action);
-        call.terminal.json(answer);
+        call.terminal.json(to_json(*found));
         return k_done;
     }
     call.terminal.heading(std::string(found->id) + "  " + std::string(found->headline));
@@ -125,15 +175,10 @@ void add_daemon_commands(CLI::App& app, Chosen& chosen) {
     auto* config_group = add_group(app, "config", "an example of the configuration, and its manual");
     auto* example = add_command(*config_group, "example", "a configuration to begin with",
                                 "pfx-connector config example > connector.toml");
-    chosen.on(example, [](const Invocation& call) {
-        call.terminal.lines(config::example_toml());
-        return k_done;
-    });
-    auto* manual = add_command(*config_group, "manual", "every key: type, default, meaning (Markdown)", "");
-    chosen.on(manual, [](const Invocation& call) {
-        call.terminal.lines(config::manual_markdown());
-        return k_done;
-    });
+    chosen.on(example, [](const Invocation& call) { return tell(call, config::example_toml()); });
+    auto* manual_command = add_command(*config_group, "manual", "every key: type, default, meaning (Markdown)",
+                                "pfx-connector config manual | less");
+    chosen.on(manual_command, manual);
 
     auto subject = std::make_shared<std::string>();
     auto* explaining = add_command(app, "explain", "what an event means, and what to do",
@@ -141,7 +186,8 @@ void add_daemon_commands(CLI::App& app, Chosen& chosen) {
     explaining->add_option("EVENT", *subject, "an event's id, pkcs12, or events for all of them")->required();
     chosen.on(explaining, [subject](const Invocation& call) { return explain(call, *subject); });
 
-    chosen.on(add_command(app, "version", "the program's version", ""), version);
+    chosen.on(add_command(app, "version", "the program's version",
+                         "pfx-connector version\npfx-connector version --json"), version);
 }
 
 }  // namespace connector::cli

@@ -32,9 +32,15 @@ bool colours_wanted() {
 int run_cli(int argc, char** argv) {
     crypto::protect_memory();
     const Environment environment{
-        std::cout, std::cerr, terminal_columns(), colours_wanted(), &control::call, &daemon::run_daemon, [] {
-            return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
-        },
+        std::cout,
+        std::cerr,
+        terminal_columns(),
+        colours_wanted(),
+        &control::call,
+        &daemon::run_daemon,
+        [] { return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now()); },
+        &control::ask_running,
+        ::isatty(STDOUT_FILENO) == 1,
         ::isatty(STDERR_FILENO) == 1};
     const int code =
         run_cli(argc > 0 ? std::vector<std::string>(argv + 1, argv + argc) : std::vector<std::string>(), environment);

@@ -103,12 +103,21 @@ int export_delivery(const Invocation& call, const DeliveryOptions& options) {
     const auto certificates = keys::load_certificates(settings->delivery.certificate);
     if (!certificates) return call.fail(certificates.error());
     const std::string pem = crypto::certificate_to_pem(certificates->front());
+    if (!options.out.empty())
+        if (auto done = keys::write_new_file(options.out, bytes_of(pem), 0644); !done) return call.fail(done.error());
+    const Sha256 name = crypto::sha256(certificates->front());
+    if (call.json) {
+        json::object answer;
+        answer["certificate"] = pem;
+        answer["sha256"] = name.hex();
+        answer["file"] = options.out.empty() ? json::value(nullptr) : json::value(json::string(options.out));
+        call.terminal.json(answer);
+        return k_done;
+    }
     if (options.out.empty()) {
         call.terminal.lines(pem);
         return k_done;
     }
-    if (auto done = keys::write_new_file(options.out, bytes_of(pem), 0644); !done) return call.fail(done.error());
-    const Sha256 name = crypto::sha256(certificates->front());
     call.terminal.field("certificate", options.out);
     call.terminal.field("SHA-256", name.hex());
     return k_done;

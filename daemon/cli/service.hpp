@@ -27,6 +27,7 @@ public:
     ~Service();
 
     [[nodiscard]] net::HttpClient& http() noexcept { return *http_; }
+    [[nodiscard]] net::Resolver& resolver() noexcept { return resolver_; }
     [[nodiscard]] ports::Clock& clock() noexcept { return clock_; }
     [[nodiscard]] const net::Url& base() const noexcept { return base_; }
 

@@ -2,6 +2,7 @@
 #include "daemon/cli/command.hpp"
 #include "daemon/cli/remote.hpp"
 #include "daemon/cli/view.hpp"
+#include "daemon/cli/watch.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -28,9 +29,26 @@ const std::vector<Column>& limit_columns() {
 
 void add_status_commands(CLI::App& app, Chosen& chosen) {
     auto* status = add_command(app, "status", "the daemon's state, queues, authorities, limits, what is held",
-                               "pfx-connector status\npfx-connector status --json | jq .queue");
-    chosen.on(status, [](const Invocation& call) {
-        return ask(call, "status", {}, [&call](const json::value& answer) { show_fields(call.terminal, answer); });
+                               "pfx-connector status\npfx-connector status --json | jq .queue\n"
+                               "pfx-connector status --watch\n"
+                               "pfx-connector status --watch --json | jq -c '{status, held}'");
+    auto watch = std::make_shared<bool>(false);
+    auto interval = std::make_shared<unsigned>(2);
+    status->add_flag("--watch", *watch, "again and again until Ctrl-C: redrawn on a terminal, each change a block in a pipe");
+    status->add_option("--interval", *interval, "seconds between two looks of --watch")
+        ->check(CLI::Range(1, 3600))
+        ->capture_default_str();
+    chosen.on(status, [watch, interval](const Invocation& call) {
+        const auto show = [&call](const json::value& answer) { show_fields(call.terminal, answer); };
+        if (!*watch) return ask(call, "status", {}, show);
+        const auto settings = call.settings(config::Need::control);
+        if (!settings) return k_usage;
+        return watch_status(call, *settings, std::chrono::seconds(*interval), [&call, &show](const json::value& answer) {
+            if (call.json)
+                call.terminal.json(answer);
+            else
+                show(answer);
+        });
     });
 
     auto* limits = add_group(app, "limits", "the meters");

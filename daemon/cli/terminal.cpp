@@ -38,6 +38,35 @@ std::string padded(const std::string& text, std::size_t width) {
     return size < width ? text + std::string(width - size, ' ') : text;
 }
 
+// Lines of at most `width` characters, broken between words; a word that is longer than a line is broken in itself.
+std::vector<std::string> wrapped(std::string_view text, std::size_t width, std::size_t hanging) {
+    std::vector<std::string> lines;
+    std::string row;
+    const auto next = [&] {
+        lines.push_back(std::move(row));
+        row.assign(hanging, ' ');
+    };
+    bool begun = false;  // something stands in `row` besides its indentation
+    while (!text.empty()) {
+        const auto end = std::min(text.find(' '), text.size());
+        std::string_view word = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        if (begun && character_count(row) + 1 + character_count(word) > width) {
+            next();
+            begun = false;
+        }
+        if (begun) row += ' ';
+        for (const char c : word) {
+            const bool begins = (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+            if (begins && width > hanging && character_count(row) >= width) next();
+            row += c;
+        }
+        begun = true;
+    }
+    if (begun || lines.empty()) lines.push_back(std::move(row));
+    return lines;
+}
+
 // The library writes strings as they are; a reader may print them as they are.
 void print_json(std::ostream& out, const boost::json::value& value) {
     if (const auto* object = value.if_object()) {
@@ -79,7 +108,17 @@ void Terminal::lines(std::string_view text) const {
 }
 
 void Terminal::field(std::string_view label, std::string_view value, std::size_t width) const {
-    line(padded(std::string(label), width) + "  " + std::string(value));
+    // Wrapped only where there is something to break at: a path or a fingerprint stays in one piece.
+    const std::string first = padded(std::string(label), width) + "  ";
+    const std::string whole = first + std::string(value);
+    if (character_count(whole) <= columns() || value.find(' ') == std::string_view::npos) return line(whole);
+    const std::size_t indent = character_count(first);
+    if (indent >= columns()) return line(whole);
+    std::string lead = first;
+    for (const std::string& row : wrapped(printable(value, k_longest_line), columns() - indent, 0)) {
+        line(lead + row);
+        lead.assign(indent, ' ');
+    }
 }
 
 void Terminal::heading(std::string_view text) const {
@@ -89,20 +128,27 @@ void Terminal::heading(std::string_view text) const {
         line(text);
 }
 
-void Terminal::paragraph(std::string_view text) const {
-    std::string row;
-    while (!text.empty()) {
-        const auto end = std::min(text.find(' '), text.size());
-        const std::string_view word = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
-        if (!row.empty() && character_count(row) + 1 + character_count(word) > columns()) {
-            line(row);
-            row.clear();
-        }
-        if (!row.empty()) row += ' ';
-        row += word;
+void Terminal::paragraph(std::string_view text, std::size_t hanging) const {
+    for (const std::string& row : wrapped(text, columns(), hanging)) line(row);
+}
+
+void Terminal::marked(Mood mood, std::string_view text, std::size_t hanging) const {
+    std::string_view sign;
+    std::string_view code;
+    switch (mood) {
+        case Mood::good: sign = "✓", code = "32"; break;
+        case Mood::doubtful: sign = "!", code = "33"; break;
+        case Mood::bad: sign = "✗", code = "31"; break;
     }
-    if (!row.empty()) line(row);
+    bool first = true;
+    for (const std::string& line_text : wrapped(std::string(sign) + " " + printable(text, k_longest_line), columns(), hanging)) {
+        std::string_view row = line_text;
+        if (std::exchange(first, false) && environment_.colour) {
+            environment_.out << "\x1b[" << code << "m" << sign << "\x1b[0m";
+            row.remove_prefix(sign.size());
+        }
+        environment_.out << row << '\n';
+    }
 }
 
 void Terminal::problem(std::string_view text) const {
@@ -136,7 +182,7 @@ void Table::add(std::vector<std::string> cells) {
     rows_.push_back(std::move(cells));
 }
 
-void Table::print(const Terminal& terminal) const {
+std::vector<std::size_t> Table::widths(std::size_t columns, bool first_is_whole) const {
     std::vector<std::size_t> widths;
     for (std::size_t column = 0; column < headers_.size(); ++column) {
         std::size_t width = character_count(headers_[column]);
@@ -145,26 +191,69 @@ void Table::print(const Terminal& terminal) const {
     }
     const std::size_t gaps = k_gap.size() * (headers_.empty() ? 0 : headers_.size() - 1);
     const auto total = [&] { return std::accumulate(widths.begin(), widths.end(), gaps); };
-    while (total() > terminal.columns()) {
+    while (total() > columns) {
         std::size_t* widest = nullptr;
         for (std::size_t column = 0; column < widths.size(); ++column) {
-            if (!whole_[column] && widths[column] > k_narrowest && (widest == nullptr || widths[column] > *widest))
+            const bool whole = whole_[column] && (column != 0 || first_is_whole);
+            if (!whole && widths[column] > k_narrowest && (widest == nullptr || widths[column] > *widest))
                 widest = &widths[column];
         }
         if (widest == nullptr) break;
         --*widest;
     }
+    return widths;
+}
+
+void Table::print(const Terminal& terminal) const {
+    const auto fitting = widths(terminal.columns(), true);
+    const std::size_t gaps = k_gap.size() * (headers_.empty() ? 0 : headers_.size() - 1);
+    if (!rows_.empty() && std::accumulate(fitting.begin(), fitting.end(), gaps) > terminal.columns())
+        return print_blocks(terminal);
     const auto put = [&](const std::vector<std::string>& cells) {
         std::string text;
         for (std::size_t column = 0; column < cells.size(); ++column) {
             if (column != 0) text += k_gap;
-            text += padded(cut(cells[column], widths[column]), widths[column]);
+            text += padded(cut(cells[column], fitting[column]), fitting[column]);
         }
         while (text.ends_with(' ')) text.pop_back();
         return text;
     };
     terminal.heading(put(headers_));
     for (const auto& row : rows_) terminal.line(put(row));
+}
+
+void Table::print_blocks(const Terminal& terminal) const {
+    std::size_t width = 0;
+    for (const auto& header : headers_) width = std::max(width, character_count(header));
+    bool first = true;
+    for (const auto& row : rows_) {
+        if (!std::exchange(first, false)) terminal.line("");
+        for (std::size_t column = 0; column < row.size(); ++column) terminal.field(headers_[column], row[column], width);
+    }
+}
+
+void Table::print_wrapped(const Terminal& terminal) const {
+    const auto fitting = widths(terminal.columns(), false);
+    const auto put = [&](const std::vector<std::string>& cells) {
+        std::vector<std::vector<std::string>> parts;
+        std::size_t height = 0;
+        for (std::size_t column = 0; column < cells.size(); ++column) {
+            parts.push_back(wrapped(cells[column], fitting[column], 0));
+            height = std::max(height, parts.back().size());
+        }
+        std::vector<std::string> lines(height);
+        for (std::size_t at = 0; at < height; ++at) {
+            for (std::size_t column = 0; column < parts.size(); ++column) {
+                if (column != 0) lines[at] += k_gap;
+                lines[at] += padded(at < parts[column].size() ? parts[column][at] : "", fitting[column]);
+            }
+            while (lines[at].ends_with(' ')) lines[at].pop_back();
+        }
+        return lines;
+    };
+    for (const auto& text : put(headers_)) terminal.heading(text);
+    for (const auto& row : rows_)
+        for (const auto& text : put(row)) terminal.line(text);
 }
 
 }  // namespace connector::cli

@@ -26,8 +26,11 @@ public:
     // "label   value", labels in one column of that width.
     void field(std::string_view label, std::string_view value, std::size_t width = k_label_width) const;
     void heading(std::string_view text) const;
-    // A long text of ours, broken between words at the terminal's width.
-    void paragraph(std::string_view text) const;
+    // A long text of ours, broken between words at the terminal's width; further lines begin with so many spaces.
+    void paragraph(std::string_view text, std::size_t hanging = 0) const;
+    // A paragraph led by ✓, ! or ✗: in green, yellow or red where colours are wanted.
+    enum class Mood { good, doubtful, bad };
+    void marked(Mood mood, std::string_view text, std::size_t hanging) const;
     // One line on standard error, led by the program's name.
     void error(std::string_view text) const;
     void warning(std::string_view text) const;
@@ -43,7 +46,7 @@ private:
 };
 
 // Columns that fit: the widest are cut with `…`, the first never (it is what other commands want to be given), nor
-// those that say nothing when cut (times).
+// those that say nothing when cut (times). Where that is still too wide, each row is a block of fields, uncut.
 class Table {
 public:
     explicit Table(std::vector<std::string> headers);
@@ -51,8 +54,13 @@ public:
     void keep_whole(std::size_t column);
     [[nodiscard]] bool empty() const noexcept { return rows_.empty(); }
     void print(const Terminal& terminal) const;
+    // Nothing is cut: what is too wide goes on in the lines below, within its column.
+    void print_wrapped(const Terminal& terminal) const;
 
 private:
+    void print_blocks(const Terminal& terminal) const;
+    [[nodiscard]] std::vector<std::size_t> widths(std::size_t columns, bool first_is_whole) const;
+
     std::vector<std::string> headers_;
     std::vector<bool> whole_;
     std::vector<std::vector<std::string>> rows_;

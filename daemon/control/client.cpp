@@ -15,8 +15,10 @@
 #include <boost/json/serialize.hpp>
 
 #include <pwd.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <optional>
 #include <vector>
 
@@ -52,14 +54,23 @@ std::optional<Answer> ask_daemon(const config::Settings& settings, const json::o
     asio::io_context io;
     asio::local::stream_protocol::socket socket(io);
     boost::system::error_code failure;
-    socket.connect(asio::local::stream_protocol::endpoint(settings.control.socket.string()), failure);
+    const std::string path = settings.control.socket.string();
+    if (path.size() >= sizeof(sockaddr_un::sun_path)) return std::nullopt;
+    socket.connect(asio::local::stream_protocol::endpoint(path), failure);
     if (failure == boost::system::errc::permission_denied)
         return failed(k_failed, settings.control.socket.string() + ": permission denied; be root or in the group \"" +
                                     settings.control.group + "\"");
     if (failure) return std::nullopt;
     asio::write(socket, asio::buffer(json::serialize(question) + "\n"), failure);
     asio::streambuf reply;
-    if (!failure) asio::read_until(socket, reply, '\n', failure);
+    if (!failure) {
+        // Longer than the daemon lets a visit last: one that hangs must not hang its operator too.
+        constexpr std::chrono::seconds k_patience{40};
+        failure = asio::error::timed_out;
+        asio::async_read_until(socket, reply, '\n',
+                               [&failure](const boost::system::error_code& done, std::size_t) { failure = done; });
+        io.run_for(k_patience);
+    }
     if (failure) return failed(k_try_later, "the daemon did not answer: " + failure.message());
     const auto data = reply.data();
     const std::string line(asio::buffers_begin(data), asio::buffers_end(data));
@@ -93,7 +104,8 @@ Answer do_here(const config::Settings& settings, const std::string& command, con
                                                 stopped["version"] = CONNECTOR_VERSION;
                                                 return stopped;
                                             },
-                                            [&state] { return anchor_json(state->evidence->audit().head()); }});
+                                            [&state] { return anchor_json(state->evidence->audit().head()); },
+                                            {}});
     std::optional<Result<json::value>> result;
     auto performing = operations.perform(command, arguments, Caller{own_account()});
     asio::co_spawn(io, std::move(performing), [&result](std::exception_ptr fault, Result<json::value> value) {
@@ -115,11 +127,16 @@ Answer do_here(const config::Settings& settings, const std::string& command, con
 }  // namespace
 
 Answer call(const config::Settings& settings, const std::string& command, const json::object& arguments) {
+    if (auto answer = ask_running(settings, command, arguments)) return std::move(*answer);
+    return do_here(settings, command, arguments);
+}
+
+std::optional<Answer> ask_running(const config::Settings& settings, const std::string& command,
+                                  const json::object& arguments) {
     json::object question;
     question["command"] = command;
     question["arguments"] = arguments;
-    if (auto answer = ask_daemon(settings, question)) return std::move(*answer);
-    return do_here(settings, command, arguments);
+    return ask_daemon(settings, question);
 }
 
 }  // namespace connector::control

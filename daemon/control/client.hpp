@@ -8,6 +8,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
+#include <optional>
 #include <string>
 
 namespace connector::control {
@@ -31,7 +32,12 @@ struct Answer {
 // recipients.window {until,max} -> {until,max} · recipients.block {device?|user?|key?} -> {thing,value}
 // issued.list {limit?} -> {issued:[{authority,issuer,serialNumber,sha256,user,device,request,issuedAt,notAfter,revokedAt}]}
 // limits.show {} -> {limits:[{limit,used,max}]} · audit.anchor {} -> {sequence,link}|null
+// doctor {} -> {checks:[{area,name,verdict,detail,mend}]}: what needs the daemon's secrets (daemon/doctor/check.hpp)
 [[nodiscard]] Answer call(const config::Settings& settings, const std::string& command,
                           const boost::json::object& arguments);
+
+// The same of a running daemon alone: nullopt where none listens. Takes no lock and opens nothing.
+[[nodiscard]] std::optional<Answer> ask_running(const config::Settings& settings, const std::string& command,
+                                                const boost::json::object& arguments);
 
 }  // namespace connector::control

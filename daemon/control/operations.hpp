@@ -32,6 +32,8 @@ public:
         engine::Context* engine = nullptr;               // of a running daemon, or nullptr
         std::function<boost::json::object()> status;     // what /healthz says, or a stopped daemon's word
         std::function<boost::json::value()> audit_anchor;
+        // What only the daemon's own account and credentials can look at; empty without a daemon.
+        std::function<ports::Async<boost::json::value>()> doctor;
     };
     explicit Operations(Parts parts) : parts_(std::move(parts)) {}
 

@@ -166,7 +166,7 @@ def main() -> int:
     story.table()
     story.chapter("Where to look next")
     print(f"  {connector.log_file}  what the connector wrote\n  {connector.audit_file}  what it decided\n  {connector.config_file}  how it is configured")
-    print("  docs/first-steps.md  how to set it up on your own CA\n  docs/openapi.json  what it says to a management service")
+    print("  docs/first-hour.md   how to set it up on your own CA\n  docs/openapi.json  what it says to a management service")
     return 0
 
 

@@ -1,4 +1,5 @@
 // The command line as a whole: arguments in, exit code, output and calls out. No daemon, no network.
+#include "core/text.hpp"
 #include "daemon/cli/cli.hpp"
 
 #include "core/crypto/certificate.hpp"
@@ -6,6 +7,8 @@
 #include "unit/config/scratch_folder.hpp"
 
 #include <gtest/gtest.h>
+
+#include <csignal>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -47,7 +50,12 @@ protected:
                 called_ = "run";
                 return 0;
             },
-            [] { return UtcTime(std::chrono::sys_days{std::chrono::year{2026} / 11 / 23}); }};
+            [] { return UtcTime(std::chrono::sys_days{std::chrono::year{2026} / 11 / 23}); },
+            [this](const config::Settings&, const std::string& command, const json::object&) {
+                called_ = command;
+                return std::optional<control::Answer>();
+            },
+            false};
         arguments.insert(arguments.end(), {"--config", (folder_.path() / "connector.toml").string()});
         return run_cli(arguments, environment);
     }
@@ -165,8 +173,17 @@ TEST_F(CliTest, tables_fit_and_never_cut_what_other_commands_need) {
                                 {"tries", 3}});
     answer_.result = json::object{{"requests", rows}, {"next", "r-1"}};
     EXPECT_EQ(run({"requests", "list"}), 0);
-    std::istringstream lines(out());
-    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
+    // Too narrow even when cut: blocks of fields, in which nothing is.
+    const auto fits = [this] {
+        std::istringstream lines(out());
+        for (std::string line; std::getline(lines, line);) EXPECT_LE(character_count(line), columns_) << line;
+    };
+    fits();
+    EXPECT_NE(out().find(id + "\n"), std::string::npos);
+    EXPECT_EQ(out().find("…"), std::string::npos);
+    columns_ = 110;
+    EXPECT_EQ(run({"requests", "list"}), 0);
+    fits();
     EXPECT_NE(out().find(id), std::string::npos);
     EXPECT_NE(out().find("…"), std::string::npos);
     EXPECT_NE(out().find("--after r-1"), std::string::npos);
@@ -174,6 +191,22 @@ TEST_F(CliTest, tables_fit_and_never_cut_what_other_commands_need) {
     EXPECT_EQ(run({"requests", "list"}), 0);
     EXPECT_EQ(out().find("…"), std::string::npos);
     EXPECT_NE(out().find("policyRefused"), std::string::npos);
+}
+
+TEST_F(CliTest, status_can_be_watched_without_a_daemon_and_asks_a_running_one_alone) {
+    // SIGINT waits for us already: one look, and the end.
+    sigset_t signals;
+    sigset_t before;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    ASSERT_EQ(pthread_sigmask(SIG_BLOCK, &signals, &before), 0);
+    ASSERT_EQ(raise(SIGINT), 0);
+    EXPECT_EQ(run({"status", "--watch"}), 0) << err();
+    ASSERT_EQ(pthread_sigmask(SIG_SETMASK, &before, nullptr), 0);
+    EXPECT_EQ(called_, "status");
+    EXPECT_NE(out().find("stopped"), std::string::npos);
+    EXPECT_EQ(out().find('\x1b'), std::string::npos);
+    EXPECT_EQ(run({"status", "--watch", "--interval", "0"}), 2);
 }
 
 // AT-75 at this sink: what the service says cannot move the cursor, colour or reverse anything.

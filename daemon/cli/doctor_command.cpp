@@ -1,0 +1,135 @@
+// doctor: everything that a request would need, one line each.
+#include "daemon/doctor/examination.hpp"
+
+#include "config/loader.hpp"
+#include "daemon/cli/command.hpp"
+#include "daemon/doctor/account.hpp"
+#include "daemon/doctor/who_could.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include <algorithm>
+
+namespace connector::cli {
+namespace json = boost::json;
+namespace {
+
+using doctor::Check;
+using doctor::Verdict;
+
+Terminal::Mood mood_of(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::good: return Terminal::Mood::good;
+        case Verdict::warning: return Terminal::Mood::doubtful;
+        case Verdict::fault: return Terminal::Mood::bad;
+    }
+    return Terminal::Mood::bad;
+}
+
+void show(const Terminal& terminal, const Check& check) {
+    constexpr std::size_t k_hanging = 4;
+    terminal.marked(mood_of(check.verdict),
+                    check.name + ": " + check.detail + (check.mend.empty() ? "" : " → " + check.mend), k_hanging);
+}
+
+std::vector<Check> of_configuration(const std::vector<config::Problem>& found, Verdict verdict) {
+    std::vector<Check> checks;
+    for (const auto& problem : found) {
+        // The two choices have checks of their own.
+        if (verdict == Verdict::warning && (problem.key == "recipients.binding" || problem.key == "policy.identity" ||
+                                            problem.key == "management.ca_file"))
+            continue;
+        config::Problem plain = problem;
+        plain.hint.clear();
+        checks.push_back({"configuration", problem.key.empty() ? "configuration" : problem.key, verdict, plain.text(),
+                          problem.hint.empty() ? "mend it; docs/configuration.md has every key" : problem.hint});
+    }
+    return checks;
+}
+
+int summary(const Invocation& call, const std::vector<Check>& checks) {
+    const auto number = [&checks](Verdict verdict) {
+        return std::count_if(checks.begin(), checks.end(), [verdict](const Check& one) { return one.verdict == verdict; });
+    };
+    const auto faults = number(Verdict::fault);
+    const auto warnings = number(Verdict::warning);
+    call.terminal.line(doctor::count_of(faults, "fault") + ", " + doctor::count_of(warnings, "warning") + ", " +
+                       std::to_string(number(Verdict::good)) + " well");
+    return faults == 0 ? k_done : k_fault_found;
+}
+
+int with_unusable_configuration(const Invocation& call, const config::Loaded& loaded) {
+    const auto checks = of_configuration(loaded.problems, Verdict::fault);
+    if (call.json) {
+        json::object answer;
+        answer["ok"] = false;
+        answer["checks"] = doctor::to_json(checks);
+        call.terminal.json(answer);
+        return k_usage;
+    }
+    for (const Check& check : checks) show(call.terminal, check);
+    call.terminal.error(call.config_file.string() + ": " +
+                        doctor::count_of(static_cast<std::int64_t>(checks.size()), "error") +
+                        " in the configuration; the rest is looked at once it can be read");
+    return k_usage;
+}
+
+void show_trust(const Invocation& call, const std::vector<doctor::Ability>& abilities) {
+    Table table({"who", "could", "", "as things stand", "key"});
+    for (const auto& one : abilities) {
+        const auto mood = one.power == doctor::Power::none      ? "✓ no"
+                          : one.power == doctor::Power::limited ? "! limited"
+                                                                : "✗ yes";
+        table.add({one.who, one.what, mood, one.because, one.key.empty() ? "-" : one.key});
+    }
+    table.keep_whole(2);
+    table.print_wrapped(call.terminal);
+}
+
+int run_doctor(const Invocation& call, bool trust) {
+    const auto loaded = config::load(call.config_file, config::Need::run, config::NamedFiles::left_alone);
+    if (!loaded.settings) return with_unusable_configuration(call, loaded);
+    const auto abilities = doctor::who_could(*loaded.settings);
+    if (trust) {
+        if (call.json) {
+            json::object answer;
+            answer["trust"] = doctor::to_json(abilities);
+            call.terminal.json(answer);
+        } else {
+            show_trust(call, abilities);
+        }
+        return k_done;
+    }
+    if (const auto looked = doctor::become_owner_of(loaded.settings->storage.directory); !looked)
+        return call.fail(looked.error());
+    std::vector<Check> checks = of_configuration(loaded.warnings, Verdict::warning);
+    checks.insert(checks.begin(), {"configuration", "configuration", Verdict::good,
+                                   call.config_file.string() + ": no error in it", ""});
+    auto found = doctor::examine(*loaded.settings, call.environment.ask_running, call.environment.now());
+    checks.insert(checks.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
+    if (!call.json) {
+        for (const Check& check : checks) show(call.terminal, check);
+        return summary(call, checks);
+    }
+    const bool ok = std::none_of(checks.begin(), checks.end(),
+                                 [](const Check& check) { return check.verdict == Verdict::fault; });
+    json::object answer;
+    answer["ok"] = ok;
+    answer["checks"] = doctor::to_json(checks);
+    call.terminal.json(answer);
+    return ok ? k_done : k_fault_found;
+}
+
+}  // namespace
+
+void add_doctor_command(CLI::App& app, Chosen& chosen) {
+    auto trust = std::make_shared<bool>(false);
+    auto* command = add_command(app, "doctor", "tests everything that a request would need, and says what to do",
+                                "pfx-connector doctor\npfx-connector doctor --trust\n"
+                                "pfx-connector doctor --json | jq '.checks[] | select(.verdict == \"fault\")'");
+    command->add_flag("--trust", *trust, "who could do what under this configuration, and by which key that changes");
+    chosen.on(command, [trust](const Invocation& call) { return run_doctor(call, *trust); });
+}
+
+}  // namespace connector::cli

@@ -1,0 +1,60 @@
+// What `doctor` looks at, one function for each area and one file for each function. None of them changes anything, and
+// none needs the daemon to stand still. Blocking; one thread.
+#pragma once
+
+#include "config/loader.hpp"
+#include "core/time.hpp"
+#include "daemon/doctor/check.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace connector::doctor {
+
+// The daemon, as far as it can be told from outside.
+struct Daemon {
+    enum class State { none, answers, silent, forbidden };
+    State state = State::none;
+    int holder = 0;              // process id, where the state directory is held
+    std::string complaint;       // where it is silent or forbidden
+    boost::json::object status;  // where it answers
+
+    [[nodiscard]] bool has_state() const noexcept { return holder != 0 || state == State::answers; }
+};
+
+// Modes and owners of what the configuration names, judged for the account that runs the daemon: the owner of the state
+// directory.
+[[nodiscard]] std::vector<Check> check_files(const config::Settings& settings);
+// The database beside whoever has it, whether the sealing key is its key, and room on the disks.
+[[nodiscard]] std::vector<Check> check_database(const config::Settings& settings, const Daemon& daemon);
+// The import keys: a password wrapped under the public half and unwrapped again.
+[[nodiscard]] std::vector<Check> check_import_keys(const config::Settings& settings);
+// The connector's certificate, the delivery certificate, the importers'.
+[[nodiscard]] std::vector<Check> check_certificates(const config::Settings& settings, UtcTime now);
+// Name, connection, TLS, credential, clock: by one call that changes nothing.
+[[nodiscard]] std::vector<Check> check_service(const config::Settings& settings, UtcTime now);
+// Each authority: it opens, its templates, and a certificate signed for nobody and stored nowhere.
+[[nodiscard]] std::vector<Check> check_authorities(const config::Settings& settings, UtcTime now);
+// Whom the configuration believes; the device authorities against our own.
+[[nodiscard]] std::vector<Check> check_trust(const config::Settings& settings, UtcTime now);
+// Control socket, health port, and a configuration that is newer than the daemon.
+[[nodiscard]] std::vector<Check> check_daemon(const config::Settings& settings, const Daemon& daemon);
+
+// The areas that need secrets which only the daemon may be able to read (credentials of its unit): it makes them itself
+// where it answers, and `doctor` where it does not.
+[[nodiscard]] std::vector<Check> check_with_secrets(const config::Settings& settings, UtcTime now);
+
+// Pure parts, apart for tests.
+// Free room for what is called `what`, out of `total`, in octets.
+void judge_room(Checks& checks, const std::string& what, const std::string& path, std::uint64_t free,
+                std::uint64_t total);
+// Our clock against the service's, at the same moment.
+void judge_clock(Checks& checks, UtcTime ours, UtcTime theirs);
+// A certificate's life. `renew`: what mends it.
+void judge_life(Checks& checks, const std::string& name, const std::string& subject, UtcTime not_before,
+                UtcTime not_after, UtcTime now, const std::string& renew);
+
+}  // namespace connector::doctor

@@ -1,0 +1,134 @@
+// The daemon's doors on this machine: the control socket, the health port.
+#include "daemon/doctor/areas.hpp"
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+
+#include <grp.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <filesystem>
+#include <optional>
+
+namespace connector::doctor {
+namespace {
+
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+using asio::ip::tcp;
+
+std::string text(const boost::json::object& status, std::string_view name) {
+    const auto* found = status.if_contains(name);
+    return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+}
+
+bool group_exists(const std::string& name) {
+    std::array<char, 16384> buffer{};
+    struct group entry {};
+    struct group* found = nullptr;
+    return ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr;
+}
+
+void control(Checks& checks, const config::Settings& settings, const Daemon& daemon) {
+    const std::string socket = settings.control.socket.string();
+    switch (daemon.state) {
+        case Daemon::State::answers:
+            checks.good("daemon", "runs: version " + text(daemon.status, "version") + ", since " +
+                                      text(daemon.status, "startedAt") + ", " + text(daemon.status, "status"));
+            break;
+        case Daemon::State::forbidden:
+            checks.fault("control socket", daemon.complaint,
+                         "run it as root, or be in the group " + settings.control.group);
+            break;
+        case Daemon::State::silent:
+            checks.fault("control socket",
+                         daemon.complaint.empty() ? "process " + std::to_string(daemon.holder) +
+                                                        " works on the state directory and does not listen at " + socket
+                                                  : daemon.complaint,
+                         "restart the daemon; look first at " + settings.log.file.string());
+            break;
+        case Daemon::State::none: checks.warning("daemon", "does not run", "pfx-connector run, or systemctl start pfx-connector"); break;
+    }
+    struct stat there {};
+    if (::lstat(socket.c_str(), &there) == 0 && !S_ISSOCK(there.st_mode))
+        checks.fault("control socket", socket + " is there and is not a socket: the daemon cannot start",
+                     "move it away, or name another control.socket");
+    if (!settings.control.group.empty() && !group_exists(settings.control.group))
+        checks.warning("control group", "there is no group " + settings.control.group + ": only root and the daemon's "
+                                        "account can speak with it",
+                       "groupadd --system " + settings.control.group + ", and restart the daemon");
+}
+
+// "" where nothing answers within two seconds.
+std::string health_answer(const config::Health& health, bool& listens) {
+    asio::io_context io;
+    tcp::socket socket(io);
+    boost::system::error_code wrong;
+    const auto address = asio::ip::make_address(health.address, wrong);
+    if (wrong) return "";
+    const auto target = address.is_unspecified()
+                            ? (address.is_v4() ? asio::ip::address(asio::ip::address_v4::loopback())
+                                               : asio::ip::address(asio::ip::address_v6::loopback()))
+                            : address;
+    const std::string question = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    std::string answer;
+    listens = false;
+    socket.async_connect(tcp::endpoint(target, health.port), [&](const boost::system::error_code& failed) {
+        if (failed) return;
+        listens = true;
+        asio::async_write(socket, asio::buffer(question), [&](const boost::system::error_code& unsent, std::size_t) {
+            if (unsent) return;
+            asio::async_read(socket, asio::dynamic_buffer(answer, 65536), asio::transfer_all(),
+                             [](const boost::system::error_code&, std::size_t) {});
+        });
+    });
+    io.run_for(std::chrono::seconds(2));
+    return answer;
+}
+
+void health(Checks& checks, const config::Settings& settings, const Daemon& daemon) {
+    const auto& health = settings.health;
+    if (health.address.empty()) return checks.good("health port", "off (health.listen = \"\")");
+    bool listens = false;
+    const std::string answer = health_answer(health, listens);
+    const std::string mend = "end what listens there (ss -ltnp), or set health.listen to another port";
+    if (daemon.state != Daemon::State::answers) {
+        if (daemon.has_state()) return;  // whose it is cannot be told
+        if (listens) return checks.fault("health port", health.listen + " is taken by another program", mend);
+        return checks.good("health port", health.listen + " is free");
+    }
+    if (!listens)
+        return checks.fault("health port", "the daemon does not listen at " + health.listen,
+                            "restart the daemon; its log says why (pfx-connector explain SVC-5024)");
+    // Its start is its mark: two daemons do not begin in the same second at the same port.
+    const std::string began = text(daemon.status, "startedAt");
+    if (health.tls_certificate.empty() && (began.empty() || answer.find(began) == std::string::npos))
+        return checks.fault("health port", "another program answers at " + health.listen, mend + ", and restart the daemon");
+    checks.good("health port", health.listen + " answers");
+}
+
+void age(Checks& checks, const config::Settings& settings, const Daemon& daemon) {
+    if (daemon.state != Daemon::State::answers) return;
+    const auto began = from_rfc3339(text(daemon.status, "startedAt"));
+    struct stat about {};
+    if (!began || ::stat(settings.file.c_str(), &about) != 0) return;
+    if (about.st_mtim.tv_sec > began->time_since_epoch().count())
+        checks.warning("configuration", settings.file.string() + " was changed after the daemon had read it",
+                       "restart the daemon");
+}
+
+}  // namespace
+
+std::vector<Check> check_daemon(const config::Settings& settings, const Daemon& daemon) {
+    Checks checks("daemon");
+    control(checks, settings, daemon);
+    health(checks, settings, daemon);
+    age(checks, settings, daemon);
+    return std::move(checks).take();
+}
+
+}  // namespace connector::doctor
