@@ -14,6 +14,7 @@
 #include "daemon/keys/load.hpp"
 #include "daemon/keys/software.hpp"
 #include "daemon/management/client.hpp"
+#include "daemon/parser/parser_process.hpp"
 #include "daemon/pool_offload.hpp"
 #include "daemon/rules.hpp"
 #include "daemon/state_directory.hpp"
@@ -228,6 +229,8 @@ int run_daemon(const config::Settings& settings) {
     const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
     PoolOffload offload(settings.connector.crypto_threads == 0 ? cores : settings.connector.crypto_threads);
     const crypto::OpenSslCrypto crypto;
+    const parser::ParserProcess parsers;
+    if (auto ready = parsers.start(); !ready) return refuse(ready.error());
     auto authorities = authority::make_authorities(settings, offload, clock);
     if (!authorities) return refuse(authorities.error());
     const delivery::CmsPackager packager(crypto, std::move(*signer));
@@ -245,8 +248,8 @@ int run_daemon(const config::Settings& settings) {
     client_options.observe = [&telemetry](std::string_view call, std::string_view code) { telemetry.management_request(call, code); };
     management::ManagementClient management(http, clock, std::move(client_options));
 
-    engine::Ports ports{clock,      offload,    crypto,        **import_keys, *state.sealer, packager,
-                        management, management, *state.ledger, evidence,      telemetry,     {}};
+    engine::Ports ports{clock,    offload,    crypto,     parsers,       **import_keys, *state.sealer,
+                        packager, management, management, *state.ledger, evidence,      telemetry,     {}};
     for (const auto& [name, one] : *authorities) ports.authorities.emplace(name, one.get());
     engine::Engine engine(executor, std::move(ports), std::move(*rules));
     engine.context().status.certificate_expires_at = certificate_expires;

@@ -15,6 +15,7 @@
 #include "core/ports/management_api.hpp"
 #include "core/ports/offload.hpp"
 #include "core/ports/packager.hpp"
+#include "core/ports/pfx_opener.hpp"
 #include "core/ports/sealer.hpp"
 #include "core/ports/telemetry.hpp"
 #include "core/request/machine.hpp"
@@ -54,6 +55,7 @@ struct Ports {
     ports::Clock& clock;
     ports::Offload& offload;
     const ports::Crypto& crypto;
+    const ports::PfxOpener& pfx_opener;
     const ports::KeyService& keys;
     const ports::Sealer& sealer;
     const ports::Packager& packager;
