@@ -86,6 +86,7 @@ struct Status {
     std::set<RequestId> in_flight;
     ports::Counts counts;  // as of the housekeeper's last look
     std::vector<request::MeterUse> meters;
+    std::uint64_t imports_expiring = 0;  // users' newest encryption certificates that end within 30 days
     bool leasing_paused = false;
     bool credential_refused = false;  // no leasing until a heartbeat is answered 204
 };
