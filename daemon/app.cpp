@@ -31,6 +31,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -230,7 +231,9 @@ int run_daemon(const config::Settings& settings) {
     PoolOffload offload(settings.connector.crypto_threads == 0 ? cores : settings.connector.crypto_threads);
     const crypto::OpenSslCrypto crypto;
     const parser::ParserProcess parsers;
-    if (auto ready = parsers.start(); !ready) return refuse(ready.error());
+    const auto& kinds = rules->kinds;
+    if (std::find(kinds.begin(), kinds.end(), request::Kind::pfx_deliver) != kinds.end())
+        if (auto ready = parsers.start(); !ready) return refuse(ready.error());
     auto authorities = authority::make_authorities(settings, offload, clock);
     if (!authorities) return refuse(authorities.error());
     const delivery::CmsPackager packager(crypto, std::move(*signer));

@@ -237,12 +237,14 @@ Result<ports::Identity> ParserProcess::open_pfx(ByteView pfx, const SecretBytes&
             if (error.kind == ErrorKind::invalid) return error;
             return broken("the process that parsed it met a fault of its own");
         }
+        // After a death the next file meets another keeper: every parser of one keeper has the same addresses, and whoever
+        // guesses at them must begin anew. Where there was no word it has gone, which no parser can bring about, and the
+        // parser with it.
+        forget(line->keeper);
         if (const auto* ended = std::get_if<Ended>(&answer)) return broken(*ended, limits_);
         if (std::holds_alternative<Late>(answer)) return broken(Ended{End::too_late, 0}, limits_);
         if (std::holds_alternative<Garbage>(answer))
             return broken("the process that parsed it gave an answer that is none");
-        // No word of the keeper: it has gone, which no parser can bring about, and the parser with it.
-        forget(line->keeper);
     }
     return unavailable("it was ended from outside again and again");
 }

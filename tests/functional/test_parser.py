@@ -50,7 +50,8 @@ class Processes(Imports):
         found: list[int] = []
 
         def look() -> bool:
-            found[:] = [each for each in children(self.keeper()) if confined_at_work(each)]
+            assert self.connector.process is not None
+            found[:] = [each for keeper in children(self.connector.process.pid) for each in children(keeper) if confined_at_work(each)]
             return bool(found)
         self.connector.wait_until(look, 60, "a parser at work")
         return found[0]

@@ -63,8 +63,9 @@ protected:
     static pid_t busy_parser() {
         pid_t found = -1;
         EXPECT_TRUE(eventually([&found] {
-            for (const pid_t parser : children_of(keeper()))
-                if (test::is_confined_at_work(parser)) found = parser;
+            for (const pid_t one : children_of(::getpid()))
+                for (const pid_t parser : children_of(one))
+                    if (test::is_confined_at_work(parser)) found = parser;
             return found != -1;
         }));
         return found;
@@ -162,11 +163,14 @@ TEST_F(ParserProcessTest, ACrashIsTheFilesFaultAndTheNextFileHasAParserOfItsOwn)
 TEST_F(ParserProcessTest, ANeighbourIsNotTouchedByACrash) {
     auto opening = open_slowly();
     const pid_t first = busy_parser();
+    const pid_t before = keeper();
     auto neighbour = open_slowly();
     ASSERT_TRUE(eventually([] { return children_of(keeper()).size() == 2; }));
     ASSERT_EQ(::kill(first, SIGSEGV), 0);
     EXPECT_FALSE(opening.get());
     EXPECT_EQ(must(neighbour.get()).certificate, pki().leaf);
+    expect_good();
+    EXPECT_NE(keeper(), before) << "the next file meets other addresses";
 }
 
 TEST_F(ParserProcessTest, AParserThatStandsStillIsEndedWhenItsTimeIsOver) {
