@@ -141,14 +141,16 @@ TEST_F(DeliveriesTest, OnlyAUsersNewestEncryptionCertificateCountsAsExpiring) {
 
 TEST_F(DeliveriesTest, RowsGoWithTheRegistersAge) {
     keep(delivery("user-1", "phone", {certificate("old", k_now - 900 * k_day, k_now - 300 * k_day)}));
-    ASSERT_TRUE(ledger->purge(k_now + 99 * k_day, k_now));
+    keep(delivery("user-2", "tablet", {certificate("new", k_now, k_now + 200 * k_day)}));
+    ASSERT_TRUE(ledger->purge(k_now + 399 * k_day, k_now));
     ASSERT_EQ(of("user-1").size(), 1U);
-    ASSERT_EQ(of("user-1")[0].certificates.size(), 1U);
-    ASSERT_TRUE(ledger->purge(k_now + 101 * k_day, k_now));
-    ASSERT_EQ(of("user-1").size(), 1U) << "what a device had last is told for 400 days";
-    EXPECT_TRUE(of("user-1")[0].certificates.empty());
+    ASSERT_EQ(of("user-1")[0].certificates.size(), 1U) << "a key that ended long ago is still what the device has had";
     ASSERT_TRUE(ledger->purge(k_now + 401 * k_day, k_now));
     EXPECT_TRUE(of("user-1").empty());
+    ASSERT_EQ(of("user-2").size(), 1U) << "400 days after its end";
+    EXPECT_EQ(of("user-2")[0].certificates.size(), 1U);
+    ASSERT_TRUE(ledger->purge(k_now + 601 * k_day, k_now));
+    EXPECT_TRUE(of("user-2").empty());
 }
 
 TEST_F(DeliveriesTest, AnEditedRowIsQuarantinedAndNeverTold) {
