@@ -15,6 +15,7 @@
 #include "daemon/keys/load.hpp"
 #include "daemon/keys/software.hpp"
 #include "daemon/management/client.hpp"
+#include "daemon/parser/parser_process.hpp"
 #include "daemon/pool_offload.hpp"
 #include "daemon/rules.hpp"
 #include "daemon/state_directory.hpp"
@@ -31,6 +32,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -242,6 +244,10 @@ int run_daemon(const config::Settings& settings) {
     PoolOffload offload(settings.connector.crypto_threads == 0 ? cores : settings.connector.crypto_threads);
     const crypto::OpenSslCrypto crypto;
     net::SystemResolver resolver;
+    const parser::ParserProcess parsers;
+    const auto& kinds = rules->kinds;
+    if (std::find(kinds.begin(), kinds.end(), request::Kind::pfx_deliver) != kinds.end())
+        if (auto ready = parsers.start(); !ready) return refuse(ready.error());
     auto authorities = authority::make_authorities(settings, offload, clock, resolver);
     if (!authorities) return refuse(authorities.error());
     const delivery::CmsPackager packager(crypto, std::move(*signer));
@@ -258,8 +264,8 @@ int run_daemon(const config::Settings& settings) {
     client_options.observe = [&telemetry](std::string_view call, std::string_view code) { telemetry.management_request(call, code); };
     management::ManagementClient management(http, clock, std::move(client_options));
 
-    engine::Ports ports{clock,      offload,    crypto,        **import_keys, *state.sealer, packager,
-                        management, management, *state.ledger, evidence,      telemetry,     {}};
+    engine::Ports ports{clock,    offload,    crypto,     parsers,       **import_keys, *state.sealer,
+                        packager, management, management, *state.ledger, evidence,      telemetry,     {}};
     for (const auto& [name, one] : *authorities) ports.authorities.emplace(name, one.get());
     engine::Engine engine(executor, std::move(ports), std::move(*rules));
     engine.context().status.certificate_expires_at = certificate_expires;

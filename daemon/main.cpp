@@ -1,10 +1,12 @@
 #include "core/crypto/secure_heap.hpp"
 #include "daemon/cli/cli.hpp"
+#include "daemon/parser/keeper.hpp"
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <cstdlib>
+#include <string_view>
 
 namespace {
 
@@ -25,5 +27,7 @@ void harden_process() {
 
 int main(int argc, char** argv) {
     harden_process();
+    // Not a command for people: what ParserProcess starts.
+    if (argc == 2 && std::string_view(argv[1]) == connector::parser::k_keeper_command) return connector::parser::keep_parsers();
     return connector::cli::run_cli(argc, argv);
 }

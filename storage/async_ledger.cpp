@@ -304,6 +304,16 @@ ports::Async<void> AsyncLedger::mark_revoked(Sha256 certificate, std::string rea
     });
 }
 
+ports::Async<std::vector<ports::DeliveredImport>> AsyncLedger::deliveries_of(std::string user) {
+    return run<std::vector<ports::DeliveredImport>>(
+        [user = std::move(user)](SqliteLedger& ledger) { return ledger.deliveries_of(user); });
+}
+
+ports::Async<std::vector<ports::ExpiringImport>> AsyncLedger::expiring_imports(UtcTime now, UtcTime until) {
+    return run<std::vector<ports::ExpiringImport>>(
+        [now, until](SqliteLedger& ledger) { return ledger.expiring_imports(now, until); });
+}
+
 ports::Async<std::vector<request::MeterUse>> AsyncLedger::meters(UtcTime now) {
     return run<std::vector<request::MeterUse>>([=](SqliteLedger& ledger) { return ledger.meters(now); });
 }

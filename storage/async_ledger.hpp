@@ -61,6 +61,9 @@ public:
                                                                       std::string serial_number) override;
     ports::Async<void> mark_revoked(Sha256 certificate, std::string reason, UtcTime now) override;
 
+    ports::Async<std::vector<ports::DeliveredImport>> deliveries_of(std::string user) override;
+    ports::Async<std::vector<ports::ExpiringImport>> expiring_imports(UtcTime now, UtcTime until) override;
+
     ports::Async<std::vector<request::MeterUse>> meters(UtcTime now) override;
     ports::Async<void> count(request::Charge charge, UtcTime now) override;
     ports::Async<std::uint64_t> next_sequence(UtcTime now) override;

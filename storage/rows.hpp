@@ -20,6 +20,9 @@ extern const Table k_block;
 extern const Table k_approval;
 extern const Table k_window;
 extern const Table k_issued;
+extern const Table k_generated_key;
+extern const Table k_delivery;
+extern const Table k_delivered_certificate;
 extern const Table k_meter;
 extern const Table k_meter_entry;
 extern const Table k_state;
@@ -74,6 +77,19 @@ struct MeterEntry {
 // The serial number is kept in one form, whatever it came in: serial_form().
 [[nodiscard]] Values to_row(const ports::IssuedCertificate& certificate);
 [[nodiscard]] Result<ports::IssuedCertificate> issued_from(const Values& row);
+// A key made here, for one request.
+[[nodiscard]] Values to_row(const Sha256& spki, const RequestId& request, UtcTime made_at);
+// Without its certificates, which have rows of their own.
+[[nodiscard]] Values to_row(const ports::DeliveredImport& delivery);
+[[nodiscard]] Result<ports::DeliveredImport> delivery_from(const Values& row);
+[[nodiscard]] Values to_row(const ports::DeliveredImport& delivery, const ports::DeliveredImport::Certificate& certificate);
+struct DeliveredRow {
+    UserId user;
+    DeviceId device;
+    request::Purpose purpose = request::Purpose::unassigned;
+    ports::DeliveredImport::Certificate certificate;
+};
+[[nodiscard]] Result<DeliveredRow> delivered_certificate_from(const Values& row);
 [[nodiscard]] Values to_row(const MeterHead& head);
 [[nodiscard]] Result<MeterHead> meter_from(const Values& row);
 [[nodiscard]] Values to_row(const MeterHead& head, const MeterEntry& entry);

@@ -18,6 +18,11 @@ constexpr auto k_window_columns = names({"slot", "opened", "until", "max", "used
 constexpr auto k_issued_columns =
     names({"sha256", "authority", "issuer", "serial_number", "spki_sha256", "user_id", "device", "request", "issued_at",
            "not_after", "revoked_at", "revocation_reason"});
+constexpr auto k_generated_key_columns = names({"spki_sha256", "request", "made_at"});
+constexpr auto k_delivery_columns = names({"user_id", "device", "purpose", "user_principal_name", "request", "delivered_at",
+                                           "certificates", "omitted"});
+constexpr auto k_delivered_certificate_columns = names({"user_id", "device", "purpose", "sha256", "thumbprint", "not_before",
+                                                        "not_after", "first_at", "delivered_at"});
 constexpr auto k_meter_columns =
     names({"name", "scope", "first", "last", "window_seconds", "limit_last", "counts_subjects"});
 constexpr auto k_meter_entry_columns = names({"meter", "scope", "n", "subject", "at"});
@@ -32,6 +37,9 @@ const Table k_block{"block", k_block_columns, 2};
 const Table k_approval{"approval", k_approval_columns, 3};
 const Table k_window{"enrolment_window", k_window_columns, 1};
 const Table k_issued{"issued", k_issued_columns, 1};
+const Table k_generated_key{"generated_key", k_generated_key_columns, 1};
+const Table k_delivery{"delivery", k_delivery_columns, 3};
+const Table k_delivered_certificate{"delivered_certificate", k_delivered_certificate_columns, 4};
 const Table k_meter{"meter", k_meter_columns, 2};
 const Table k_meter_entry{"meter_entry", k_meter_entry_columns, 3};
 const Table k_state{"ledger_state", k_state_columns, 1};
@@ -169,6 +177,70 @@ Result<ports::IssuedCertificate> issued_from(const Values& row) {
     certificate.revocation_reason = reader.text();
     if (!reader.good()) return unreadable("issued");
     return certificate;
+}
+
+Values to_row(const Sha256& spki, const RequestId& request, UtcTime made_at) {
+    return {blob_of(spki), request.text(), seconds_of(made_at)};
+}
+
+Values to_row(const ports::DeliveredImport& delivery) {
+    request::Package omissions;  // their encoding is the package's
+    omissions.omitted = delivery.omitted;
+    return {delivery.user.text(),
+            delivery.device.text(),
+            std::string(request::to_string(delivery.purpose)),
+            delivery.user_principal_name,
+            delivery.request.text(),
+            seconds_of(delivery.delivered_at),
+            number_of(delivery.in_last),
+            request::encode(omissions)};
+}
+
+Result<ports::DeliveredImport> delivery_from(const Values& row) {
+    Reader reader(row);
+    ports::DeliveredImport delivery;
+    delivery.user = reader.id<UserId>();
+    delivery.device = reader.id<DeviceId>();
+    const auto purpose = request::parse_purpose(reader.text());
+    delivery.user_principal_name = reader.text();
+    delivery.request = reader.id<RequestId>();
+    delivery.delivered_at = reader.time();
+    delivery.in_last = reader.count();
+    auto omissions = request::decode_package(reader.blob());
+    if (!reader.good() || !purpose || !omissions) return unreadable("delivery");
+    delivery.purpose = *purpose;
+    delivery.omitted = std::move(omissions->omitted);
+    return delivery;
+}
+
+Values to_row(const ports::DeliveredImport& delivery, const ports::DeliveredImport::Certificate& certificate) {
+    return {delivery.user.text(),
+            delivery.device.text(),
+            std::string(request::to_string(delivery.purpose)),
+            blob_of(certificate.sha256),
+            certificate.thumbprint.hex(),
+            seconds_of(certificate.not_before),
+            seconds_of(certificate.not_after),
+            seconds_of(certificate.first_at),
+            seconds_of(certificate.delivered_at)};
+}
+
+Result<DeliveredRow> delivered_certificate_from(const Values& row) {
+    Reader reader(row);
+    DeliveredRow delivered;
+    delivered.user = reader.id<UserId>();
+    delivered.device = reader.id<DeviceId>();
+    const auto purpose = request::parse_purpose(reader.text());
+    delivered.certificate.sha256 = reader.digest<Sha256>();
+    const auto thumbprint = Thumbprint::from(from_hex(reader.text()).value_or(Bytes()));
+    delivered.certificate.not_before = reader.time();
+    delivered.certificate.not_after = reader.time();
+    delivered.certificate.first_at = reader.time();
+    delivered.certificate.delivered_at = reader.time();
+    if (!reader.good() || !purpose || !thumbprint) return unreadable("delivered_certificate");
+    delivered.purpose = *purpose;
+    delivered.certificate.thumbprint = *thumbprint;
+    return delivered;
 }
 
 Values to_row(const MeterHead& head) {

@@ -29,6 +29,10 @@ Result<void> migrate(Database& database, const Layout& layout, std::size_t from)
                          "\nPRAGMA application_id=" + std::to_string(layout.application_id) +
                          "; PRAGMA user_version=" + std::to_string(step + 1);
         if (auto done = database.execute(sql); !done) return done.error().in("migration " + std::to_string(step + 1));
+        if (layout.complete_step) {
+            if (auto done = layout.complete_step(database, step + 1); !done)
+                return done.error().in("migration " + std::to_string(step + 1));
+        }
         if (auto done = transaction->commit(); !done) return done.error();
     }
     return {};
@@ -64,8 +68,8 @@ Result<void> prepare_file(Database& database, const std::filesystem::path& file,
 
 }  // namespace
 
-Layout ledger_layout() noexcept {
-    return {"connector.db", k_ledger_application_id, ledger_migrations()};
+Layout ledger_layout() {
+    return {"connector.db", k_ledger_application_id, ledger_migrations(), {}};
 }
 
 Result<Database> open_database(const std::filesystem::path& directory, const Layout& layout) {

@@ -8,6 +8,7 @@
 #include "storage/sqlite.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string_view>
 
@@ -18,12 +19,14 @@ struct Layout {
     std::string_view file_name;
     std::int32_t application_id;
     std::span<const std::string_view> migrations;
+    // Called with the schema just reached, within the step's transaction: what SQL alone cannot do. May be empty.
+    std::function<Result<void>(Database&, std::size_t schema)> complete_step = {};
 };
 
 // migrations/NNNN.sql, embedded at build.
 [[nodiscard]] std::span<const std::string_view> ledger_migrations() noexcept;
 // connector.db.
-[[nodiscard]] Layout ledger_layout() noexcept;
+[[nodiscard]] Layout ledger_layout();
 
 // WAL, synchronous=FULL, secure_delete, foreign keys, untrusted schema, cell-size checks. Creates the file as 0600.
 [[nodiscard]] Result<Database> open_database(const std::filesystem::path& directory, const Layout& layout);

@@ -26,6 +26,22 @@ Error conflict(const char* code, const RequestId& id, const char* what) {
     return {ErrorKind::conflict, code, id.text() + " " + what};
 }
 
+// Keys from before schema 2 had no check value: they are taken as they are, this once.
+Result<void> sign_generated_keys(Database& database, const ports::Sealer& sealer) {
+    CheckedRows rows(database, sealer, {});
+    {
+        auto old = database.prepare("SELECT spki_sha256, request, made_at FROM generated_key_unsigned");
+        if (!old) return old.error();
+        for (;;) {
+            const auto found = old->step();
+            if (!found) return found.error();
+            if (!*found) break;
+            if (auto done = rows.put(tables::k_generated_key, old->values()); !done) return done;
+        }
+    }
+    return database.execute("DROP TABLE generated_key_unsigned");
+}
+
 // Its report was taken, or nobody waits for one: there is no lease to keep.
 bool needs_lease(Stage stage) noexcept {
     return stage != Stage::closed && stage != Stage::revoking;
@@ -52,7 +68,11 @@ SqliteLedger::~SqliteLedger() {
 
 Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const InstanceLock& lock, const ports::Sealer& sealer,
                                                          QuarantineReport report) {
-    auto database = open_database(lock.directory(), ledger_layout());
+    auto layout = ledger_layout();
+    layout.complete_step = [&sealer](Database& opened, std::size_t schema) -> Result<void> {
+        return schema == 2 ? sign_generated_keys(opened, sealer) : Result<void>();
+    };
+    auto database = open_database(lock.directory(), layout);
     if (!database) return database.error();
     std::unique_ptr<SqliteLedger> ledger(new SqliteLedger(std::move(*database), sealer, std::move(report)));
     if (auto ready = ledger->take_stock(); !ready) return ready.error();
@@ -96,7 +116,7 @@ Result<bool> SqliteLedger::is_new_file() {
     const auto rows = database_.number(
         "SELECT EXISTS(SELECT 1 FROM request) + EXISTS(SELECT 1 FROM pin) + EXISTS(SELECT 1 FROM block)"
         " + EXISTS(SELECT 1 FROM issued) + EXISTS(SELECT 1 FROM generated_key) + EXISTS(SELECT 1 FROM meter)"
-        " + EXISTS(SELECT 1 FROM meter_entry) + EXISTS(SELECT 1 FROM quarantine)");
+        " + EXISTS(SELECT 1 FROM meter_entry) + EXISTS(SELECT 1 FROM delivery) + EXISTS(SELECT 1 FROM quarantine)");
     if (!rows) return rows.error();
     return *rows == 0;
 }
@@ -469,9 +489,13 @@ Result<void> SqliteLedger::purge(UtcTime now, UtcTime closed_before) {
         constexpr auto k_register = std::chrono::days{400};  // after the certificate's end
         constexpr auto k_keys =
             std::chrono::days{400 + 3 * 365};  // the longest certificate, and as long again as its row
-        const std::array<std::pair<const char*, UtcTime>, 3> old{
+        const std::array<std::pair<const char*, UtcTime>, 5> old{
             {{"DELETE FROM approval WHERE expires<?", now},
              {"DELETE FROM issued WHERE not_after<?", now - k_register},
+             {"DELETE FROM delivered_certificate WHERE max(not_after, delivered_at)<?", now - k_register},
+             {"DELETE FROM delivery WHERE delivered_at<? AND NOT EXISTS(SELECT 1 FROM delivered_certificate AS held WHERE "
+              "held.user_id=delivery.user_id AND held.device=delivery.device AND held.purpose=delivery.purpose)",
+              now - k_register},
              {"DELETE FROM generated_key WHERE made_at<?", now - k_keys}}};
         for (const auto& [sql, before] : old) {
             auto statement = database_.prepare(sql);

@@ -83,6 +83,9 @@ public:
     // kind conflict, code certificateUnknown. The first revocation's time and reason stay.
     [[nodiscard]] Result<void> mark_revoked(const Sha256& certificate, const std::string& reason, UtcTime now);
 
+    [[nodiscard]] Result<std::vector<ports::DeliveredImport>> deliveries_of(const std::string& user);
+    [[nodiscard]] Result<std::vector<ports::ExpiringImport>> expiring_imports(UtcTime now, UtcTime until);
+
     [[nodiscard]] Result<std::vector<request::MeterUse>> meters(UtcTime now);
     [[nodiscard]] Result<void> count(const request::Charge& charge, UtcTime now);
     [[nodiscard]] Result<std::uint64_t> next_sequence(UtcTime now);
@@ -130,6 +133,7 @@ private:
     [[nodiscard]] Result<void> use_window(UtcTime now);
     [[nodiscard]] Result<void> note_key(const Sha256& spki, const RequestId& request, UtcTime now);
     [[nodiscard]] Result<void> put_issued(const ports::IssuedCertificate& certificate);
+    [[nodiscard]] Result<void> put_delivery(const ports::DeliveredImport& delivery);
     [[nodiscard]] Result<std::optional<trust::Block>> block_of(const DeviceId& device, const UserId& user,
                                                                const std::string& user_principal_name,
                                                                const Sha256& spki);

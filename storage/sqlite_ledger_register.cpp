@@ -62,6 +62,9 @@ Result<void> SqliteLedger::save_claims(const ports::Commit& commit, UtcTime now)
     if (commit.pin) {
         if (auto done = put_pin(*commit.pin); !done) return done;
     }
+    if (commit.delivered_import) {
+        if (auto done = put_delivery(*commit.delivered_import); !done) return done;
+    }
     if (commit.issued) return put_issued(*commit.issued);
     return {};
 }
@@ -80,18 +83,14 @@ Result<void> SqliteLedger::use_window(UtcTime now) {
 
 // One key for two requests: a machine was cloned or a random generator repeats itself.
 Result<void> SqliteLedger::note_key(const Sha256& spki, const RequestId& request, UtcTime now) {
-    auto known = database_.prepare("SELECT request FROM generated_key WHERE spki_sha256=?");
+    const auto row = to_row(spki, request, now);
+    const auto known = rows_.get(tables::k_generated_key, {row[0]});
     if (!known) return known.error();
-    const auto found = known->bind(1, spki.view()).step();
-    if (!found) return found.error();
-    if (*found) {
-        if (known->text(0) == request.text()) return {};
+    if (*known) {
+        if ((**known)[1] == row[1]) return {};
         return Error(ErrorKind::integrity, "keyReused", "a new key for " + request.text() + " was given out before");
     }
-    auto insert = database_.prepare("INSERT INTO generated_key(spki_sha256,request,made_at) VALUES(?,?,?)");
-    if (!insert) return insert.error();
-    insert->bind(1, spki.view()).bind(2, std::string_view(request.text()));
-    return insert->bind(3, seconds_of(now)).run();
+    return rows_.put(tables::k_generated_key, row);
 }
 
 Result<void> SqliteLedger::put_pin(const trust::Pin& pin) {
@@ -108,6 +107,25 @@ Result<void> SqliteLedger::put_issued(const ports::IssuedCertificate& certificat
     if (!known) return known.error();
     if (*known) return {};
     return rows_.put(tables::k_issued, row);
+}
+
+Result<void> SqliteLedger::put_delivery(const ports::DeliveredImport& delivery) {
+    auto stated = delivery;
+    stated.in_last = delivery.certificates.size();
+    if (auto done = rows_.put(tables::k_delivery, to_row(stated)); !done) return done;
+    for (auto certificate : delivery.certificates) {
+        certificate.first_at = certificate.delivered_at = delivery.delivered_at;
+        const auto row = to_row(delivery, certificate);
+        const auto known = rows_.get(tables::k_delivered_certificate, {row.begin(), row.begin() + 4});
+        // An unsound row is replaced: it says nothing that decides.
+        if (!known && known.error().kind != ErrorKind::integrity) return known.error();
+        if (known && *known) {
+            const auto before = delivered_certificate_from(**known);
+            if (before) certificate.first_at = before->certificate.first_at;
+        }
+        if (auto done = rows_.put(tables::k_delivered_certificate, to_row(delivery, certificate)); !done) return done;
+    }
+    return {};
 }
 
 Result<std::optional<trust::Block>> SqliteLedger::block_of(const DeviceId& device, const UserId& user,
@@ -131,12 +149,18 @@ Result<std::optional<trust::Block>> SqliteLedger::block_of(const DeviceId& devic
 
 Result<bool> SqliteLedger::key_is_ours(const Sha256& spki) {
     const Bytes key(spki.octets.begin(), spki.octets.end());
-    const auto rows = count_where(
-        "SELECT EXISTS(SELECT 1 FROM generated_key WHERE spki_sha256=?1) + EXISTS(SELECT 1 FROM issued WHERE "
-        "spki_sha256=?1)",
-        {key});
-    if (!rows) return rows.error();
-    return *rows > 0;
+    const auto made = rows_.get(tables::k_generated_key, {key});
+    if (!made) return made.error();
+    if (*made) return true;
+    const auto issued = count_where("SELECT EXISTS(SELECT 1 FROM issued WHERE spki_sha256=?)", {key});
+    if (!issued) return issued.error();
+    if (*issued > 0) return true;
+    // Whose key a spoilt row was cannot be told any more: it may be this one.
+    const auto spoilt = count_where("SELECT EXISTS(SELECT 1 FROM quarantine WHERE source=?)",
+                                    {std::string(tables::k_generated_key.name)});
+    if (!spoilt) return spoilt.error();
+    if (*spoilt > 0) return incomplete("keys made here");
+    return false;
 }
 
 Result<trust::RegisterView> SqliteLedger::look_up(const DeviceId& device, const UserId& user,
@@ -269,6 +293,56 @@ Result<void> SqliteLedger::mark_revoked(const Sha256& certificate, const std::st
         known->revoked_at = now;
         known->revocation_reason = reason;
         return rows_.put(tables::k_issued, to_row(*known));
+    });
+}
+
+Result<std::vector<ports::DeliveredImport>> SqliteLedger::deliveries_of(const std::string& user) {
+    using Deliveries = std::vector<ports::DeliveredImport>;
+    return read([&]() -> Result<Deliveries> {
+        auto list = all_from<ports::DeliveredImport>(
+            rows_.list(tables::k_delivery,
+                       "WHERE user_id=?1 COLLATE NOCASE OR user_principal_name=?1 ORDER BY user_id, device, purpose", {user}),
+            delivery_from);
+        if (!list) return list.error();
+        for (auto& delivery : *list) {
+            const Values key{delivery.user.text(), delivery.device.text(),
+                             std::string(request::to_string(delivery.purpose))};
+            auto rows = all_from<DeliveredRow>(
+                rows_.list(tables::k_delivered_certificate,
+                           "WHERE user_id=? AND device=? AND purpose=? ORDER BY not_before, not_after, sha256", key),
+                delivered_certificate_from);
+            if (!rows) return rows.error();
+            for (auto& row : *rows) delivery.certificates.push_back(std::move(row.certificate));
+        }
+        return std::move(*list);
+    });
+}
+
+// Newest is what the management API calls so: by start, end, then hash.
+Result<std::vector<ports::ExpiringImport>> SqliteLedger::expiring_imports(UtcTime now, UtcTime until) {
+    using Expiring = std::vector<ports::ExpiringImport>;
+    return read([&]() -> Result<Expiring> {
+        const auto purpose = std::string(request::to_string(request::Purpose::smime_encryption));
+        auto rows = all_from<DeliveredRow>(
+            rows_.list(tables::k_delivered_certificate,
+                       "AS held WHERE purpose=?1 AND not_after>?2 AND not_after<=?3 AND NOT EXISTS(SELECT 1 FROM"
+                       " delivered_certificate AS newer WHERE newer.user_id=held.user_id AND newer.purpose=held.purpose"
+                       " AND (newer.not_before, newer.not_after, newer.sha256)"
+                       " > (held.not_before, held.not_after, held.sha256)) ORDER BY not_after, user_id, device",
+                       {purpose, seconds_of(now), seconds_of(until)}),
+            delivered_certificate_from);
+        if (!rows) return rows.error();
+        Expiring expiring;
+        for (auto& row : *rows) {
+            const auto same = [&row](const auto& known) {
+                return known.user == row.user && known.sha256 == row.certificate.sha256;
+            };
+            // The devices of one user follow one another.
+            if (!expiring.empty() && same(expiring.back())) continue;
+            expiring.push_back(
+                {row.user, row.certificate.sha256, row.certificate.thumbprint, row.certificate.not_after});
+        }
+        return expiring;
     });
 }
 

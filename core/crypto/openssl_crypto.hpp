@@ -1,12 +1,13 @@
 // OpenSslCrypto: the crypto port on OpenSSL 3.0. Holds no state; every call may run on several threads at once.
-// Calls compute and belong on the crypto pool.
+// Calls compute and belong on the crypto pool. As PfxOpener it parses in this process: for files that are ours, and tests.
 #pragma once
 
 #include "core/ports/crypto.hpp"
+#include "core/ports/pfx_opener.hpp"
 
 namespace connector::crypto {
 
-class OpenSslCrypto final : public ports::Crypto {
+class OpenSslCrypto final : public ports::Crypto, public ports::PfxOpener {
 public:
     [[nodiscard]] Result<ports::KeyAndCsr> generate(KeyType type, const ports::CsrContent& content) const override;
     [[nodiscard]] Result<CertificateFacts> inspect(ByteView certificate) const override;

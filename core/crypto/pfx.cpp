@@ -9,15 +9,63 @@
 #include "core/crypto/aead.hpp"
 #include "core/crypto/certificate.hpp"
 #include "core/crypto/internal/convert.hpp"
+#include "core/crypto/issue.hpp"
 
 #include <openssl/core_names.h>
 #include <openssl/provider.h>
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <optional>
 
 namespace connector::crypto {
+namespace {
+
+struct FaultText {
+    PfxFault fault;
+    std::string_view text;
+};
+constexpr std::array k_fault_texts{
+    // One text: which of the causes it was would help only who guesses passwords.
+    FaultText{PfxFault::undecryptable, "the record's password or PFX does not open"},
+    FaultText{PfxFault::iterations_no_number, "PFX: iteration count is not a positive number"},
+    FaultText{PfxFault::iterations, "PFX: more than 1,000,000 iterations"},
+    FaultText{PfxFault::iterations_in_sum, "PFX: more than 2,000,000 iterations in sum"},
+    FaultText{PfxFault::too_large, "PFX: larger than 256 KiB"},
+    FaultText{PfxFault::no_mac, "PFX: no MAC"},
+    FaultText{PfxFault::too_many_bags, "PFX: more than 20 bags"},
+    FaultText{PfxFault::pbmac1, "PFX: its MAC is PBMAC1 (RFC 9579), which is not supported; export it with a classic MAC"},
+    FaultText{PfxFault::for_a_key, "PFX: encrypted for a key instead of a password"},
+    FaultText{PfxFault::unknown_encryption, "PFX: unknown encryption"},
+    FaultText{PfxFault::unknown_derivation, "PFX: unknown key derivation (PBKDF2 alone is taken)"},
+    FaultText{PfxFault::bags_in_bags, "PFX: bags in bags in bags"},
+    FaultText{PfxFault::rc2_missing, "PFX: encrypted with RC2, which this system's OpenSSL cannot read"},
+    FaultText{PfxFault::no_key, "PFX: no private key"},
+    FaultText{PfxFault::two_identities, "PFX: two identities; one file must hold one"},
+    FaultText{PfxFault::key_too_large, "PFX: key of more than 8192 bits"},
+    FaultText{PfxFault::unknown_key, "PFX: key of an unknown kind"},
+    FaultText{PfxFault::foreign_key, "PFX: the key is not its certificate's"},
+    FaultText{PfxFault::two_certificates, "PFX: two certificates for the key; one file must hold one identity"},
+    FaultText{PfxFault::foreign_private_half, "PFX: the key's private half is not its certificate's"},
+};
+
+}  // namespace
+
+Error error_of(PfxFault fault) {
+    for (const auto& [known, text] : k_fault_texts)
+        if (known == fault)
+            return Error(ErrorKind::invalid, fault == PfxFault::undecryptable ? "importUndecryptable" : "importInvalid",
+                         std::string(text));
+    return Error(ErrorKind::internal, "internal", "PFX: a fault without a name");
+}
+
+std::optional<PfxFault> fault_of(const Error& error) noexcept {
+    for (const auto& [fault, text] : k_fault_texts)
+        if (error.message == text) return fault;
+    return std::nullopt;
+}
+
 namespace {
 
 constexpr unsigned k_largest_key = 8192;
@@ -25,25 +73,17 @@ constexpr std::size_t k_longest_password = 1024;
 constexpr int k_deepest_bags = 4;
 constexpr std::string_view k_pbmac1_oid = "1.2.840.113549.1.5.14";
 
-Error import_invalid(std::string why) {
-    return Error(ErrorKind::invalid, "importInvalid", "PFX: " + std::move(why));
-}
-// One text: which of the causes it was would help only who guesses passwords.
-Error undecryptable() {
-    return Error(ErrorKind::invalid, "importUndecryptable", "the record's password or PFX does not open");
-}
-
 class Costs {
 public:
     // One derivation of so many iterations.
     [[nodiscard]] Result<void> add(const ASN1_INTEGER* iterations) {
         std::int64_t count = 0;
         if (iterations == nullptr || ASN1_INTEGER_get_int64(&count, iterations) != 1 || count <= 0)
-            return import_invalid("iteration count is not a positive number");
+            return error_of(PfxFault::iterations_no_number);
         const auto positive = static_cast<std::uint64_t>(count);
-        if (positive > k_pfx_most_iterations) return import_invalid("more than 1,000,000 iterations");
+        if (positive > k_pfx_most_iterations) return error_of(PfxFault::iterations);
         sum_ += positive;
-        if (sum_ > k_pfx_iterations_in_sum) return import_invalid("more than 2,000,000 iterations in sum");
+        if (sum_ > k_pfx_iterations_in_sum) return error_of(PfxFault::iterations_in_sum);
         return {};
     }
     [[nodiscard]] Result<void> add_one() {
@@ -118,7 +158,7 @@ public:
     [[nodiscard]] Result<Identity> run(ByteView pfx) {
         if (auto read = parse(pfx); !read) return read.error();
         if (auto fine = count_what_shows(); !fine) return fine.error();
-        if (!mac_verifies()) return undecryptable();
+        if (!mac_verifies()) return error_of(PfxFault::undecryptable);
         if (auto opened = open_safes(); !opened) return opened.error();
         auto key = open_key();
         if (!key) return key.error();
@@ -127,16 +167,16 @@ public:
 
 private:
     Result<void> parse(ByteView pfx) {
-        if (pfx.size() > k_pfx_largest) return import_invalid("larger than 256 KiB");
+        if (pfx.size() > k_pfx_largest) return error_of(PfxFault::too_large);
         const unsigned char* at = pfx.data();
         // BER is taken: older exports have it.
         file_.reset(pfx.empty() ? nullptr : d2i_PKCS12(nullptr, &at, static_cast<long>(pfx.size())));
-        if (!file_ || at != pfx.data() + pfx.size()) return undecryptable();
-        if (PKCS12_mac_present(file_.get()) != 1) return import_invalid("no MAC");
+        if (!file_ || at != pfx.data() + pfx.size()) return error_of(PfxFault::undecryptable);
+        if (PKCS12_mac_present(file_.get()) != 1) return error_of(PfxFault::no_mac);
         safes_.reset(PKCS12_unpack_authsafes(file_.get()));
-        if (!safes_) return undecryptable();
+        if (!safes_) return error_of(PfxFault::undecryptable);
         if (static_cast<std::size_t>(sk_PKCS7_num(safes_.get())) > k_pfx_most_bags)
-            return import_invalid("more than 20 bags");
+            return error_of(PfxFault::too_many_bags);
         return {};
     }
 
@@ -144,24 +184,24 @@ private:
         const X509_ALGOR* algorithm = nullptr;
         const ASN1_INTEGER* iterations = nullptr;
         PKCS12_get0_mac(nullptr, &algorithm, nullptr, &iterations, file_.get());
-        if (algorithm == nullptr) return import_invalid("no MAC");
+        if (algorithm == nullptr) return error_of(PfxFault::no_mac);
         if (dotted(algorithm->algorithm) == k_pbmac1_oid)
-            return import_invalid("its MAC is PBMAC1 (RFC 9579), which is not supported; export it with a classic MAC");
+            return error_of(PfxFault::pbmac1);
         // RFC 7292 4: one where it is left out.
         if (auto counted = iterations == nullptr ? costs_.add_one() : costs_.add(iterations); !counted)
             return counted.error();
         for (int i = 0; i < sk_PKCS7_num(safes_.get()); ++i) {
             PKCS7* safe = sk_PKCS7_value(safes_.get(), i);
             if (PKCS7_type_is_encrypted(safe)) {
-                if (safe->d.encrypted == nullptr || safe->d.encrypted->enc_data == nullptr) return undecryptable();
+                if (safe->d.encrypted == nullptr || safe->d.encrypted->enc_data == nullptr) return error_of(PfxFault::undecryptable);
                 if (auto counted = count(safe->d.encrypted->enc_data->algorithm); !counted) return counted.error();
             } else if (PKCS7_type_is_data(safe)) {
                 Bags bags(PKCS12_unpack_p7data(safe));
-                if (!bags) return undecryptable();
+                if (!bags) return error_of(PfxFault::undecryptable);
                 if (auto taken = take(bags.get(), 0); !taken) return taken.error();
                 kept_.push_back(std::move(bags));
             } else {
-                return import_invalid("encrypted for a key instead of a password");
+                return error_of(PfxFault::for_a_key);
             }
         }
         return {};
@@ -173,9 +213,9 @@ private:
         const ASN1_OBJECT* type = nullptr;
         int parameter_type = V_ASN1_UNDEF;
         const void* parameter = nullptr;
-        if (algorithm == nullptr) return undecryptable();
+        if (algorithm == nullptr) return error_of(PfxFault::undecryptable);
         X509_ALGOR_get0(&type, &parameter_type, &parameter, algorithm);
-        if (parameter_type != V_ASN1_SEQUENCE) return import_invalid("unknown encryption");
+        if (parameter_type != V_ASN1_SEQUENCE) return error_of(PfxFault::unknown_encryption);
         const ByteView octets = octets_of(static_cast<const ASN1_STRING*>(parameter));
         const unsigned char* at = octets.data();
         const auto size = static_cast<long>(octets.size());
@@ -186,42 +226,42 @@ private:
             case NID_pbe_WithSHA1And3_Key_TripleDES_CBC:
             case NID_pbe_WithSHA1And2_Key_TripleDES_CBC: {
                 const Owned<PBEPARAM, PBEPARAM_free> scheme(d2i_PBEPARAM(nullptr, &at, size));
-                if (!scheme) return undecryptable();
+                if (!scheme) return error_of(PfxFault::undecryptable);
                 return costs_.add(scheme->iter);
             }
-            default: return import_invalid("unknown encryption");
+            default: return error_of(PfxFault::unknown_encryption);
         }
     }
 
     Result<void> count_pbes2(ByteView octets) {
         const unsigned char* at = octets.data();
         const Owned<PBE2PARAM, PBE2PARAM_free> scheme(d2i_PBE2PARAM(nullptr, &at, static_cast<long>(octets.size())));
-        if (!scheme) return undecryptable();
+        if (!scheme) return error_of(PfxFault::undecryptable);
         switch (OBJ_obj2nid(scheme->encryption->algorithm)) {
             case NID_aes_128_cbc:
             case NID_aes_192_cbc:
             case NID_aes_256_cbc:
             case NID_des_ede3_cbc: break;
-            default: return import_invalid("unknown encryption");
+            default: return error_of(PfxFault::unknown_encryption);
         }
         const ASN1_OBJECT* derivation = nullptr;
         int type = V_ASN1_UNDEF;
         const void* parameter = nullptr;
         X509_ALGOR_get0(&derivation, &type, &parameter, scheme->keyfunc);
         if (OBJ_obj2nid(derivation) != NID_id_pbkdf2 || type != V_ASN1_SEQUENCE)
-            return import_invalid("unknown key derivation (PBKDF2 alone is taken)");
+            return error_of(PfxFault::unknown_derivation);
         const ByteView inner = octets_of(static_cast<const ASN1_STRING*>(parameter));
         at = inner.data();
         const Owned<PBKDF2PARAM, PBKDF2PARAM_free> costs(
             d2i_PBKDF2PARAM(nullptr, &at, static_cast<long>(inner.size())));
-        if (!costs) return undecryptable();
+        if (!costs) return error_of(PfxFault::undecryptable);
         return costs_.add(costs->iter);
     }
 
     // Sorts the bags of one safe; keys' costs are counted as they are met.
     Result<void> take(const STACK_OF(PKCS12_SAFEBAG) * bags, int depth) {
         for (int i = 0; i < sk_PKCS12_SAFEBAG_num(bags); ++i) {
-            if (++bag_count_ > k_pfx_most_bags) return import_invalid("more than 20 bags");
+            if (++bag_count_ > k_pfx_most_bags) return error_of(PfxFault::too_many_bags);
             const PKCS12_SAFEBAG* bag = sk_PKCS12_SAFEBAG_value(bags, i);
             switch (PKCS12_SAFEBAG_get_nid(bag)) {
                 case NID_keyBag:
@@ -232,14 +272,14 @@ private:
                     ++key_count_;
                     sealed_key_ = PKCS12_SAFEBAG_get0_pkcs8(bag);
                     const X509_ALGOR* algorithm = nullptr;
-                    if (sealed_key_ == nullptr) return undecryptable();
+                    if (sealed_key_ == nullptr) return error_of(PfxFault::undecryptable);
                     X509_SIG_get0(sealed_key_, &algorithm, nullptr);
                     if (auto counted = count(algorithm); !counted) return counted.error();
                     break;
                 }
                 case NID_certBag: take_certificate(bag); break;
                 case NID_safeContentsBag: {
-                    if (depth == k_deepest_bags) return import_invalid("bags in bags in bags");
+                    if (depth == k_deepest_bags) return error_of(PfxFault::bags_in_bags);
                     if (auto taken = take(PKCS12_SAFEBAG_get0_safes(bag), depth + 1); !taken) return taken.error();
                     break;
                 }
@@ -269,7 +309,7 @@ private:
         OSSL_LIB_CTX* standard = nullptr;
         if (!needs_weak_ciphers_) return standard;
         if (!weak_ciphers_) weak_ciphers_ = WeakCiphers::load();
-        if (!weak_ciphers_) return import_invalid("encrypted with RC2, which this system's OpenSSL cannot read");
+        if (!weak_ciphers_) return error_of(PfxFault::rc2_missing);
         return weak_ciphers_->context();
     }
 
@@ -280,7 +320,7 @@ private:
             PKCS7* safe = sk_PKCS7_value(safes_.get(), i);
             if (!PKCS7_type_is_encrypted(safe)) continue;
             const PKCS7_ENC_CONTENT* content = safe->d.encrypted->enc_data;
-            if (content->enc_data == nullptr) return undecryptable();
+            if (content->enc_data == nullptr) return error_of(PfxFault::undecryptable);
             const auto library = context();
             if (!library) return library.error();
             Bags bags;
@@ -290,7 +330,7 @@ private:
                                                candidate.size, content->enc_data, 1, *library, nullptr)));
                 if (bags) break;
             }
-            if (!bags) return undecryptable();
+            if (!bags) return error_of(PfxFault::undecryptable);
             opened.push_back(std::move(bags));
         }
         for (auto& bags : opened) {
@@ -301,8 +341,8 @@ private:
     }
 
     Result<PrivateKey> open_key() {
-        if (key_count_ == 0) return import_invalid("no private key");
-        if (key_count_ > 1) return import_invalid("two identities; one file must hold one");
+        if (key_count_ == 0) return error_of(PfxFault::no_key);
+        if (key_count_ > 1) return error_of(PfxFault::two_identities);
         Pkcs8Info opened;
         const PKCS8_PRIV_KEY_INFO* info = plain_key_;
         if (info != nullptr) weak_ = true;  // not encrypted by itself
@@ -315,23 +355,23 @@ private:
             }
             info = opened.get();
         }
-        if (info == nullptr) return undecryptable();
+        if (info == nullptr) return error_of(PfxFault::undecryptable);
         PKey handle(EVP_PKCS82PKEY(info));
-        if (!handle) return undecryptable();
+        if (!handle) return error_of(PfxFault::undecryptable);
         if (EVP_PKEY_get_bits(handle.get()) > static_cast<int>(k_largest_key))
-            return import_invalid("key of more than 8192 bits");
+            return error_of(PfxFault::key_too_large);
         auto key = PrivateKeyAccess::adopt(std::move(handle));
-        if (!key) return import_invalid("key of an unknown kind");
+        if (!key) return error_of(PfxFault::unknown_key);
         return key;
     }
 
     Result<Identity> assemble(const PrivateKey& key) {
         const auto own = [&](const Bytes& certificate) { return key.fits(certificate); };
         const auto leaf = std::find_if(certificates_.begin(), certificates_.end(), own);
-        if (leaf == certificates_.end()) return import_invalid("the key is not its certificate's");
+        if (leaf == certificates_.end()) return error_of(PfxFault::foreign_key);
         if (std::find_if(std::next(leaf), certificates_.end(), own) != certificates_.end())
-            return import_invalid("two certificates for the key; one file must hold one identity");
-        if (!proves_possession(key, *leaf)) return import_invalid("the key's private half is not its certificate's");
+            return error_of(PfxFault::two_certificates);
+        if (!proves_possession(key, *leaf)) return error_of(PfxFault::foreign_private_half);
         auto pkcs8 = key.to_pkcs8();
         if (!pkcs8) return pkcs8.error();
         Identity identity{std::move(*pkcs8), *leaf, {}, weak_};
@@ -422,8 +462,25 @@ Result<Pfx> pack(const PrivateKey& key, ByteView certificate, const std::vector<
 
 Result<Identity> open_pfx(ByteView pfx, const SecretBytes& password) {
     const CleanErrors clean;
-    if (password.size() > k_longest_password) return undecryptable();
+    if (password.size() > k_longest_password) return error_of(PfxFault::undecryptable);
     return Opening(password).run(pfx);
+}
+
+bool prepare_to_open_pfx() {
+    const CleanErrors clean;
+    // A library once loaded is found again by its name, without a look at the file.
+    static const auto k_kept = WeakCiphers::load();
+    const auto key = PrivateKey::generate(KeyType::ec_p256);
+    if (!key) return false;
+    CertificateOrder order;
+    order.serial = random_serial();
+    order.subject = Name{{{Attribute{std::string(oid::k_common_name), "prepared"}}}};
+    order.spki = key->spki_der();
+    order.not_before = UtcTime(std::chrono::seconds(0));
+    order.not_after = UtcTime(std::chrono::hours(1));
+    const auto certificate = issue_self_signed(order, *key);
+    return k_kept != nullptr && certificate && pack(*key, *certificate, {}, PfxStyle::aes256) &&
+           pack(*key, *certificate, {}, PfxStyle::legacy3des);
 }
 
 }  // namespace connector::crypto

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace connector::crypto {
@@ -26,6 +27,34 @@ inline constexpr std::uint64_t k_pfx_iterations_in_sum = 2'000'000;
 inline constexpr int k_pfx_iterations = 2048;
 inline constexpr std::size_t k_pfx_password_size = 32;
 
+// Why a file is refused. A number, so that a parser in a process of its own can say it without a word of its own.
+enum class PfxFault : std::uint8_t {
+    undecryptable,
+    iterations_no_number,
+    iterations,
+    iterations_in_sum,
+    too_large,
+    no_mac,
+    too_many_bags,
+    pbmac1,
+    for_a_key,
+    unknown_encryption,
+    unknown_derivation,
+    bags_in_bags,
+    rc2_missing,
+    no_key,
+    two_identities,
+    key_too_large,
+    unknown_key,
+    foreign_key,
+    two_certificates,
+    foreign_private_half
+};
+// kind invalid; code importUndecryptable or importInvalid.
+[[nodiscard]] Error error_of(PfxFault fault);
+// nullopt: open_pfx() has no such error.
+[[nodiscard]] std::optional<PfxFault> fault_of(const Error& error) noexcept;
+
 // One identity under a fresh password: key and leaf joined by localKeyID, no attributes on CA certificates, no names.
 // aes256: PBES2 with AES-256-CBC and HMAC-SHA-256, MAC SHA-256. legacy3des: pbeWithSHA1And3-KeyTripleDES-CBC, MAC
 // SHA-1. `chain`: the issuers, the leaf's first, written as given: whoever packs for a device leaves the root out. What was packed is read back and
@@ -39,5 +68,9 @@ inline constexpr std::size_t k_pfx_password_size = 32;
 // PBMAC1, an unknown cipher or KDF (scrypt too), no key, two keys, key without its certificate, a private half that is
 // not the certificate's. kind invalid, code importUndecryptable: everything else, with one text.
 [[nodiscard]] Result<Identity> open_pfx(ByteView pfx, const SecretBytes& password);
+
+// Does now what the first file would have to do: after it open_pfx() opens no file and loads no library, also for RC2.
+// For a process that is about to lock itself in. False: RC2 cannot be read on this system, all else can.
+[[nodiscard]] bool prepare_to_open_pfx();
 
 }  // namespace connector::crypto

@@ -15,6 +15,7 @@
 #include "core/ports/management_api.hpp"
 #include "core/ports/offload.hpp"
 #include "core/ports/packager.hpp"
+#include "core/ports/pfx_opener.hpp"
 #include "core/ports/sealer.hpp"
 #include "core/ports/telemetry.hpp"
 #include "core/request/machine.hpp"
@@ -54,6 +55,7 @@ struct Ports {
     ports::Clock& clock;
     ports::Offload& offload;
     const ports::Crypto& crypto;
+    const ports::PfxOpener& pfx_opener;
     const ports::KeyService& keys;
     const ports::Sealer& sealer;
     const ports::Packager& packager;
@@ -84,6 +86,7 @@ struct Status {
     std::set<RequestId> in_flight;
     ports::Counts counts;  // as of the housekeeper's last look
     std::vector<request::MeterUse> meters;
+    std::uint64_t imports_expiring = 0;  // users' newest encryption certificates that end within 30 days
     bool leasing_paused = false;
     bool credential_refused = false;  // no leasing until a heartbeat is answered 204
 };

@@ -19,6 +19,8 @@ struct Opened {
     std::vector<request::Omitted> faults;
     std::optional<Error> newest_fault;
     UtcTime newest_start{};
+    std::vector<request::Omitted> parser_broken;  // of the faults
+    std::optional<Error> no_parser;
 };
 
 bool older(const OpenedImport& left, const OpenedImport& right) {
@@ -95,15 +97,21 @@ Worker::Going Worker::deliver() {
     note(*proof);
 
     auto job = [selection, purpose = order.purpose, person = proof->person, pfx_style = *style,
-                &rules = context_.rules.importer, &crypto = context_.ports.crypto, &keys = context_.ports.keys] {
+                &rules = context_.rules.importer, &crypto = context_.ports.crypto, &opener = context_.ports.pfx_opener,
+                &keys = context_.ports.keys] {
         auto opened = std::make_shared<Opened>();
         for (const auto& record : selection->records) {
-            auto one = open_imported(record, purpose, person, rules, pfx_style, crypto, keys);
+            auto one = open_imported(record, purpose, person, rules, pfx_style, crypto, opener, keys);
             if (one) {
                 opened->good.push_back(std::move(*one));
                 continue;
             }
+            if (one.error().kind == ErrorKind::unavailable) {
+                opened->no_parser = one.error();
+                break;
+            }
             opened->faults.push_back({record.thumbprint, one.error().code, one.error().message});
+            if (ports::is_parser_broken(one.error())) opened->parser_broken.push_back(opened->faults.back());
             if (!opened->newest_fault || record.start >= opened->newest_start) {
                 opened->newest_fault = one.error();
                 opened->newest_start = record.start;
@@ -117,6 +125,15 @@ Worker::Going Worker::deliver() {
     auto opening = context_.ports.offload.run(std::move(job));
     auto opened = co_await std::move(opening);
 
+    if (opened->no_parser) {
+        Error error = *opened->no_parser;
+        auto failing = fail(std::move(error));
+        co_return co_await std::move(failing);
+    }
+    for (const auto& fault : opened->parser_broken)
+        context_.ports.events.raise(about(event::k_parser_broken, record_)
+                                        .with("thumbprint", fault.thumbprint)
+                                        .with("reason", fault.message));
     for (const auto& fault : opened->faults) {
         note_omitted(fault);
         if (fault.code == "importUndecryptable") {

@@ -58,6 +58,14 @@ asio::awaitable<void> Housekeeper::run() {
             auto purging = purge();
             co_await std::move(purging);
         }
+        // Hourly, and soon after something was delivered.
+        const bool delivered = context_.status.counts.delivered != delivered_at_look_;
+        if (ages_count && (tick >= next_expiry_look_ || (delivered && tick >= next_expiry_look_ - 1h + 5s))) {
+            next_expiry_look_ = tick + 1h;
+            delivered_at_look_ = context_.status.counts.delivered;
+            auto looking = look_at_expiring_imports();
+            co_await std::move(looking);
+        }
         if (context_.status.service.state != Check::State::unknown && !context_.status.credential_refused) {
             auto renewing = renew();
             co_await std::move(renewing);
@@ -268,6 +276,29 @@ asio::awaitable<void> Housekeeper::drop_uncollected() {
         request::Failure failure{"abandoned", "not taken by the service within keep_undelivered_days", true, std::nullopt};
         auto ending = end(record, std::move(failure), event::k_package_dropped);
         co_await std::move(ending);
+    }
+}
+
+// Once a day for each certificate; after a restart once more.
+asio::awaitable<void> Housekeeper::look_at_expiring_imports() {
+    constexpr auto k_soon = std::chrono::days{30};
+    constexpr std::size_t k_most_said = 1000;  // a day; the metric has the number
+    auto asking = context_.ports.ledger.expiring_imports(context_.now(), context_.now() + k_soon);
+    const auto expiring = co_await std::move(asking);
+    if (!expiring) {
+        context_.ledger_failed(expiring.error(), "looking for imported certificates that end soon");
+        co_return;
+    }
+    context_.status.imports_expiring = expiring->size();
+    const auto tick = context_.ports.clock.tick();
+    std::erase_if(expiry_said_, [&](const auto& said) { return tick - said.second >= 24h; });
+    for (const auto& one : *expiring) {
+        if (expiry_said_.size() >= k_most_said) break;
+        if (!expiry_said_.emplace(std::pair(one.user, one.sha256), tick).second) continue;
+        context_.ports.events.raise(Event(event::k_import_expiring)
+                                        .with("user", one.user.text())
+                                        .with("thumbprint", one.thumbprint.hex())
+                                        .with("not_after", to_rfc3339(one.not_after)));
     }
 }
 

@@ -4,6 +4,9 @@
 
 #include "core/engine/poller.hpp"
 
+#include <map>
+#include <utility>
+
 namespace connector::engine {
 
 class Housekeeper {
@@ -25,6 +28,7 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> end_old_holds();
     [[nodiscard]] boost::asio::awaitable<void> drop_uncollected();
     [[nodiscard]] boost::asio::awaitable<void> purge();
+    [[nodiscard]] boost::asio::awaitable<void> look_at_expiring_imports();
 
     Context& context_;
     LeaseBook& leases_;
@@ -34,6 +38,9 @@ private:
     Tick next_renewal_{};
     Tick next_probe_{};
     Tick next_listing_{};
+    Tick next_expiry_look_{};
+    std::uint64_t delivered_at_look_ = 0;
+    std::map<std::pair<UserId, Sha256>, Tick> expiry_said_;
 };
 
 }  // namespace connector::engine

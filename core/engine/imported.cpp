@@ -59,7 +59,8 @@ Selection select_records(const ports::ImportedHistory& history, const request::D
 
 Result<OpenedImport> open_imported(const trust::ImportedRecord& record, request::Purpose purpose,
                                    const trust::Person& person, const trust::ImporterRules& rules, ports::PfxStyle style,
-                                   const ports::Crypto& crypto, const ports::KeyService& keys) {
+                                   const ports::Crypto& crypto, const ports::PfxOpener& opener,
+                                   const ports::KeyService& keys) {
     if (record.purpose != purpose)
         return Error(ErrorKind::refused, "importInvalid", "the record is tagged for another purpose");
     const auto hash = oaep_hash(record.padding_scheme);
@@ -86,7 +87,7 @@ Result<OpenedImport> open_imported(const trust::ImportedRecord& record, request:
                          record.key_name + "\"");
     auto password = keys.unwrap(record.provider_name, record.key_name, record.wrapped_password, *hash);
     if (!password) return password.error();
-    auto identity = crypto.open_pfx(record.pfx, *password);
+    auto identity = opener.open_pfx(record.pfx, *password);
     if (!identity) return identity.error();
     auto facts = crypto.inspect(identity->certificate);
     if (!facts) return Error(ErrorKind::refused, "importInvalid", facts.error().message);

@@ -6,6 +6,7 @@
 #include "core/ports/key_service.hpp"
 #include "core/ports/management_api.hpp"
 #include "core/ports/packager.hpp"
+#include "core/ports/pfx_opener.hpp"
 #include "core/trust/importer.hpp"
 
 #include <map>
@@ -37,11 +38,11 @@ struct OpenedImport {
 };
 
 // Signature, key, password, PFX, address, purpose; then packed again under a fresh password.
-// Error codes: importUnsigned, importUndecryptable, importInvalid, unsupported.
+// Error codes: importUnsigned, importUndecryptable, importInvalid, unsupported. kind unavailable: no verdict on the record.
 [[nodiscard]] Result<OpenedImport> open_imported(const trust::ImportedRecord& record, request::Purpose purpose,
                                                  const trust::Person& person, const trust::ImporterRules& rules,
                                                  ports::PfxStyle style, const ports::Crypto& crypto,
-                                                 const ports::KeyService& keys);
+                                                 const ports::PfxOpener& opener, const ports::KeyService& keys);
 
 // What an order without a list means, and what a list means: the records to open, and what the list names in vain.
 struct Selection {

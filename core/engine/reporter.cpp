@@ -1,10 +1,14 @@
 #include "core/engine/reporter.hpp"
 
+#include "core/engine/delivered.hpp"
+
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace connector::engine {
@@ -69,10 +73,11 @@ asio::awaitable<void> Reporter::tell(std::vector<request::RequestRecord> records
         std::vector<ports::ResultMessage> messages;
         std::vector<request::RequestRecord> told;
         std::vector<request::RequestRecord> unreadable;
+        std::map<RequestId, ports::DeliveredImport> imports;  // what the ledger keeps of them
     };
     auto work = std::make_shared<Work>();
     auto job = [work, given = std::make_shared<std::vector<request::RequestRecord>>(std::move(records)),
-                &sealer = context_.ports.sealer] {
+                &sealer = context_.ports.sealer, &crypto = context_.ports.crypto] {
         for (auto& record : *given) {
             ports::ResultMessage message;
             message.request = record.request.id;
@@ -88,6 +93,8 @@ asio::awaitable<void> Reporter::tell(std::vector<request::RequestRecord> records
                     work->unreadable.push_back(std::move(record));
                     continue;
                 }
+                if (auto delivered = delivered_import(record.request, *package, crypto))
+                    work->imports.insert_or_assign(record.request.id, std::move(*delivered));
                 message.delivered = std::move(*package);
             }
             work->messages.push_back(std::move(message));
@@ -152,13 +159,17 @@ asio::awaitable<void> Reporter::tell(std::vector<request::RequestRecord> records
             auto waiting = postpone(std::move(record), 1s);
             co_await std::move(waiting);
         } else {
-            auto hearing = heard(std::move(record), *found);
+            const auto delivered = work->imports.find(record.request.id);
+            std::optional<ports::DeliveredImport> import;
+            if (delivered != work->imports.end()) import = std::move(delivered->second);
+            auto hearing = heard(std::move(record), *found, std::move(import));
             co_await std::move(hearing);
         }
     }
 }
 
-asio::awaitable<void> Reporter::heard(request::RequestRecord record, ports::ResultOutcome outcome) {
+asio::awaitable<void> Reporter::heard(request::RequestRecord record, ports::ResultOutcome outcome,
+                                       std::optional<ports::DeliveredImport> delivered) {
     request::Reported reported{outcome.outcome};
     if (!record.certificate.empty()) {
         const auto own = context_.ports.crypto.sha256(record.certificate);
@@ -168,6 +179,10 @@ asio::awaitable<void> Reporter::heard(request::RequestRecord record, ports::Resu
     ports::Commit commit;
     commit.record = request::after(record, what, context_.rules.retry, context_.now(), 0.0);
     const bool orphan = commit.record.stage == request::Stage::revoking;
+    if (delivered && (outcome.outcome == "accepted" || outcome.outcome == "duplicate")) {
+        delivered->delivered_at = context_.now();
+        commit.delivered_import = std::move(delivered);
+    }
     auto saving = context_.ports.ledger.save(std::move(commit), context_.now());
     const auto saved = co_await std::move(saving);
     if (!saved) {

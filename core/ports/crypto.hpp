@@ -79,10 +79,6 @@ public:
     // Packs, then reads back and compares key, certificate and chain. `chain` as it is to be written: for devices without the root. kind: internal.
     [[nodiscard]] virtual Result<Pfx> pack(const SecretBytes& pkcs8, ByteView certificate,
                                            const std::vector<Bytes>& chain, PfxStyle style) const = 0;
-    // Opens a PFX from outside. Costs are counted before any key is derived (management API: importInvalid's limits).
-    // code importInvalid: no MAC, beyond limits, two identities, key ≠ certificate. code importUndecryptable: does not open.
-    [[nodiscard]] virtual Result<Identity> open_pfx(ByteView pfx, const SecretBytes& password) const = 0;
-
     // CMS SignedData (RFC 5652): attached, DER, SHA-256, the signer's certificate and chain in it.
     [[nodiscard]] virtual Result<SecretBytes> sign_attached(ByteView content, const Signer& signer) const = 0;
     // One signer, whose certificate is octet for octet one of `trusted` (no chain, no dates). kind: refused.

@@ -44,6 +44,35 @@ struct IssuedCertificate {
     std::string revocation_reason;
 };
 
+// What a pfx.deliver gave a device, once the service has taken it. Certificates are values of the ledger, not of the
+// service's store: they tell what was seen there at that time.
+struct DeliveredImport {
+    struct Certificate {
+        Sha256 sha256;
+        Thumbprint thumbprint;
+        UtcTime not_before;
+        UtcTime not_after;
+        UtcTime first_at;      // first and last time that this device had it from here; the ledger's to fill in
+        UtcTime delivered_at;
+    };
+    UserId user;
+    std::string user_principal_name;
+    DeviceId device;
+    request::Purpose purpose = request::Purpose::unassigned;
+    RequestId request;
+    UtcTime delivered_at;
+    std::vector<Certificate> certificates;  // as delivered; read: all that the device has ever had, newest last
+    std::vector<request::Omitted> omitted;  // of this last delivery
+    std::size_t in_last = 0;                // read: certificates in the last delivery
+};
+// A user's newest imported encryption certificate, which ends soon.
+struct ExpiringImport {
+    UserId user;
+    Sha256 sha256;
+    Thumbprint thumbprint;
+    UtcTime not_after;
+};
+
 // All of it or nothing. The record's `version` must be that of the ledger; it is stored as version + 1.
 struct Commit {
     request::RequestRecord record;
@@ -52,6 +81,7 @@ struct Commit {
     bool uses_window = false;  // kind refused, code windowClosed, where no place is left
     std::optional<IssuedCertificate> issued;
     std::optional<Sha256> generated_key;  // SPKI of a key made here
+    std::optional<DeliveredImport> delivered_import;
 };
 
 // What take() looks for.
@@ -133,6 +163,11 @@ public:
     [[nodiscard]] virtual Async<std::optional<IssuedCertificate>> find_issued(std::string issuer,
                                                                               std::string serial_number) = 0;
     [[nodiscard]] virtual Async<void> mark_revoked(Sha256 certificate, std::string reason, UtcTime now) = 0;
+
+    // One for each device and purpose that has had something; user: id or UPN, without regard to case.
+    [[nodiscard]] virtual Async<std::vector<DeliveredImport>> deliveries_of(std::string user) = 0;
+    // Users' newest delivered encryption certificates that end after `now` and at or before `until`; soonest first.
+    [[nodiscard]] virtual Async<std::vector<ExpiringImport>> expiring_imports(UtcTime now, UtcTime until) = 0;
 
     [[nodiscard]] virtual Async<std::vector<request::MeterUse>> meters(UtcTime now) = 0;
     // Counts without a record (refusals, failed unwraps); never refused.

@@ -40,6 +40,7 @@ int run_cli(const std::vector<std::string>& arguments, const Environment& enviro
     add_audit_commands(app, chosen);
     add_request_commands(app, chosen);
     add_recipient_commands(app, chosen);
+    add_delivery_commands(app, chosen);
     add_import_commands(app, chosen);
     add_local_ca_commands(app, chosen);
     add_key_commands(app, chosen);

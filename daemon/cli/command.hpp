@@ -58,6 +58,7 @@ void add_doctor_command(CLI::App& app, Chosen& chosen);                // doctor
 void add_audit_commands(CLI::App& app, Chosen& chosen);                // audit
 void add_request_commands(CLI::App& app, Chosen& chosen);              // requests
 void add_recipient_commands(CLI::App& app, Chosen& chosen);            // recipients
+void add_delivery_commands(CLI::App& app, Chosen& chosen);             // deliveries
 void add_enroll_commands(CLI::App& app, Chosen& chosen);               // enroll
 void add_key_commands(CLI::App& app, Chosen& chosen);                  // sealing, delivery-key
 void add_local_ca_commands(CLI::App& app, Chosen& chosen);             // local-ca

@@ -6,6 +6,7 @@
 #include "core/request/mailbox.hpp"
 #include "daemon/keys/files.hpp"
 #include "daemon/keys/load.hpp"
+#include "daemon/parser/parser_process.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -80,10 +81,11 @@ Result<Plan> prepare(const Invocation& call, const config::Settings& settings, c
     const auto password = read_password(options.password);
     if (!password) return password.error();
     const crypto::OpenSslCrypto crypto;
+    const parser::ParserProcess opener;
     for (const std::string& file : options.files) {
         const auto pfx = keys::read_file(file);
         if (!pfx) return pfx.error();
-        auto opened = importer::open_and_judge(crypto, *pfx, *password, plan.order, call.environment.now());
+        auto opened = importer::open_and_judge(crypto, opener, *pfx, *password, plan.order, call.environment.now());
         if (!opened) return opened.error().in(file);
         for (const std::string& warning : opened->warnings) call.terminal.warning(file + ": " + warning);
         plan.items.push_back({file, std::move(*opened), ""});

@@ -102,7 +102,8 @@ Result<Candidate> look_at(Adopting& work, std::size_t index) {
     candidate.record = std::move(*whole);
     const crypto::OpenSslCrypto crypto;
     candidate.signature = importer::check_signature(crypto, candidate.record, work.stored.trusted());
-    auto opened = importer::open_stored(crypto, work.stored.keys(), candidate.record, work.call.environment.now());
+    auto opened = importer::open_stored(crypto, work.stored.opener(), work.stored.keys(), candidate.record,
+                                        work.call.environment.now());
     if (!opened) return refuse(opened.error().message);
     candidate.stored = std::move(*opened);
     if (auto why = against(candidate, work.options); !why.empty()) return refuse(why);

@@ -87,7 +87,7 @@ std::optional<BulkWorker::Item> BulkWorker::open(std::size_t index) {
     item.order.purpose = row.purpose;
     item.order.addresses = row.addresses;
     item.order.chain_candidates = job_.chain;
-    auto opened = importer::open_and_judge(crypto, *pfx, own ? *own : *job_.password, item.order, job_.now);
+    auto opened = importer::open_and_judge(crypto, job_.opener, *pfx, own ? *own : *job_.password, item.order, job_.now);
     if (!opened) {
         result.refuse(opened.error());
         if (opened.error().code == "importUndecryptable")

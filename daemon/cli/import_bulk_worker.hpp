@@ -8,6 +8,7 @@
 #include "daemon/cli/confined_folder.hpp"
 #include "daemon/cli/import_session.hpp"
 #include "daemon/importer/bulk_report.hpp"
+#include "daemon/parser/parser_process.hpp"
 
 #include <atomic>
 #include <memory>
@@ -22,6 +23,7 @@ struct BulkJob {
     const config::Settings* settings = nullptr;
     const ConfinedFolder* folder = nullptr;
     const std::vector<importer::BulkRow>* rows = nullptr;
+    parser::ParserProcess opener;
     ChosenKey key;
     std::optional<ports::Signer> signer;
     std::optional<SecretBytes> password;  // for rows without a file of their own

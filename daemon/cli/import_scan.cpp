@@ -7,6 +7,7 @@
 #include "daemon/cli/import_stored.hpp"
 #include "daemon/cli/view.hpp"
 #include "daemon/importer/bulk_rows.hpp"
+#include "daemon/parser/parser_process.hpp"
 
 #include <boost/json/array.hpp>
 
@@ -53,8 +54,8 @@ std::string password_of(const std::string& file, const std::set<std::string, std
     return {};
 }
 
-Scanned scan_file(const ConfinedFolder& folder, const std::string& file, const std::string& password_file,
-                  const std::optional<SecretBytes>& common) {
+Scanned scan_file(const ConfinedFolder& folder, const ports::PfxOpener& opener, const std::string& file,
+                  const std::string& password_file, const std::optional<SecretBytes>& common) {
     const crypto::OpenSslCrypto crypto;
     Scanned scanned;
     scanned.file = file;
@@ -77,7 +78,7 @@ Scanned scan_file(const ConfinedFolder& folder, const std::string& file, const s
     }
     if (!own && !common) return scanned;
     scanned.opens = "no";
-    const auto identity = crypto.open_pfx(*pfx, own ? *own : *common);
+    const auto identity = opener.open_pfx(*pfx, own ? *own : *common);
     if (!identity)
         return fault(identity.error().code == "importUndecryptable" ? "the password or the file is wrong: it does not open"
                                                                      : identity.error().message);
@@ -155,9 +156,10 @@ int scan(const Invocation& call, const ScanOptions& options) {
     std::size_t problems = 0;
     json::array answers;
     Table table({"file", "opens", "mac", "encryption", "iterations", "until", "mailboxes", "fits", "problem"});
+    const parser::ParserProcess opener;
     for (const std::string& file : *files) {
         if (!importer::is_pfx_name(file)) continue;
-        const Scanned scanned = scan_file(*folder, file, password_of(file, names), common);
+        const Scanned scanned = scan_file(*folder, opener, file, password_of(file, names), common);
         if (!scanned.problem.empty()) ++problems;
         answers.push_back(to_json(scanned));
         const auto& outline = scanned.outline;

@@ -5,6 +5,7 @@
 #include "daemon/cli/import_session.hpp"
 #include "daemon/importer/stored.hpp"
 #include "daemon/keys/software.hpp"
+#include "daemon/parser/parser_process.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -30,11 +31,13 @@ public:
     // PUT with If-Match. code changed: somebody was faster.
     [[nodiscard]] Result<void> replace(trust::ImportedRecord record);
 
+    [[nodiscard]] const ports::PfxOpener& opener() const noexcept { return opener_; }
     [[nodiscard]] const keys::SoftwareKeys& keys() const noexcept { return *keys_; }
     [[nodiscard]] const std::vector<Bytes>& trusted() const noexcept { return trusted_; }
 
 private:
     StoredRecords() = default;
+    parser::ParserProcess opener_;
     std::unique_ptr<ImportSession> session_;
     std::unique_ptr<keys::SoftwareKeys> keys_;
     std::vector<Bytes> trusted_;

@@ -33,7 +33,7 @@ Verdict judge_record(const trust::ImportedRecord& record, const StoredRecords& s
     // As the connector: nothing is opened that the signature does not allow.
     if (const auto against = importer::against_rule(signature, rules.signatures, adopted); !against.empty())
         return unusable(signature, Error(ErrorKind::refused, "importUnsigned", against));
-    const auto opened = importer::open_stored(crypto, stored.keys(), record, now);
+    const auto opened = importer::open_stored(crypto, stored.opener(), stored.keys(), record, now);
     if (!opened) return unusable(signature, opened.error());
     if (signature.statement && rules.signatures != trust::SignatureRule::off) {
         if (const auto same = importer::check_statement(*signature.statement, opened->opened); !same)

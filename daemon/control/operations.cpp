@@ -1,5 +1,7 @@
 #include "daemon/control/operations.hpp"
 
+#include "daemon/control/deliveries.hpp"
+
 #include <boost/json/array.hpp>
 
 #include <algorithm>
@@ -84,6 +86,7 @@ ports::Async<json::value> Operations::perform(std::string command, json::object 
     if (command == "recipients.window") co_return co_await window(std::move(arguments), std::move(caller));
     if (command == "recipients.block") co_return co_await block(std::move(arguments), std::move(caller));
     if (command == "issued.list") co_return co_await issued(std::move(arguments));
+    if (command == "deliveries") co_return co_await deliveries(std::move(arguments));
     if (command == "limits.show") co_return co_await limits();
     if (command == "audit.anchor") co_return parts_.audit_anchor();
     if (command == "doctor" && parts_.doctor) co_return co_await parts_.doctor();
@@ -151,6 +154,39 @@ Operations::Answer Operations::list(json::object arguments) {
     json::object answer;
     answer["next"] = page->size() == wanted ? json::value(page->back().request.id.text()) : json::value(nullptr);
     answer["requests"] = std::move(rows);
+    co_return json::value(std::move(answer));
+}
+
+// What was delivered, and what else is known of this user's orders: one that waits or failed is why something is missing.
+Operations::Answer Operations::deliveries(json::object arguments) {
+    const auto user = text(arguments, "user");
+    if (!user || user->empty()) co_return usage("--user: a user's id or userPrincipalName is needed");
+    auto asking = parts_.ledger.deliveries_of(*user);
+    const auto delivered = co_await std::move(asking);
+    if (!delivered) co_return delivered.error();
+    ports::PageFilter filter;
+    filter.user = user;
+    filter.limit = 1000;
+    auto paging = parts_.ledger.page(std::move(filter));
+    const auto page = co_await std::move(paging);
+    if (!page) co_return page.error();
+    json::array open;
+    json::array failed;
+    for (const auto& one : *page) {
+        if (one.request.kind() != request::Kind::pfx_deliver) continue;
+        json::object row = summary(one);
+        if (is_open(one.stage)) {
+            open.push_back(std::move(row));
+        } else if (one.failure) {
+            row["message"] = one.failure->message;
+            failed.push_back(std::move(row));
+        }
+    }
+    json::object answer;
+    answer["user"] = *user;
+    answer["deliveries"] = deliveries_json(*delivered);
+    answer["open"] = std::move(open);
+    answer["failed"] = std::move(failed);
     co_return json::value(std::move(answer));
 }
 

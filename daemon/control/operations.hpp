@@ -53,6 +53,7 @@ private:
     [[nodiscard]] Answer block(boost::json::object arguments, Caller caller);
     [[nodiscard]] Answer issued(boost::json::object arguments);
     [[nodiscard]] Answer limits();
+    [[nodiscard]] Answer deliveries(boost::json::object arguments);
     [[nodiscard]] boost::json::object details(const request::RequestRecord& record) const;
     [[nodiscard]] ports::Async<request::RequestRecord> record(RequestId id);
     [[nodiscard]] ports::Async<request::RequestRecord> change(request::RequestRecord record, request::Outcome outcome);

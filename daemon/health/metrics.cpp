@@ -45,7 +45,7 @@ constexpr std::array<Family, 12> k_gauges{{
     {"oldest_pending_seconds", "Age of the oldest open request that is not held.", {"", ""}},
     {"certificate_expiry_timestamp_seconds", "When one of the connector's own certificates expires.", {"which", ""}},
     {"imported_certificates_expiring",
-     "Imported certificates that expire within 30 days, as far as seen here.",
+     "Users' newest imported encryption certificates, as far as delivered from here, that end within 30 days.",
      {"", ""}},
     {"crypto_queue_length", "Jobs that wait for a crypto thread.", {"", ""}},
     {"key_pool_size", "Keys made in advance, by type.", {"type", ""}},

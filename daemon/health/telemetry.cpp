@@ -118,6 +118,7 @@ void set_gauges(Metrics& metrics, const engine::Context& context) {
     if (status.certificate_expires_at)
         metrics.set(Gauge::certificate_expiry_timestamp_seconds, {"connector"},
                     static_cast<double>(status.certificate_expires_at->time_since_epoch().count()));
+    metrics.set(Gauge::imported_certificates_expiring, {}, static_cast<double>(status.imports_expiring));
     metrics.set(Gauge::crypto_queue_length, {}, static_cast<double>(context.ports.offload.waiting()));
 }
 

@@ -64,9 +64,9 @@ std::vector<Bytes> build_chain(const ports::Crypto& crypto, const Bytes& leaf, c
 
 }  // namespace
 
-Result<Opened> open_and_judge(const ports::Crypto& crypto, ByteView pfx, const SecretBytes& password,
-                              const ImportOrder& order, UtcTime now) {
-    auto identity = crypto.open_pfx(pfx, password);
+Result<Opened> open_and_judge(const ports::Crypto& crypto, const ports::PfxOpener& opener, ByteView pfx,
+                              const SecretBytes& password, const ImportOrder& order, UtcTime now) {
+    auto identity = opener.open_pfx(pfx, password);
     if (!identity) return identity.error();
     return judge(crypto, std::move(*identity), order, now);
 }

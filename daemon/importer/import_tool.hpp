@@ -12,6 +12,7 @@
 #pragma once
 
 #include "core/ports/crypto.hpp"
+#include "core/ports/pfx_opener.hpp"
 #include "core/trust/importer.hpp"
 
 #include <cstdint>
@@ -37,8 +38,8 @@ struct Opened {
     std::vector<std::string> warnings;   // RC2, expired, an issuer missing, …
 };
 // code importUndecryptable or importInvalid, naming what was found.
-[[nodiscard]] Result<Opened> open_and_judge(const ports::Crypto& crypto, ByteView pfx, const SecretBytes& password,
-                                            const ImportOrder& order, UtcTime now);
+[[nodiscard]] Result<Opened> open_and_judge(const ports::Crypto& crypto, const ports::PfxOpener& opener, ByteView pfx,
+                                            const SecretBytes& password, const ImportOrder& order, UtcTime now);
 // The same for a file that is open already. code importInvalid.
 [[nodiscard]] Result<Opened> judge(const ports::Crypto& crypto, ports::Identity identity, const ImportOrder& order,
                                    UtcTime now);

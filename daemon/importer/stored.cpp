@@ -31,8 +31,8 @@ std::optional<ports::OaepHash> oaep_hash(std::string_view scheme) noexcept {
     return std::nullopt;
 }
 
-Result<OpenedStored> open_stored(const ports::Crypto& crypto, const ports::KeyService& keys,
-                                 const trust::ImportedRecord& record, UtcTime now) {
+Result<OpenedStored> open_stored(const ports::Crypto& crypto, const ports::PfxOpener& opener,
+                                 const ports::KeyService& keys, const trust::ImportedRecord& record, UtcTime now) {
     const auto hash = oaep_hash(record.padding_scheme);
     if (!hash)
         return Error(ErrorKind::refused, "unsupported", "paddingScheme " + record.padding_scheme + " is not supported");
@@ -46,7 +46,7 @@ Result<OpenedStored> open_stored(const ports::Crypto& crypto, const ports::KeySe
     ImportOrder order;
     order.user_principal_name = record.user_principal_name;
     order.purpose = record.purpose;
-    auto identity = crypto.open_pfx(record.pfx, *password);
+    auto identity = opener.open_pfx(record.pfx, *password);
     if (!identity) return identity.error();
     const auto facts = crypto.inspect(identity->certificate);
     if (!facts) return Error(ErrorKind::refused, "importInvalid", facts.error().message);

@@ -25,8 +25,9 @@ struct OpenedStored {
     Opened opened;
     bool human_password = false;  // not 32 of A–Z a–z 0–9
 };
-[[nodiscard]] Result<OpenedStored> open_stored(const ports::Crypto& crypto, const ports::KeyService& keys,
-                                               const trust::ImportedRecord& record, UtcTime now);
+[[nodiscard]] Result<OpenedStored> open_stored(const ports::Crypto& crypto, const ports::PfxOpener& opener,
+                                               const ports::KeyService& keys, const trust::ImportedRecord& record,
+                                               UtcTime now);
 
 enum class SignatureState { good, none, foreign };
 [[nodiscard]] std::string_view to_string(SignatureState state) noexcept;

@@ -350,8 +350,9 @@ def bad_device(pki: Pki, flaw: str, device_id: str, upn: str, key_kind: str = "r
 # -- S/MIME certificates of old ---------------------------------------------------------------------------------------
 def corporate_certificate(pki: Pki, mail: str, year: int, *, key: PrivateKey | None = None, kind: str = "rsa2048", years: int = 2,
                           purpose: str = "smimeEncryption", common: str | None = None, mails: Sequence[str] | None = None,
-                          expired_ca: bool = False, sha1: bool = False, dn_mail: bool = False) -> Identity:
-    """An S/MIME certificate valid from 1 January of that year; `mails` are its rfc822Names, `dn_mail` the way of the nineties."""
+                          expired_ca: bool = False, sha1: bool = False, dn_mail: bool = False,
+                          until: dt.datetime | None = None) -> Identity:
+    """An S/MIME certificate valid from 1 January of that year, for `years` or `until` then; `mails` are its rfc822Names, `dn_mail` the way of the nineties."""
     key = key or make_key(kind)
     issuer = pki.expired_issuing_ca if expired_ca else pki.corporate_issuing_ca
     attributes = [(NameOID.ORGANIZATION_NAME, "Corp"), (NameOID.COMMON_NAME, common or mail.split("@")[0])]
@@ -365,7 +366,7 @@ def corporate_certificate(pki: Pki, mail: str, year: int, *, key: PrivateKey | N
     extensions += [(usage, True), (x509.ExtendedKeyUsage([Eku.EMAIL_PROTECTION]), False)]
     start = dt.datetime(year, 1, 1, tzinfo=UTC)
     certificate = issuer.issue(name(*attributes), key.public_key(), extensions=extensions, not_before=start,
-                               not_after=dt.datetime(year + years, 1, 1, tzinfo=UTC), digest=hashes.SHA1() if sha1 else None)
+                               not_after=until or dt.datetime(year + years, 1, 1, tzinfo=UTC), digest=hashes.SHA1() if sha1 else None)
     return Identity(key, certificate, [issuer.certificate, *issuer.chain])
 
 

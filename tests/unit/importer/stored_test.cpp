@@ -77,21 +77,21 @@ protected:
 TEST_F(StoredTest, opens_what_the_connector_would) {
     const auto opened = identity("alice@corp.example");
     auto one = record(opened, "alice@corp.example");
-    const auto stored = must(open_stored(crypto_, keys_, one, k_now));
+    const auto stored = must(open_stored(crypto_, crypto_, keys_, one, k_now));
     EXPECT_EQ(stored.opened.certificate.sha256, opened.certificate.sha256);
     EXPECT_FALSE(stored.human_password);
     EXPECT_TRUE(reasons_to_upgrade(one, stored).empty());
-    EXPECT_TRUE(open_stored(crypto_, keys_, record(opened, "other@corp.example"), k_now)) << "whose it is, others know";
+    EXPECT_TRUE(open_stored(crypto_, crypto_, keys_, record(opened, "other@corp.example"), k_now)) << "whose it is, others know";
 
     one.thumbprint = std::string(40, 'a');
-    EXPECT_EQ(code_of(open_stored(crypto_, keys_, one, k_now)), "importInvalid");
+    EXPECT_EQ(code_of(open_stored(crypto_, crypto_, keys_, one, k_now)), "importInvalid");
     one = record(opened, "alice@corp.example");
     one.purpose = Purpose::smime_signing;
-    EXPECT_EQ(code_of(open_stored(crypto_, keys_, one, k_now)), "importInvalid");
+    EXPECT_EQ(code_of(open_stored(crypto_, crypto_, keys_, one, k_now)), "importInvalid");
     one.key_name = "importkey1";
-    EXPECT_EQ(code_of(open_stored(crypto_, keys_, one, k_now)), "importUndecryptable");
+    EXPECT_EQ(code_of(open_stored(crypto_, crypto_, keys_, one, k_now)), "importUndecryptable");
     one.padding_scheme = "pkcs1";
-    EXPECT_EQ(code_of(open_stored(crypto_, keys_, one, k_now)), "unsupported");
+    EXPECT_EQ(code_of(open_stored(crypto_, crypto_, keys_, one, k_now)), "unsupported");
 }
 
 TEST_F(StoredTest, a_signature_is_of_this_record_or_none) {
@@ -150,7 +150,7 @@ TEST_F(StoredTest, former_times_show) {
     one.padding_scheme = "oaepSha256";
     one.wrapped_password =
         must(crypto::wrap_oaep(crypto::test::rsa_key().spki_der(), old.password, ports::OaepHash::sha256));
-    const auto stored = must(open_stored(crypto_, keys_, one, k_now));
+    const auto stored = must(open_stored(crypto_, crypto_, keys_, one, k_now));
     const auto reasons = reasons_to_upgrade(one, stored);
     ASSERT_EQ(reasons.size(), 2U);
     EXPECT_NE(reasons[0].find("DES"), std::string::npos) << reasons[0];

@@ -1,0 +1,123 @@
+// A ledger of schema 1 led forward: its file is made by 0001.sql, its rows and their check values by the ledger.
+#include "storage/schema.hpp"
+#include "unit/storage/ledger_fixture.hpp"
+
+namespace connector::storage::test {
+namespace {
+
+class FromSchema1 : public ::testing::Test {
+protected:
+    FromSchema1() {
+        const Folder filled;
+        fill(filled);
+        auto layout = ledger_layout();
+        layout.migrations = layout.migrations.first(1);
+        EXPECT_TRUE(open_database(folder.path(), layout));
+        std::string sql = "ATTACH '" + filled.database() + "' AS filled;";
+        for (const auto* table : {"request", "lease", "pin", "block", "approval", "enrolment_window", "issued", "meter",
+                                  "meter_entry", "ledger_state"})
+            sql += "INSERT INTO main." + std::string(table) + " SELECT * FROM filled." + table + ";";
+        sql += "INSERT INTO main.generated_key SELECT spki_sha256, request, made_at FROM filled.generated_key;";
+        Raw(folder.database()).execute(sql);
+    }
+    void fill(const Folder& filled) {
+        const auto held = InstanceLock::acquire(filled.path(), InstanceLock::Holder::daemon);
+        const auto made = SqliteLedger::open(*held, sealer, {});
+        ASSERT_TRUE(made) << made.error().message;
+        for (const auto* user : {"user-1", "user-2"}) {
+            const std::string name = user;
+            ASSERT_TRUE((*made)->accept({leased("r-" + name, name)}, k_now));
+            ports::Commit commit;
+            commit.record = **(*made)->get(*RequestId::parse("r-" + name));
+            commit.record.stage = request::Stage::keyed;
+            commit.record.sealed_key = Bytes(100, 7);
+            commit.generated_key = hash_of("made for " + name);
+            commit.pin = pin_of("device-of-" + name, name);
+            commit.issued = issued_of(name == "user-1" ? "0a" : "0b", name);
+            commit.charges = {{"issue_per_hour", "", "r", 1h, 5, false}};
+            ASSERT_TRUE((*made)->save(commit, k_now));
+        }
+        ASSERT_TRUE((*made)->block({trust::BlockedThing::device, "stolen", "root", k_now}));
+        (*made)->set_audit_anchor({7, hash_of("anchor")});
+        ASSERT_TRUE((*made)->flush());
+    }
+    void open() {
+        ledger.reset();
+        lock.reset();
+        lock = std::make_unique<InstanceLock>(std::move(*InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon)));
+        auto opened = SqliteLedger::open(
+            *lock, sealer, [this](std::string_view table, std::string_view key) { reported.emplace_back(table, key); });
+        ASSERT_TRUE(opened) << opened.error().message;
+        ledger = std::move(*opened);
+    }
+    Result<trust::RegisterView> look(const std::string& user, const std::string& key) {
+        return ledger->look_up(*DeviceId::parse("device-of-" + user), *UserId::parse(user), user + "@corp.example",
+                               hash_of(key), k_now);
+    }
+
+    Folder folder;
+    TestSealer sealer;
+    std::vector<std::pair<std::string, std::string>> reported;
+    std::unique_ptr<InstanceLock> lock;
+    std::unique_ptr<SqliteLedger> ledger;
+};
+
+TEST_F(FromSchema1, EverythingIsStillThereAndSound) {
+    ASSERT_EQ(Raw(folder.database()).one("PRAGMA user_version"), "1");
+    open();
+    EXPECT_TRUE(reported.empty());
+    for (const auto* user : {"user-1", "user-2"}) {
+        const auto record = ledger->get(*RequestId::parse("r-" + std::string(user)));
+        ASSERT_TRUE(record && *record);
+        EXPECT_EQ((*record)->stage, request::Stage::keyed);
+        EXPECT_EQ((*record)->lease.id.text(), "lease-r-" + std::string(user));
+        const auto view = look(user, "made for " + std::string(user));
+        ASSERT_TRUE(view) << view.error().message;
+        EXPECT_TRUE(view->key_is_ours) << "a key made under schema 1";
+        EXPECT_TRUE(view->pin.has_value());
+    }
+    EXPECT_EQ(ledger->issued(10)->size(), 2U);
+    EXPECT_EQ(ledger->blocks()->size(), 1U);
+    EXPECT_EQ(ledger->audit_anchor()->value(), (AuditAnchor{7, hash_of("anchor")}));
+    EXPECT_EQ(ledger->counts()->quarantined, 0U);
+    EXPECT_TRUE(ledger->deliveries_of("user-1")->empty());
+    EXPECT_EQ(*ledger->quick_check(), "");
+
+    open();
+    EXPECT_TRUE(reported.empty()) << "and the next start finds nothing to do";
+    EXPECT_EQ(Raw(folder.database()).one("PRAGMA user_version"), std::to_string(ledger_migrations().size()));
+    EXPECT_EQ(Raw(folder.database()).one("SELECT count(*) FROM generated_key"), "2");
+    EXPECT_EQ(Raw(folder.database()).one("SELECT count(*) FROM sqlite_schema WHERE name='generated_key_unsigned'"), "0");
+}
+
+TEST_F(FromSchema1, AStepThatStopsHalfWayIsDoneAgainAsAWhole) {
+    struct Stop {};
+    // In the middle of the keys' signing, as a power cut would.
+    int left = 1;
+    sealer.before_check = [&left] {
+        if (left-- == 0) throw Stop{};
+    };
+    auto held = std::make_unique<InstanceLock>(std::move(*InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon)));
+    EXPECT_THROW((void)SqliteLedger::open(*held, sealer, {}), Stop);
+    held.reset();
+    sealer.before_check = {};
+    EXPECT_EQ(Raw(folder.database()).one("PRAGMA user_version"), "1");
+    EXPECT_EQ(Raw(folder.database()).one("SELECT count(*) FROM generated_key"), "2");
+    open();
+    EXPECT_TRUE(look("user-1", "made for user-1")->key_is_ours);
+    EXPECT_TRUE(look("user-2", "made for user-2")->key_is_ours);
+}
+
+TEST_F(FromSchema1, AMigratedKeyIsGuardedLikeAnyOther) {
+    open();
+    ledger.reset();
+    lock.reset();
+    Raw(folder.database()).execute("UPDATE generated_key SET request='other' WHERE request='r-user-1'");
+    open();
+    EXPECT_FALSE(look("user-1", "made for user-1"));
+    ASSERT_EQ(reported.size(), 1U);
+    EXPECT_EQ(reported.front().first, "generated_key");
+}
+
+}  // namespace
+}  // namespace connector::storage::test
