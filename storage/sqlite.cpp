@@ -143,9 +143,17 @@ Values Statement::values() const {
 }
 
 Result<Database> Database::open(const std::filesystem::path& file) {
+    return open_as(file, SQLITE_OPEN_READWRITE);
+}
+
+Result<Database> Database::open_read_only(const std::filesystem::path& file) {
+    return open_as(file, SQLITE_OPEN_READONLY);
+}
+
+Result<Database> Database::open_as(const std::filesystem::path& file, int access) {
     sqlite3* handle = nullptr;
     // NOMUTEX: one thread at a time is the house's rule already.
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    const int flags = access | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     const int code = sqlite3_open_v2(file.c_str(), &handle, flags, nullptr);
     if (code != SQLITE_OK) {
         auto error = error_of(code, handle != nullptr ? sqlite3_errmsg(handle) : "open");

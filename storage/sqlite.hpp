@@ -76,6 +76,7 @@ class Database {
 public:
     // The file has to exist: who creates it decides on its mode (private_file.hpp).
     [[nodiscard]] static Result<Database> open(const std::filesystem::path& file);
+    [[nodiscard]] static Result<Database> open_read_only(const std::filesystem::path& file);
 
     Database(Database&& other) noexcept;
     Database& operator=(Database&&) = delete;
@@ -97,6 +98,7 @@ public:
     [[nodiscard]] std::int64_t changes() const noexcept;
 
 private:
+    [[nodiscard]] static Result<Database> open_as(const std::filesystem::path& file, int access);
     explicit Database(sqlite3* handle) noexcept : handle_(handle) {}
     sqlite3* handle_;
     std::unordered_map<std::string, sqlite3_stmt*> kept_;

@@ -52,9 +52,11 @@ SqliteLedger::~SqliteLedger() {
 
 Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const InstanceLock& lock, const ports::Sealer& sealer,
                                                          QuarantineReport report) {
+    const bool unclean = storage::ended_unclean(lock.directory(), ledger_layout());
     auto database = open_database(lock.directory(), ledger_layout());
     if (!database) return database.error();
     std::unique_ptr<SqliteLedger> ledger(new SqliteLedger(std::move(*database), sealer, std::move(report)));
+    ledger->ended_unclean_ = unclean;
     if (auto ready = ledger->take_stock(); !ready) return ready.error();
     return ledger;
 }

@@ -85,6 +85,7 @@ struct Status {
     ports::Counts counts;  // as of the housekeeper's last look
     std::vector<request::MeterUse> meters;
     bool leasing_paused = false;
+    bool ledger_barred = false;       // damaged or restored: nothing is worked until a person has decided
     bool credential_refused = false;  // no leasing until a heartbeat is answered 204
 };
 
@@ -120,6 +121,8 @@ struct Context {
     bool ledger_failed(const Error& error, std::string_view doing);
     // A write has succeeded: what a read says nothing about.
     void ledger_works();
+    // Whatever can still be written: nothing is leased, worked or reported from now on.
+    void bar_ledger(std::string_view code);
     [[nodiscard]] ports::State state() const;
 };
 

@@ -26,7 +26,7 @@ struct Environment {
     std::size_t columns = 80;
     bool colour = false;
     std::function<control::Answer(const config::Settings&, const std::string&, const boost::json::object&)> call;
-    std::function<int(const config::Settings&)> run_daemon;
+    std::function<int(const config::Settings&, bool accept_restore)> run_daemon;
     std::function<UtcTime()> now;
 };
 

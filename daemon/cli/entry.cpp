@@ -32,7 +32,10 @@ bool colours_wanted() {
 int run_cli(int argc, char** argv) {
     crypto::protect_memory();
     const Environment environment{
-        std::cout, std::cerr, terminal_columns(), colours_wanted(), &control::call, &daemon::run_daemon, [] {
+        std::cout, std::cerr, terminal_columns(), colours_wanted(), &control::call, [](const config::Settings& settings, bool accept_restore) {
+            return daemon::run_daemon(settings, daemon::RunOptions{accept_restore});
+        },
+        [] {
             return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
         }};
     const int code =
