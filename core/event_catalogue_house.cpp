@@ -188,7 +188,7 @@ constexpr auto k_events = std::to_array<EventDefinition>({
     {event::k_storage_failed, error, false, "The database cannot be read or written.",
      "The system's reason stands in this line; it is tried again.",
      "Check the disk, and mode and owner of storage.directory."},
-    {event::k_storage_restored, error, true, "The database is older than the audit log.",
+    {event::k_storage_restored, error, true, "The database is older than the audit log; nothing is worked.",
      "A copy was restored, or the machine was set back. Pins, limits and finished requests of the time between are "
      "unknown to it.",
      "If you restored it: `run --accept-restore`. If not, find out who did."},
@@ -196,8 +196,14 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "Nothing in it can be opened. The connector does not start.",
      "Put the right key back at [sealing] key; it is in no backup of the database."},
     {event::k_storage_corrupt, error, true, "The database is damaged.",
-     "SQLite's check found faults; the connector does not start.",
+     "SQLite's check found faults. Nothing is leased, worked or reported any more; health and status go on.",
      "Keep the file, check the disk, and restore the last backup."},
+    {event::k_restore_accepted, warning, true, "A restored database was accepted by hand.",
+     "`run --accept-restore`: the work goes on from there. Requests of the time between come again from the service; what "
+     "it holds as delivered is not revoked.",
+     "Look at `recipients list` and `limits show`: blocks and counts of the time between are gone."},
+    {event::k_backed_up, info, true, "A copy of the database was made.", "Its place and the account stand in this line.",
+     "Nothing, if you know the account. The copy is worth as much care as the original."},
     {event::k_purged, debug, false, "Old rows were removed.", "Their numbers stand in this line.", "Nothing."},
 });
 

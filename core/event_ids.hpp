@@ -152,5 +152,7 @@ inline constexpr std::string_view k_storage_restored = "STO-8008";
 inline constexpr std::string_view k_sealing_key_wrong = "STO-8009";
 inline constexpr std::string_view k_storage_corrupt = "STO-8010";
 inline constexpr std::string_view k_purged = "STO-8011";
+inline constexpr std::string_view k_restore_accepted = "STO-8012";
+inline constexpr std::string_view k_backed_up = "STO-8013";
 
 }  // namespace connector::event

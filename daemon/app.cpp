@@ -20,6 +20,7 @@
 #include "daemon/rules.hpp"
 #include "daemon/state_directory.hpp"
 #include "daemon/system_clock.hpp"
+#include "storage/inspect.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -153,7 +154,8 @@ ports::Async<json::value> look_at_secrets(const config::Settings& settings, port
 }
 
 // Keeps the database's memory of the audit log's head close behind the log itself.
-asio::awaitable<void> anchor_audit(StateDirectory& state, ports::Clock& clock, ports::Offload& offload, const bool& ending) {
+asio::awaitable<void> anchor_audit(StateDirectory& state, ports::Clock& clock, ports::Offload& offload, const bool& barred,
+                                   const bool& ending) {
     std::uint64_t anchored = 0;
     while (!ending) {
         co_await clock.wait_until(clock.tick() + 1s);
@@ -163,6 +165,8 @@ asio::awaitable<void> anchor_audit(StateDirectory& state, ports::Clock& clock, p
         auto syncing = offload.run(std::move(job));
         const auto head = co_await std::move(syncing);
         if (!head) continue;
+        // A restored copy keeps its old memory of the log until a person has accepted it.
+        if (barred) continue;
         anchored = head->sequence;
         state.ledger->set_audit_anchor({head->sequence, head->link});
     }
@@ -195,9 +199,21 @@ asio::awaitable<void> end_at_last(engine::Engine& engine, Evidence& evidence, st
     std::_Exit(k_done);
 }
 
+// After an end without a farewell the whole file is read once, beside the work.
+asio::awaitable<void> check_storage(engine::Engine& engine, ports::Offload& offload, std::filesystem::path directory,
+                                    ports::EventSink& events) {
+    auto job = [directory = std::move(directory)] { return storage::inspect_ledger(directory, nullptr, true); };
+    auto checking = offload.run(std::move(job));
+    const auto facts = co_await std::move(checking);
+    const std::string findings = facts ? facts->findings : facts.error().kind == ErrorKind::integrity ? facts.error().message : "";
+    if (findings.empty()) co_return;
+    events.raise(Event(event::k_storage_corrupt).with("reason", findings));
+    engine.context().bar_ledger("storageCorrupt");
+}
+
 }  // namespace
 
-int run_daemon(const config::Settings& settings) {
+int run_daemon(const config::Settings& settings, const RunOptions& options) {
     if (const auto fit = crypto::self_test(); !fit) return cannot_start(fit.error().in("cryptographic self test"));
     auto opened = open_state(settings, LogTo::everywhere);
     if (!opened) return cannot_start(opened.error());
@@ -269,6 +285,11 @@ int run_daemon(const config::Settings& settings) {
     for (const auto& [name, one] : *authorities) ports.authorities.emplace(name, one.get());
     engine::Engine engine(executor, std::move(ports), std::move(*rules));
     engine.context().status.certificate_expires_at = certificate_expires;
+    if (!state.restored.empty()) {
+        evidence.raise(Event(options.accept_restore ? event::k_restore_accepted : event::k_storage_restored)
+                           .with("reason", state.restored));
+        if (!options.accept_restore) engine.context().bar_ledger("storageRestored");
+    }
 
     const auto snapshot = [&] {
         auto now = health::snapshot_of(engine.context());
@@ -304,7 +325,11 @@ int run_daemon(const config::Settings& settings) {
     asio::co_spawn(executor, std::move(signalled), rethrow);
     auto ending_at_last = end_at_last(engine, evidence, settings.connector.drain, ending);
     asio::co_spawn(executor, std::move(ending_at_last), rethrow);
-    auto anchoring = anchor_audit(state, clock, offload, ending);
+    if (state.ended_unclean) {
+        auto checking = check_storage(engine, offload, settings.storage.directory, evidence);
+        asio::co_spawn(executor, std::move(checking), rethrow);
+    }
+    auto anchoring = anchor_audit(state, clock, offload, engine.context().status.ledger_barred, ending);
     asio::co_spawn(executor, std::move(anchoring), rethrow);
     auto gauging = [](engine::Engine& the_engine, health::Metrics& the_metrics, ports::Clock& the_clock,
                       const bool& over) -> asio::awaitable<void> {
@@ -339,7 +364,8 @@ int run_daemon(const config::Settings& settings) {
         std::_Exit(k_failed);
     }
     evidence.raise(Event(event::k_stopped));
-    if (const auto head = evidence.audit().sync()) state.ledger->set_audit_anchor({head->sequence, head->link});
+    const auto head = evidence.audit().sync();
+    if (head && !engine.context().status.ledger_barred) state.ledger->set_audit_anchor({head->sequence, head->link});
     return k_done;
 }
 

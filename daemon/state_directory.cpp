@@ -2,6 +2,7 @@
 
 #include "config/credentials.hpp"
 #include "core/event_ids.hpp"
+#include "daemon/restore_check.hpp"
 
 #include <chrono>
 #include <mutex>
@@ -119,8 +120,14 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
     findings->use(*evidence);
     if (!fault.empty()) evidence->raise(Event(event::k_audit_broken).with("reason", fault));
 
-    StateDirectory state{std::move(*lock), std::move(*sealer), std::move(evidence),
-                         std::make_unique<storage::AsyncLedger>(std::move(*ledger), k_ledger_queue)};
+    const bool unclean = (*ledger)->ended_unclean();
+    std::string restored = anchor ? restored_since(settings.audit.file, **sealer, head) : std::string();
+    StateDirectory state{std::move(*lock),
+                         std::move(*sealer),
+                         std::move(evidence),
+                         std::make_unique<storage::AsyncLedger>(std::move(*ledger), k_ledger_queue),
+                         unclean,
+                         std::move(restored)};
     return state;
 }
 

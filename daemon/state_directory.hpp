@@ -11,6 +11,7 @@
 #include "storage/instance_lock.hpp"
 
 #include <memory>
+#include <string>
 
 namespace connector::daemon {
 
@@ -33,6 +34,8 @@ struct StateDirectory {
     std::unique_ptr<keys::KeyedSealer> sealer;
     std::unique_ptr<Evidence> evidence;
     std::unique_ptr<storage::AsyncLedger> ledger;
+    bool ended_unclean = false;  // the process before did not close the database
+    std::string restored;        // "" or what shows that the database is older than the audit log
 };
 
 enum class LogTo { everywhere, file_only };

@@ -2,7 +2,11 @@
 
 #include "storage/private_file.hpp"
 
+#include <array>
+#include <fstream>
 #include <string>
+#include <system_error>
+#include <vector>
 
 namespace connector::storage {
 namespace {
@@ -19,6 +23,37 @@ Error too_new(const std::filesystem::path& file, std::int64_t found, std::size_t
     return {ErrorKind::misconfigured, "newerSchema",
             file.string() + " was written by a newer version (schema " + std::to_string(found) +
                 ", this program knows " + std::to_string(known) + "); install that version again"};
+}
+
+Error cut_off(const std::filesystem::path& file, std::uintmax_t size, std::int64_t wanted) {
+    return {ErrorKind::integrity, "storageCorrupt",
+            file.string() + " is cut off: " + std::to_string(size) + " of " + std::to_string(wanted) +
+                " octets; keep it, check the disk, and restore the last backup"};
+}
+
+// The header says how long the file is; its last page must be there and readable. Not while a write-ahead log holds newer
+// pages: then SQLite recovers first.
+Result<void> check_length(const std::filesystem::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    std::array<unsigned char, 100> header{};
+    std::error_code failure;
+    const auto size = std::filesystem::file_size(file, failure);
+    if (failure) return Error(ErrorKind::unavailable, "storageUnavailable", file.string() + ": " + failure.message());
+    if (size == 0) return {};
+    const auto number = [&header](std::size_t at, std::size_t octets) {
+        std::int64_t value = 0;
+        for (std::size_t i = 0; i < octets; ++i) value = value << 8 | header[at + i];
+        return value;
+    };
+    // https://www.sqlite.org/fileformat2.html 1.3: page size at 16 (1 stands for 65536), pages at 28.
+    stream.read(reinterpret_cast<char*>(header.data()), static_cast<std::streamsize>(header.size()));
+    const auto stated = number(16, 2);
+    const auto page = stated == 1 ? 65536 : stated;
+    const auto wanted = page * number(28, 4);
+    if (!stream || size < static_cast<std::uintmax_t>(wanted)) return cut_off(file, size, wanted);
+    std::vector<char> last(static_cast<std::size_t>(page));
+    if (wanted < page || !stream.seekg(wanted - page).read(last.data(), page)) return cut_off(file, size, wanted);
+    return {};
 }
 
 Result<void> migrate(Database& database, const Layout& layout, std::size_t from) {
@@ -77,6 +112,9 @@ Result<Database> open_database(const std::filesystem::path& directory, const Lay
     if (!folder) return folder.error();
     const auto file = *folder / layout.file_name;
     if (auto made = private_file(file); !made) return made.error();
+    if (!ended_unclean(directory, layout)) {
+        if (auto whole = check_length(file); !whole) return whole.error();
+    }
     // SQLite gives these two the mode of the file, but only when it makes them.
     for (const auto* suffix : {"-wal", "-shm"}) {
         if (auto checked = check_private_file(file.string() + suffix); !checked) return checked.error();
@@ -88,6 +126,12 @@ Result<Database> open_database(const std::filesystem::path& directory, const Lay
         return error.kind == ErrorKind::misconfigured ? error : error.in(file.string());
     }
     return database;
+}
+
+bool ended_unclean(const std::filesystem::path& directory, const Layout& layout) {
+    std::error_code failure;
+    const auto size = std::filesystem::file_size((directory / layout.file_name).string() + "-wal", failure);
+    return !failure && size != 0;
 }
 
 Result<std::string> quick_check(Database& database) {

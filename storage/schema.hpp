@@ -1,7 +1,7 @@
 // How a database file of ours is opened: whose it is, what it is, how new it is, and how it has to behave.
 // In: a folder and the file's layout. Out: a Database that is ready and at the newest schema.
 // Refuses loose modes and foreign owners (misconfigured, stateExposed), another program's file (misconfigured,
-// notOurDatabase), a newer schema (misconfigured, newerSchema), a damaged file (integrity).
+// notOurDatabase), a newer schema (misconfigured, newerSchema), a damaged or cut file (integrity, storageCorrupt).
 // One thread; the caller holds the folder's InstanceLock.
 #pragma once
 
@@ -30,6 +30,9 @@ struct Layout {
 
 // WAL, synchronous=FULL, secure_delete, foreign keys, untrusted schema, cell-size checks. Creates the file as 0600.
 [[nodiscard]] Result<Database> open_database(const std::filesystem::path& directory, const Layout& layout);
+
+// Whether whoever had the file last ended without closing it: there is a write-ahead log. To be asked before opening.
+[[nodiscard]] bool ended_unclean(const std::filesystem::path& directory, const Layout& layout);
 
 // "" where all is well, else SQLite's first findings. Reads the whole file: a second a gigabyte when it is cached.
 [[nodiscard]] Result<std::string> quick_check(Database& database);

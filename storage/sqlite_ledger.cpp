@@ -68,6 +68,7 @@ SqliteLedger::~SqliteLedger() {
 
 Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const InstanceLock& lock, const ports::Sealer& sealer,
                                                          QuarantineReport report) {
+    const bool unclean = storage::ended_unclean(lock.directory(), ledger_layout());
     auto layout = ledger_layout();
     layout.complete_step = [&sealer](Database& opened, std::size_t schema) -> Result<void> {
         return schema == 2 ? sign_generated_keys(opened, sealer) : Result<void>();
@@ -75,6 +76,7 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const InstanceLock& loc
     auto database = open_database(lock.directory(), layout);
     if (!database) return database.error();
     std::unique_ptr<SqliteLedger> ledger(new SqliteLedger(std::move(*database), sealer, std::move(report)));
+    ledger->ended_unclean_ = unclean;
     if (auto ready = ledger->take_stock(); !ready) return ready.error();
     return ledger;
 }

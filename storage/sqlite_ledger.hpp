@@ -101,6 +101,8 @@ public:
     // A person has looked: what is there now is taken as it is. The quarantine is emptied; meters keep their sound
     // entries; pins and blocks that are gone stay gone.
     [[nodiscard]] Result<void> accept_as_found();
+    // The process before this one did not close the file: it is worth a check beside the work (backup.hpp).
+    [[nodiscard]] bool ended_unclean() const noexcept { return ended_unclean_; }
     // "" where the file is sound (schema.hpp).
     [[nodiscard]] Result<std::string> quick_check();
 
@@ -146,6 +148,7 @@ private:
     MeterBook book_;
     LedgerState state_;
     std::optional<AuditAnchor> pending_anchor_;
+    bool ended_unclean_ = false;
     bool state_sound_ = false;
     bool pins_complete_ = false;
     bool blocks_complete_ = false;

@@ -40,6 +40,7 @@ bool Context::ledger_failed(const Error& error, std::string_view doing) {
         case ErrorKind::cancelled:
         case ErrorKind::conflict: return false;
     }
+    if (status.ledger_barred) return true;
     if (status.ledger.state != Check::State::down) {
         const bool full = error.code == "storageFull";
         ports.events.raise(Event(full ? event::k_disk_full : event::k_storage_failed)
@@ -50,7 +51,13 @@ bool Context::ledger_failed(const Error& error, std::string_view doing) {
     return true;
 }
 
+void Context::bar_ledger(std::string_view code) {
+    status.ledger_barred = true;
+    set(status.ledger, Check::State::down, std::string(code));
+}
+
 void Context::ledger_works() {
+    if (status.ledger_barred) return;
     if (status.ledger.state == Check::State::up) return;
     if (status.ledger.state == Check::State::down) ports.events.raise(Event(event::k_storage_recovered));
     set(status.ledger, Check::State::up, "");

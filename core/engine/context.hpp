@@ -88,6 +88,7 @@ struct Status {
     std::vector<request::MeterUse> meters;
     std::uint64_t imports_expiring = 0;  // users' newest encryption certificates that end within 30 days
     bool leasing_paused = false;
+    bool ledger_barred = false;       // damaged or restored: nothing is worked until a person has decided
     bool credential_refused = false;  // no leasing until a heartbeat is answered 204
 };
 
@@ -123,6 +124,8 @@ struct Context {
     bool ledger_failed(const Error& error, std::string_view doing);
     // A write has succeeded: what a read says nothing about.
     void ledger_works();
+    // Whatever can still be written: nothing is leased, worked or reported from now on.
+    void bar_ledger(std::string_view code);
     [[nodiscard]] ports::State state() const;
 };
 

@@ -76,6 +76,10 @@ Worker::Going Worker::deliver() {
     }
     auto selection = std::make_shared<const Selection>(select_records(*cached, order, context_.now()));
     const auto unreadable = cached->unreadable;
+    // All of the user's records decide what `adopted` means, also those that are not asked for.
+    const bool migrating = context_.rules.importer.signatures == trust::SignatureRule::adopted;
+    auto all = std::make_shared<const std::vector<trust::ImportedRecord>>(migrating ? cached->records
+                                                                                    : std::vector<trust::ImportedRecord>());
     if (selection->records.empty() && (unreadable.empty() || !order.thumbprints.empty())) {
         Error none(ErrorKind::refused, "importNotFound",
                    "the store has no " + std::string(to_string(order.purpose)) + " certificate for this user");
@@ -96,12 +100,14 @@ Worker::Going Worker::deliver() {
     if (!going || record_.stage != request::Stage::accepted) co_return false;
     note(*proof);
 
-    auto job = [selection, purpose = order.purpose, person = proof->person, pfx_style = *style,
+    auto job = [selection, all, purpose = order.purpose, person = proof->person, pfx_style = *style,
                 &rules = context_.rules.importer, &crypto = context_.ports.crypto, &opener = context_.ports.pfx_opener,
                 &keys = context_.ports.keys] {
         auto opened = std::make_shared<Opened>();
+        auto applied = rules;
+        applied.signatures = rule_for(*all, rules, crypto);
         for (const auto& record : selection->records) {
-            auto one = open_imported(record, purpose, person, rules, pfx_style, crypto, opener, keys);
+            auto one = open_imported(record, purpose, person, applied, pfx_style, crypto, opener, keys);
             if (one) {
                 opened->good.push_back(std::move(*one));
                 continue;

@@ -50,8 +50,10 @@ asio::awaitable<void> Engine::recover() {
 
 asio::awaitable<void> Engine::run() {
     auto& clock = context_.ports.clock;
-    auto recovering = recover();
-    co_await std::move(recovering);
+    if (!context_.status.ledger_barred) {
+        auto recovering = recover();
+        co_await std::move(recovering);
+    }
     auto first_beat = housekeeper_.beat();
     co_await std::move(first_beat);
     pollers_.spawn(poller_.run());
@@ -80,7 +82,7 @@ asio::awaitable<void> Engine::run() {
     rooms_.cancel();
     auto ended = rooms_.join();
     co_await std::move(ended);
-    if (clock.tick() < latest && context_.status.service.state == Check::State::up) {
+    if (clock.tick() < latest && !context_.status.ledger_barred && context_.status.service.state == Check::State::up) {
         auto last = reporter_.flush();
         co_await std::move(last);
     }

@@ -40,12 +40,12 @@ asio::awaitable<void> Housekeeper::run() {
         auto counting = count();
         co_await std::move(counting);
         const auto tick = clock.tick();
-        if (context_.status.ledger.state == Check::State::down && tick >= next_probe_) {
+        if (context_.status.ledger.state == Check::State::down && !context_.status.ledger_barred && tick >= next_probe_) {
             next_probe_ = tick + 5s;
             auto probing = probe();
             co_await std::move(probing);
         }
-        const bool ages_count = context_.clock_watch.believed();
+        const bool ages_count = context_.clock_watch.believed() && !context_.status.ledger_barred;
         if (ages_count && tick >= next_hold_check_) {
             next_hold_check_ = tick + 60s;
             auto ending = end_old_holds();

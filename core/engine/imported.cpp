@@ -57,6 +57,29 @@ Selection select_records(const ports::ImportedHistory& history, const request::D
     return selection;
 }
 
+namespace {
+
+Result<trust::ImporterStatement> signed_statement(const trust::ImportedRecord& record, const trust::ImporterRules& rules,
+                                                  const ports::Crypto& crypto) {
+    const auto content = crypto.verify_attached(record.importer_signature, rules.signers);
+    if (!content) return Error(ErrorKind::refused, "importUnsigned", content.error().message);
+    auto statement = trust::parse_statement(content->content);
+    if (!statement) return statement.error();
+    if (auto sealed = trust::check_sealed(*statement, record, crypto.sha256(record.pfx)); !sealed) return sealed.error();
+    return statement;
+}
+
+}  // namespace
+
+trust::SignatureRule rule_for(const std::vector<trust::ImportedRecord>& all, const trust::ImporterRules& rules,
+                              const ports::Crypto& crypto) {
+    if (rules.signatures != trust::SignatureRule::adopted) return rules.signatures;
+    const bool adopted = std::any_of(all.begin(), all.end(), [&](const trust::ImportedRecord& record) {
+        return !record.importer_signature.empty() && signed_statement(record, rules, crypto).has_value();
+    });
+    return adopted ? trust::SignatureRule::required : trust::SignatureRule::adopted;
+}
+
 Result<OpenedImport> open_imported(const trust::ImportedRecord& record, request::Purpose purpose,
                                    const trust::Person& person, const trust::ImporterRules& rules, ports::PfxStyle style,
                                    const ports::Crypto& crypto, const ports::PfxOpener& opener,
@@ -73,12 +96,9 @@ Result<OpenedImport> open_imported(const trust::ImportedRecord& record, request:
         if (record.importer_signature.empty())
             return Error(ErrorKind::refused, "importUnsigned",
                          "the record has no importerSignature; sign it with `import adopt` or import it again");
-        const auto content = crypto.verify_attached(record.importer_signature, rules.signers);
-        if (!content) return Error(ErrorKind::refused, "importUnsigned", content.error().message);
-        auto parsed = trust::parse_statement(content->content);
-        if (!parsed) return parsed.error();
-        if (auto sealed = trust::check_sealed(*parsed, record, crypto.sha256(record.pfx)); !sealed) return sealed.error();
-        statement = std::move(*parsed);
+        auto signed_by_importer = signed_statement(record, rules, crypto);
+        if (!signed_by_importer) return signed_by_importer.error();
+        statement = std::move(*signed_by_importer);
     }
 
     if (!keys.has(record.provider_name, record.key_name))

@@ -34,8 +34,11 @@ asio::awaitable<void> Reporter::run() {
     co_await asio::this_coro::throw_if_cancelled(false);
     auto& clock = context_.ports.clock;
     for (;;) {
-        auto flushing = flush();
-        const bool more = co_await std::move(flushing);
+        bool more = false;
+        if (!context_.status.ledger_barred) {
+            auto flushing = flush();
+            more = co_await std::move(flushing);
+        }
         auto waiting = context_.report_waiting.wait(clock, clock.tick() + (more ? 0s : 1s));
         co_await std::move(waiting);
         const auto state = co_await asio::this_coro::cancellation_state;

@@ -27,7 +27,7 @@ struct Environment {
     std::size_t columns = 80;
     bool colour = false;
     std::function<control::Answer(const config::Settings&, const std::string&, const boost::json::object&)> call;
-    std::function<int(const config::Settings&)> run_daemon;
+    std::function<int(const config::Settings&, bool accept_restore)> run_daemon;
     std::function<UtcTime()> now;
     // control::ask_running: of a running daemon alone.
     std::function<std::optional<control::Answer>(const config::Settings&, const std::string&, const boost::json::object&)>

@@ -162,10 +162,12 @@ int version(const Invocation& call) {
 }  // namespace
 
 void add_daemon_commands(CLI::App& app, Chosen& chosen) {
+    auto accept_restore = std::make_shared<bool>(false);
     auto* run = add_command(app, "run", "the daemon, in the foreground", "pfx-connector run --config connector.toml");
-    chosen.on(run, [](const Invocation& call) -> int {
+    run->add_flag("--accept-restore", *accept_restore, "the database is a restored copy, and the right one (STO-8008)");
+    chosen.on(run, [accept_restore](const Invocation& call) -> int {
         const auto settings = call.settings(config::Need::run);
-        return settings ? call.environment.run_daemon(*settings) : k_usage;
+        return settings ? call.environment.run_daemon(*settings, *accept_restore) : k_usage;
     });
 
     auto* check = add_command(app, "check-config", "all errors of the configuration, with file, line and column",

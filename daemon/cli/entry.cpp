@@ -37,7 +37,9 @@ int run_cli(int argc, char** argv) {
         terminal_columns(),
         colours_wanted(),
         &control::call,
-        &daemon::run_daemon,
+        [](const config::Settings& settings, bool accept_restore) {
+            return daemon::run_daemon(settings, daemon::RunOptions{accept_restore});
+        },
         [] { return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now()); },
         &control::ask_running,
         ::isatty(STDOUT_FILENO) == 1,

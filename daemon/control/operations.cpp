@@ -90,6 +90,10 @@ ports::Async<json::value> Operations::perform(std::string command, json::object 
     if (command == "limits.show") co_return co_await limits();
     if (command == "audit.anchor") co_return parts_.audit_anchor();
     if (command == "doctor" && parts_.doctor) co_return co_await parts_.doctor();
+    if (command == "backup.note") {
+        parts_.events.raise(Event(event::k_backed_up).with("file", text(arguments, "file").value_or("")).with("by", caller.account));
+        co_return json::value(json::object());
+    }
     const bool needs_id = command == "requests.show" || command == "requests.retry" || command == "requests.abandon" ||
                           command == "requests.approve";
     if (!needs_id) co_return usage("unknown command: " + command);

@@ -144,11 +144,11 @@ class Connector:
         return self.command("enroll", "--token-file", path, check=True).stdout
 
     # -- the process --------------------------------------------------------------------------------------------------
-    def start(self, *, wait_ready: bool = True, timeout: float = 20) -> "Connector":
+    def start(self, *arguments: str, wait_ready: bool = True, timeout: float = 20) -> "Connector":
         if self.running:
             raise ConnectorError("already running")
         with self.output_file.open("ab") as output:
-            self.process = subprocess.Popen([str(self.program), "--config", str(self.config_file), "run"], stdin=subprocess.DEVNULL, stdout=output,
+            self.process = subprocess.Popen([str(self.program), "--config", str(self.config_file), "run", *arguments], stdin=subprocess.DEVNULL, stdout=output,
                                             stderr=subprocess.STDOUT, env=self.environment)
         if wait_ready:
             self.wait_ready(timeout)

@@ -1,0 +1,67 @@
+#include "storage/backup.hpp"
+
+#include "storage/private_file.hpp"
+#include "storage/schema.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace connector::storage {
+namespace {
+
+Result<Database> open_beside(const std::filesystem::path& directory) {
+    std::error_code failure;
+    const auto real = std::filesystem::canonical(directory, failure);
+    if (failure) return Error(ErrorKind::misconfigured, "noDatabase", directory.string() + ": " + failure.message());
+    return Database::open_read_only(real / ledger_layout().file_name, false);
+}
+
+Result<void> sync_file(const std::filesystem::path& path) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
+    const int number = errno;
+    if (descriptor >= 0) ::close(descriptor);
+    if (synced) return {};
+    return Error(ErrorKind::unavailable, "storageUnavailable",
+                 path.string() + ": " + std::error_code(number, std::generic_category()).message());
+}
+
+Result<void> copy(Database& from, const std::filesystem::path& target) {
+    // Made by us first, so that no moment passes in which others may read it; VACUUM INTO takes an empty file.
+    const auto made = private_file(target);
+    if (!made) return made.error();
+    if (!*made) return Error(ErrorKind::conflict, "exists", target.string() + " exists; name another file");
+    auto into = from.prepare("VACUUM INTO ?");
+    if (!into) return into.error();
+    if (auto done = into->bind(1, std::string_view(target.native())).run(); !done) return done;
+    auto database = Database::open_read_only(target, true);
+    if (!database) return database.error();
+    const auto findings = quick_check(*database);
+    if (!findings) return findings.error();
+    if (!findings->empty()) return Error(ErrorKind::integrity, "storageCorrupt", "the copy is damaged: " + *findings);
+    if (auto synced = sync_file(target); !synced) return synced;
+    return sync_file(target.parent_path());
+}
+
+}  // namespace
+
+Result<void> back_up(const std::filesystem::path& directory, const std::filesystem::path& target) {
+    auto database = open_beside(directory);
+    if (!database) return database.error();
+    // SQLite refuses links anywhere in a name; that the folder is reached by one is the operator's affair.
+    std::error_code failure;
+    const auto folder = std::filesystem::canonical(std::filesystem::absolute(target).parent_path(), failure);
+    if (failure) return Error(ErrorKind::misconfigured, "noFolder", target.string() + ": " + failure.message());
+    const auto file = folder / target.filename();
+    auto copied = copy(*database, file);
+    if (!copied && copied.error().kind != ErrorKind::conflict) {
+        std::error_code ignored;
+        std::filesystem::remove(file, ignored);
+    }
+    return copied;
+}
+
+}  // namespace connector::storage
