@@ -14,47 +14,46 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::chrono::seconds k_lag{60};
-constexpr std::array k_after_a_commit{event::k_key_generated, event::k_issued, event::k_issue_request_done,
-                                      event::k_import_request_done};
+// Raised when the commit that ends a request is on the disk, and not before.
+constexpr std::array k_ends{event::k_issue_request_done, event::k_issue_request_failed, event::k_import_request_done,
+                            event::k_import_request_failed};
 
-struct Told {
+struct End {
+    RequestId request;
     UtcTime time;
-    std::string event;
 };
 
-std::optional<Told> told_by(const AuditLine& line) {
+std::optional<End> end_told_by(const AuditLine& line) {
     boost::system::error_code failure;
     const auto value = json::parse(std::string(line.content) + "}", failure);
     const auto* object = failure ? nullptr : value.if_object();
     if (object == nullptr) return std::nullopt;
-    const auto* time = object->if_contains("time");
-    const auto* event = object->if_contains("event");
-    if (time == nullptr || !time->is_string() || event == nullptr || !event->is_string()) return std::nullopt;
-    const auto when = from_rfc3339(std::string_view(time->get_string()));
-    if (!when) return std::nullopt;
-    return Told{*when, std::string(event->get_string())};
+    const auto text = [object](std::string_view name) {
+        const auto* found = object->if_contains(name);
+        return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+    };
+    if (std::find(k_ends.begin(), k_ends.end(), text("event")) == k_ends.end()) return std::nullopt;
+    const auto request = RequestId::parse(text("request"));
+    const auto time = from_rfc3339(text("time"));
+    if (!request || !time) return std::nullopt;
+    return End{*request, *time};
 }
 
 }  // namespace
 
 std::string restored_since(const std::filesystem::path& audit_file, const ports::Sealer& sealer,
-                           const std::optional<AuditHead>& anchor) {
+                           const std::optional<AuditHead>& anchor, const KnowsEnd& knows) {
     const std::uint64_t known = anchor ? anchor->sequence : 0;
-    std::optional<UtcTime> first;
     for (const auto& file : audit_files(audit_file)) {
         std::ifstream stream(file, std::ios::binary);
         for (std::string text; std::getline(stream, text);) {
             const auto line = parse_audit_line(text);
             if (!line || line->sequence <= known) continue;
-            const auto told = told_by(*line);
-            if (!told || audit_link_of(sealer, line->previous, line->content) != line->link) continue;
-            if (!first) first = told->time;
-            const bool after_a_commit =
-                std::find(k_after_a_commit.begin(), k_after_a_commit.end(), told->event) != k_after_a_commit.end();
-            if (after_a_commit && told->time > *first + k_lag)
-                return "the database knows the audit log up to line " + std::to_string(known) + "; line " +
-                       std::to_string(line->sequence) + " of " + to_rfc3339(told->time) + " tells of a commit it does not have";
+            const auto end = end_told_by(*line);
+            if (!end || audit_link_of(sealer, line->previous, line->content) != line->link) continue;
+            if (knows(end->request, end->time)) continue;
+            return "line " + std::to_string(line->sequence) + " of the audit log tells of request " + end->request.text() +
+                   " that ended at " + to_rfc3339(end->time) + "; the database does not know of that";
         }
     }
     return {};

@@ -121,7 +121,15 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
     if (!fault.empty()) evidence->raise(Event(event::k_audit_broken).with("reason", fault));
 
     const bool unclean = (*ledger)->ended_unclean();
-    std::string restored = anchor ? restored_since(settings.audit.file, **sealer, head) : std::string();
+    const auto knows = [&ledger](const RequestId& id, UtcTime told) {
+        const auto found = (*ledger)->get(id);
+        if (!found) return true;  // a row that was tampered with is told of by itself
+        if (!*found) return false;
+        const auto stage = (*found)->stage;
+        return stage == request::Stage::closed || stage == request::Stage::revoking || stage == request::Stage::abandoned ||
+               (*found)->accepted_at >= told;
+    };
+    std::string restored = anchor ? restored_since(settings.audit.file, **sealer, head, knows) : std::string();
     StateDirectory state{std::move(*lock),
                          std::move(*sealer),
                          std::move(evidence),

@@ -57,6 +57,8 @@ public:
     [[nodiscard]] virtual Async<AuthorityAnswer> poll(std::string authority_request_id) = 0;
     // nullopt: it never arrived.
     [[nodiscard]] virtual Async<std::optional<AuthorityAnswer>> find(Submission submission) = 0;
+    // Reaches it and changes nothing there: whether it answers, and to us.
+    [[nodiscard]] virtual Async<void> probe() = 0;
     // Already revoked is success.
     [[nodiscard]] virtual Async<void> revoke(Revocation revocation) = 0;
 };

@@ -111,9 +111,14 @@ ports::Async<ports::AuthorityAnswer> EstAuthority::enroll(std::string label, Byt
     if (answer->status != 200) co_return est::failure_of(Operation::simpleenroll, *answer, where);
     auto building = with_chain(std::move(*answer), std::move(label), std::move(csr), deadline, began);
     auto issued = co_await std::move(building);
-    if (!issued && issued.error().kind != ErrorKind::internal)
-        co_return Error(ErrorKind::unknown, "authorityUnreachable", where + ": " + issued.error().message);
-    co_return std::move(issued);
+    if (issued || issued.error().kind == ErrorKind::internal) co_return std::move(issued);
+    // What was asked for between the answer and its chain may come back; an answer that is none will not, and asking again
+    // would only have one more certificate issued.
+    const auto kind = issued.error().kind;
+    const bool passes = kind == ErrorKind::unavailable || kind == ErrorKind::timed_out || kind == ErrorKind::throttled ||
+                        kind == ErrorKind::unauthorized || kind == ErrorKind::cancelled;
+    co_return Error(passes ? ErrorKind::unknown : ErrorKind::refused, passes ? "authorityUnreachable" : "certificateMismatch",
+                    where + ": " + issued.error().message);
 }
 
 ports::Async<ports::AuthorityAnswer> EstAuthority::with_chain(net::Response answer, std::string label, Bytes csr,
@@ -167,6 +172,14 @@ ports::Async<ports::AuthorityAnswer> EstAuthority::poll(std::string authority_re
 
 ports::Async<std::optional<ports::AuthorityAnswer>> EstAuthority::find(ports::Submission) {
     co_return Error(ErrorKind::misconfigured, "unsupported", "EST cannot look for an earlier request");
+}
+
+ports::Async<void> EstAuthority::probe() {
+    const Tick now = clock_.tick();
+    auto asking = ca_certificates(settings_.label, now + settings_.timeout, now);
+    const auto certificates = co_await std::move(asking);
+    if (!certificates) co_return certificates.error();
+    co_return Result<void>();
 }
 
 ports::Async<void> EstAuthority::revoke(ports::Revocation) {

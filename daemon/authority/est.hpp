@@ -46,6 +46,7 @@ public:
     [[nodiscard]] ports::Async<ports::AuthorityAnswer> submit(ports::Submission submission) override;
     [[nodiscard]] ports::Async<ports::AuthorityAnswer> poll(std::string authority_request_id) override;
     [[nodiscard]] ports::Async<std::optional<ports::AuthorityAnswer>> find(ports::Submission submission) override;
+    [[nodiscard]] ports::Async<void> probe() override;
     [[nodiscard]] ports::Async<void> revoke(ports::Revocation revocation) override;
 
 private:

@@ -203,6 +203,17 @@ ports::Async<std::optional<ports::AuthorityAnswer>> LocalAuthority::find(ports::
     co_return co_await std::move(running);
 }
 
+ports::Async<void> LocalAuthority::probe() {
+    auto job = [core = core_]() -> Result<void> {
+        const std::lock_guard lock(core->store_mutex);
+        const auto memory = core->opened_store();
+        if (!memory) return memory.error();
+        return {};
+    };
+    auto running = offload_.run(std::move(job));
+    co_return co_await std::move(running);
+}
+
 ports::Async<void> LocalAuthority::revoke(ports::Revocation revocation) {
     const UtcTime now = clock_.utc();
     auto job = [core = core_, revocation = std::move(revocation), now] {

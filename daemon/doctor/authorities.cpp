@@ -8,9 +8,11 @@
 #include "daemon/authority/local_signer.hpp"
 #include "daemon/doctor/areas.hpp"
 #include "daemon/keys/files.hpp"
+#include "daemon/net/resolver.hpp"
 #include "daemon/pool_offload.hpp"
 #include "daemon/system_clock.hpp"
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <system_error>
@@ -118,7 +120,7 @@ void check_local(Checks& checks, const std::string& name, const config::Authorit
     check_list(checks, called, configured, *signer, now);
 }
 
-// Any other protocol, as far as its port tells: what it needs on this machine.
+// Any other protocol, as far as its port tells: what it needs on this machine, and whether it answers.
 void check_other(Checks& checks, const std::string& name, const config::Authority& configured,
                  const config::Settings& settings) {
     const std::string called = "authority " + name;
@@ -127,13 +129,24 @@ void check_other(Checks& checks, const std::string& name, const config::Authorit
     boost::asio::io_context io(1);
     daemon::SystemClock clock(io.get_executor());
     daemon::PoolOffload offload(1);
-    const auto made = authority::make_authorities(alone, offload, clock);
+    net::SystemResolver resolver;
+    const auto made = authority::make_authorities(alone, offload, clock, resolver);
     if (!made) return checks.fault(called, made.error().message, "mend [authority." + name + "]");
     for (const auto& [alias, form] : configured.templates)
         if (!made->begin()->second->has_template(alias))
             checks.fault(called + " template " + alias, "it does not know it",
                          "mend [authority." + name + ".template." + alias + "]");
-    checks.good(called, "its files open; pfx-connector authority test " + name + " asks the authority itself");
+    std::optional<Result<void>> answer;
+    auto probing = made->begin()->second->probe();
+    boost::asio::co_spawn(io, std::move(probing), [&answer](std::exception_ptr fault, Result<void> result) {
+        if (!fault) answer.emplace(std::move(result));
+    });
+    io.run();
+    if (!answer || !*answer)
+        return checks.fault(called, answer ? answer->error().message : "the question was not answered",
+                            "see that it runs and can be reached from here; then its url, ca_file and credential in "
+                            "[authority." + name + "]");
+    checks.good(called, "answers; its certificates were read. A credential is tried with the first order");
 }
 
 }  // namespace

@@ -46,8 +46,8 @@ protected:
                 called_ = command + " " + json::serialize(given);
                 return answer_;
             },
-            [this](const config::Settings&) {
-                called_ = "run";
+            [this](const config::Settings&, bool accept_restore) {
+                called_ = accept_restore ? "run, accepting" : "run";
                 return 0;
             },
             [] { return UtcTime(std::chrono::sys_days{std::chrono::year{2026} / 11 / 23}); },

@@ -1,0 +1,107 @@
+#!/usr/bin/python3
+"""A copy while the daemon runs, a copy put back, a damaged file: what is noticed, what is held, and that nothing is lost or taken back."""
+import os
+import shutil
+import sqlite3
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
+from lab import Connector, Lab  # noqa: E402
+
+SLOW = 4 if os.environ.get("ASAN_OPTIONS") else 1
+
+
+class Storage(unittest.TestCase):
+    def setUp(self) -> None:
+        self.lab = self.enterContext(Lab())
+        self.connector: Connector = self.lab.connector({"connector": {"drain_seconds": 3}})
+        self.people = 0
+
+    def issue(self) -> str:
+        self.people += 1
+        user = self.lab.user(f"user{self.people}")
+        return self.lab.queue(self.lab.issue_request(user, self.lab.device(user, key_kind="ecP256"), key_type="ecP256"))[0]
+
+    def deliver(self, *ids: str) -> None:
+        self.lab.wait(*ids, timeout=60 * SLOW)
+        for identifier in ids:
+            self.assertEqual(self.lab.state(identifier)["result"]["status"], "delivered")
+
+    @property
+    def ledger(self) -> Path:
+        return Path(self.connector.settings["storage"]["directory"]) / "connector.db"
+
+    def revoked(self) -> int:
+        ca = Path(self.connector.settings["authority"]["corp"]["directory"]) / "ca.db"
+        with sqlite3.connect(f"file:{ca}?mode=ro", uri=True) as database:
+            return database.execute("SELECT count(*) FROM issued WHERE revoked_at IS NOT NULL").fetchone()[0]
+
+    def test_a_restored_copy_is_held_until_a_person_accepts_it_and_takes_nothing_back(self) -> None:
+        self.deliver(self.issue())
+        copy = self.connector.directory / "copy.db"
+        self.assertIn("copied and checked", self.connector.command("backup", copy, check=True).stdout)
+        self.assertEqual(copy.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(self.connector.command("backup", copy).returncode, 2, "a copy is not written over")
+        self.assertTrue(any("STO-8013" in line for line in self.connector.audit()))
+
+        # Work that the copy knows nothing of.
+        self.deliver(self.issue())
+        self.connector.terminate()
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self.ledger}{suffix}").unlink(missing_ok=True)
+        shutil.copy(copy, self.ledger)
+
+        waiting = self.issue()
+        self.connector.start(wait_ready=False)
+        self.connector.wait_until(lambda: "STO-8008" in self.connector.log(), 40 * SLOW, "the restored copy to be noticed")
+        self.connector.wait_until(lambda: "storageRestored" in self.connector.health("/readyz")[1], 40 * SLOW, "it to be shown")
+        self.assertEqual(self.connector.health("/readyz")[0], 503)
+        self.assertEqual(self.lab.state(waiting)["state"], "queued", "nothing is leased meanwhile")
+        self.connector.terminate()
+        self.assertEqual(self.lab.state(waiting)["state"], "queued")
+
+        # It is still the old copy: starting and stopping has not made it look well.
+        self.connector.start("--accept-restore", timeout=40 * SLOW)
+        self.deliver(waiting)
+        self.assertTrue(any("STO-8012" in line for line in self.connector.audit()))
+        self.assertEqual(self.revoked(), 0, "what was delivered in between is not taken back")
+        self.connector.terminate()
+        self.connector.start(timeout=40 * SLOW)
+        self.deliver(self.issue())
+
+    def test_a_damaged_file_stops_the_work_and_not_the_daemon(self) -> None:
+        for _ in range(6):
+            self.deliver(self.issue())
+        self.connector.kill()
+        with sqlite3.connect(self.ledger) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            page = database.execute("PRAGMA page_size").fetchone()[0]
+            pages = {name: root for name, root in database.execute("SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 0")}
+        database.close()
+        root = pages["issued_serial"]  # an index: what starts does not read it, a check of the whole does
+        with self.ledger.open("r+b") as file:
+            file.seek((root - 1) * page + 3)
+            file.write(b"\xff\xff")
+        Path(f"{self.ledger}-wal").write_bytes(b"\0" * 32)  # as a killed process leaves one
+        self.connector.start(wait_ready=False)
+        self.connector.wait_until(lambda: "STO-8010" in self.connector.log(), 60 * SLOW, "the damage to be found")
+        self.connector.wait_until(lambda: self.connector.health("/readyz")[0] == 503, 20 * SLOW, "not ready")
+        waiting = self.issue()
+        self.assertEqual(self.connector.health("/healthz")[0], 200)
+        self.assertEqual(self.lab.state(waiting)["state"], "queued")
+
+    def test_a_cut_file_is_refused_with_what_to_do(self) -> None:
+        self.deliver(self.issue())
+        self.connector.terminate()
+        self.assertFalse(Path(f"{self.ledger}-wal").exists(), "closed in order")
+        os.truncate(self.ledger, self.ledger.stat().st_size - 100)
+        self.connector.start(wait_ready=False)
+        self.assertEqual(self.connector.wait(40 * SLOW), 1)
+        self.assertIn("cut off", self.connector.output())
+        self.assertIn("restore the last backup", self.connector.output())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

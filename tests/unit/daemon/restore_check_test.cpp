@@ -1,0 +1,93 @@
+#include "daemon/restore_check.hpp"
+
+#include "core/event_ids.hpp"
+#include "support/test_sealer.hpp"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace connector::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+class RestoreCheckTest : public ::testing::Test {
+protected:
+    RestoreCheckTest() {
+        std::string name = (std::filesystem::temp_directory_path() / "audit-XXXXXX").string();
+        folder_ = ::mkdtemp(name.data());
+        open();
+    }
+    ~RestoreCheckTest() override {
+        log_.reset();
+        std::filesystem::remove_all(folder_);
+    }
+    void open() {
+        AuditOptions options;
+        options.file = file();
+        options.now = [] { return UtcTime(1'790'000'000s); };
+        log_ = std::move(*AuditLog::open(std::move(options), sealer_, std::nullopt));
+    }
+    [[nodiscard]] std::filesystem::path file() const { return folder_ / "audit.log"; }
+    AuditHead write(std::string_view event, const std::string& request) {
+        EXPECT_TRUE(log_->append(Event(event).with("request", request)));
+        return *log_->sync();
+    }
+    [[nodiscard]] std::string found(const AuditHead& anchor, const std::vector<std::string>& ended) const {
+        return restored_since(file(), sealer_, anchor, [&](const RequestId& request, UtcTime) {
+            return std::find(ended.begin(), ended.end(), request.text()) != ended.end();
+        });
+    }
+
+    std::filesystem::path folder_;
+    connector::test::TestSealer sealer_;
+    std::unique_ptr<AuditLog> log_;
+};
+
+TEST_F(RestoreCheckTest, ACrashLosesNoEndThatWasTold) {
+    const auto anchor = write(event::k_issue_request_done, "r-1");
+    write(event::k_key_generated, "r-2");
+    write(event::k_issue_request_done, "r-2");
+    EXPECT_EQ(found(anchor, {"r-1", "r-2"}), "");
+}
+
+TEST_F(RestoreCheckTest, AnEndTheLedgerDoesNotKnowOfShowsARestoredCopy) {
+    const auto anchor = write(event::k_issue_request_done, "r-1");
+    write(event::k_key_generated, "r-2");
+    write(event::k_import_request_failed, "r-2");
+    EXPECT_NE(found(anchor, {"r-1"}).find("r-2"), std::string::npos);
+}
+
+TEST_F(RestoreCheckTest, WhatTheLedgersMemoryOfTheLogCoversIsNotAskedFor) {
+    write(event::k_issue_request_done, "purged long ago");
+    const auto anchor = write(event::k_issue_request_done, "r-1");
+    EXPECT_EQ(found(anchor, {}), "");
+}
+
+TEST_F(RestoreCheckTest, OtherLinesProveNothing) {
+    const auto anchor = write(event::k_issue_request_done, "r-1");
+    write(event::k_control_refused, "r-2");
+    write(event::k_package_wrapped, "r-3");
+    EXPECT_EQ(found(anchor, {}), "");
+}
+
+TEST_F(RestoreCheckTest, NorDoesWhatSomebodyElseWrote) {
+    const auto anchor = write(event::k_issue_request_done, "r-1");
+    write(event::k_issue_request_done, "r-2");
+    log_.reset();
+    std::ifstream in(file());
+    std::string text(std::istreambuf_iterator<char>(in), {});
+    const auto last = text.rfind("\"link\":\"") + 8;
+    text[last] = text[last] == '0' ? '1' : '0';
+    std::ofstream(file(), std::ios::trunc) << text;
+    EXPECT_EQ(found(anchor, {}), "");
+}
+
+}  // namespace
+}  // namespace connector::daemon
