@@ -16,6 +16,9 @@ InstanceLock lock_of(const std::filesystem::path& directory) {
     return std::move(*lock);
 }
 
+// Of the state row: what counts transactions, what the audit log is tied by, and the check over these.
+const std::set<std::string, std::less<>> k_own_laws{"generation", "audit_seq", "audit_link", "check_value"};
+
 class Beside {
 public:
     explicit Beside(const std::string& file) {
@@ -47,6 +50,16 @@ public:
         if (code != SQLITE_DONE) throw std::runtime_error(sql + ": " + sqlite3_errmsg(handle_));
         return text;
     }
+    std::vector<std::string> column(const std::string& sql) {
+        sqlite3_stmt* statement = nullptr;
+        if (sqlite3_prepare_v2(handle_, sql.c_str(), -1, &statement, nullptr) != SQLITE_OK)
+            throw std::runtime_error(sql + ": " + sqlite3_errmsg(handle_));
+        std::vector<std::string> texts;
+        while (sqlite3_step(statement) == SQLITE_ROW)
+            texts.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(statement, 0)));
+        sqlite3_finalize(statement);
+        return texts;
+    }
     std::string word(const std::string& sql) {
         sqlite3_stmt* statement = nullptr;
         std::string text;
@@ -70,15 +83,20 @@ std::string rows_of(const std::string& file) {
     Beside beside(file);
     if (beside.word("SELECT count(*) FROM sqlite_schema") == "0") return "";
     std::string text;
-    for (const auto* table : {"request", "lease", "pin", "block", "approval", "enrolment_window", "issued", "generated_key",
-                              "meter", "meter_entry", "quarantine"}) {
-        text += std::string("# ") + table + "\n" + beside.all(std::string("SELECT * FROM ") + table + " ORDER BY 1, 2, 3");
+    for (const auto& table : beside.column("SELECT name FROM sqlite_schema WHERE type='table' ORDER BY name")) {
+        std::string columns;
+        for (const auto& column : beside.column("SELECT name FROM pragma_table_info('" + table + "') ORDER BY cid")) {
+            if (table == "ledger_state" && k_own_laws.contains(column)) continue;
+            columns += (columns.empty() ? "" : ", ") + column;
+        }
+        text += "# " + table + "\n" + beside.all("SELECT " + columns + " FROM " + table + " ORDER BY 1, 2, 3");
     }
-    return text + "# ledger_state\n" +
-           beside.all("SELECT sequence, meters, meter_total, pins, blocks, delivered, failed FROM ledger_state");
+    return text;
 }
 
-std::string integrity_of(const std::string& file) { return Beside(file).word("PRAGMA integrity_check(3)"); }
+std::string integrity_of(const std::string& file) {
+    return Beside(file).word("PRAGMA integrity_check(3)");
+}
 
 Life::Life(const std::filesystem::path& directory, const Image& image)
     : lock_(lock_of(directory)), disk_(std::make_unique<Disk>(image, starts_)) {
@@ -106,6 +124,15 @@ void Life::restart(Survivors survivors, std::uint64_t seed) {
 void Life::set_anchor(std::uint64_t sequence) {
     anchor_set_ = {sequence, storage::test::hash_of("line " + std::to_string(sequence))};
     ledger_->set_audit_anchor(anchor_set_);
+}
+
+void Life::know(const Known& known) {
+    anchor_set_ = anchor_written_ = known.anchor;
+    generation_ = known.generation;
+}
+
+Life::Known Life::known() const {
+    return {ledger_->audit_anchor()->value_or(AuditAnchor{}), ledger_->generation()};
 }
 
 void Life::written() {

@@ -37,6 +37,14 @@ public:
     // The machine starts again with what the disk held.
     void restart(Survivors survivors, std::uint64_t seed);
 
+    // What earlier lives were answered: the anchor and the generation, which may not fall.
+    struct Known {
+        storage::AuditAnchor anchor;
+        std::uint64_t generation = 0;
+    };
+    void know(const Known& known);
+    [[nodiscard]] Known known() const;
+
     // Set, and durable with the next success of flush() or any other write.
     void set_anchor(std::uint64_t sequence);
     // To be called after a success of anything that writes.
@@ -70,9 +78,9 @@ struct Step {
 };
 struct Scenario {
     std::string name;
-    bool hot = false;  // begins with what a killed process leaves: a write-ahead log that was not taken in
+    bool hot = false;          // begins with what a killed process leaves: a write-ahead log that was not taken in
     int checkpoint_pages = 0;  // 0: SQLite's own 1000
-    std::vector<Step> steps;  // the first one opens
+    std::vector<Step> steps;   // the first one opens
 };
 // In order: each begins with what the one before it left.
 [[nodiscard]] const std::vector<Scenario>& scenarios();

@@ -62,7 +62,7 @@ struct Disk::Handle {
     Disk* disk;
     std::shared_ptr<File> file;
     int level;
-    unsigned shared;     // shm slots held, by bit
+    unsigned shared;  // shm slots held, by bit
     unsigned exclusive;
 };
 
@@ -96,7 +96,9 @@ void Disk::arm(Fault fault, int at) {
     struck_ = false;
 }
 
-void Disk::heal() { fault_ = Fault::none; }
+void Disk::heal() {
+    fault_ = Fault::none;
+}
 
 Image Disk::image(Survivors survivors, std::uint64_t seed) const {
     std::mt19937_64 random(seed);
@@ -151,7 +153,8 @@ int Disk::write(Handle& handle, const std::uint8_t* octets, std::int64_t count, 
     const int code = call(Call::write);
     if (code == SQLITE_OK) put(count);
     if (code != SQLITE_OK && fault_ == Fault::torn && !was_off) {
-        if (const auto part = static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(count)); part > 0) put(part);
+        if (const auto part = static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(count)); part > 0)
+            put(part);
     }
     // The write that is under way when the power goes may be down in parts.
     if (off_ && !was_off) file.pending.push_back({offset, Octets(octets, octets + count)});
@@ -222,7 +225,9 @@ namespace {
 Disk* g_disk = nullptr;
 sqlite3_vfs* g_real = nullptr;
 
-Disk::Handle& of(sqlite3_file* file) { return *reinterpret_cast<Disk::Handle*>(file); }
+Disk::Handle& of(sqlite3_file* file) {
+    return *reinterpret_cast<Disk::Handle*>(file);
+}
 
 int vfs_close(sqlite3_file* file) {
     auto& handle = of(file);
@@ -247,9 +252,13 @@ int vfs_write(sqlite3_file* file, const void* octets, int count, sqlite3_int64 o
     return handle.disk->write(handle, static_cast<const std::uint8_t*>(octets), count, offset);
 }
 
-int vfs_truncate(sqlite3_file* file, sqlite3_int64 size) { return of(file).disk->truncate(of(file), size); }
+int vfs_truncate(sqlite3_file* file, sqlite3_int64 size) {
+    return of(file).disk->truncate(of(file), size);
+}
 
-int vfs_sync(sqlite3_file* file, int /*flags*/) { return of(file).disk->sync(of(file)); }
+int vfs_sync(sqlite3_file* file, int /*flags*/) {
+    return of(file).disk->sync(of(file));
+}
 
 int vfs_size(sqlite3_file* file, sqlite3_int64* size) {
     auto& handle = of(file);
@@ -288,11 +297,17 @@ int vfs_check_reserved(sqlite3_file* file, int* reserved) {
     return SQLITE_OK;
 }
 
-int vfs_control(sqlite3_file* /*file*/, int /*operation*/, void* /*argument*/) { return SQLITE_NOTFOUND; }
+int vfs_control(sqlite3_file* /*file*/, int /*operation*/, void* /*argument*/) {
+    return SQLITE_NOTFOUND;
+}
 
-int vfs_sector(sqlite3_file* /*file*/) { return 4096; }
+int vfs_sector(sqlite3_file* /*file*/) {
+    return 4096;
+}
 
-int vfs_characteristics(sqlite3_file* /*file*/) { return SQLITE_IOCAP_POWERSAFE_OVERWRITE; }
+int vfs_characteristics(sqlite3_file* /*file*/) {
+    return SQLITE_IOCAP_POWERSAFE_OVERWRITE;
+}
 
 int vfs_shm_map(sqlite3_file* file, int region, int size, int extend, void volatile** memory) {
     auto& handle = of(file);
@@ -337,10 +352,25 @@ int vfs_shm_unmap(sqlite3_file* file, int /*remove*/) {
     return SQLITE_OK;
 }
 
-const sqlite3_io_methods k_methods{2,           vfs_close,     vfs_read,         vfs_write,       vfs_truncate,
-                                   vfs_sync,    vfs_size,      vfs_lock,         vfs_unlock,      vfs_check_reserved,
-                                   vfs_control, vfs_sector,    vfs_characteristics, vfs_shm_map,  vfs_shm_lock,
-                                   vfs_shm_barrier, vfs_shm_unmap, nullptr,      nullptr};
+const sqlite3_io_methods k_methods{2,
+                                   vfs_close,
+                                   vfs_read,
+                                   vfs_write,
+                                   vfs_truncate,
+                                   vfs_sync,
+                                   vfs_size,
+                                   vfs_lock,
+                                   vfs_unlock,
+                                   vfs_check_reserved,
+                                   vfs_control,
+                                   vfs_sector,
+                                   vfs_characteristics,
+                                   vfs_shm_map,
+                                   vfs_shm_lock,
+                                   vfs_shm_barrier,
+                                   vfs_shm_unmap,
+                                   nullptr,
+                                   nullptr};
 
 int vfs_open(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int flags, int* flags_out) {
     auto& handle = of(file);
@@ -378,15 +408,21 @@ int vfs_randomness(sqlite3_vfs* /*vfs*/, int count, char* octets) {
     return count;
 }
 
-int vfs_sleep(sqlite3_vfs* /*vfs*/, int microseconds) { return microseconds; }
+int vfs_sleep(sqlite3_vfs* /*vfs*/, int microseconds) {
+    return microseconds;
+}
 
-int vfs_time(sqlite3_vfs* /*vfs*/, double* days) { return g_real->xCurrentTime(g_real, days); }
+int vfs_time(sqlite3_vfs* /*vfs*/, double* days) {
+    return g_real->xCurrentTime(g_real, days);
+}
 
 int vfs_time64(sqlite3_vfs* /*vfs*/, sqlite3_int64* milliseconds) {
     return g_real->xCurrentTimeInt64(g_real, milliseconds);
 }
 
-int vfs_last_error(sqlite3_vfs* /*vfs*/, int /*room*/, char* /*text*/) { return 0; }
+int vfs_last_error(sqlite3_vfs* /*vfs*/, int /*room*/, char* /*text*/) {
+    return 0;
+}
 
 }  // namespace
 

@@ -2,10 +2,10 @@
 // difference, and it fails the i-th call as it is told. Registered as the process's default VFS; the connector's own
 // checks of modes and owners go on meeting the real (and empty) file of the same name.
 //
-// What it promises is what SQLite's own VFS for Unix promises: a file's octets are durable with its xSync, a new journal's
-// name with the journal's first xSync, a removed name with a synced removal; what was not synced may be there in any
-// part, in sectors of 512 octets and in any order.
-// One thread. One Disk at a time is the one that SQLite sees: the last one mounted.
+// What it promises is what SQLite's own VFS for Unix promises: a file's octets are durable with its xSync, a new
+// journal's name with the journal's first xSync, a removed name with a synced removal; what was not synced may be there
+// in any part, in sectors of 512 octets and in any order. One thread. One Disk at a time is the one that SQLite sees:
+// the last one mounted.
 #pragma once
 
 #include <sqlite3.h>

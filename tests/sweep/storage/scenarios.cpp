@@ -17,7 +17,9 @@ using storage::test::pin_of;
 
 const auto k_group = {"b", "c", "d"};
 
-Error odd(const std::string& what) { return {ErrorKind::internal, "odd", what}; }
+Error odd(const std::string& what) {
+    return {ErrorKind::internal, "odd", what};
+}
 
 template <class T>
 Result<void> written(Life& life, const Result<T>& answer) {
@@ -101,44 +103,56 @@ ports::TakeOrder up_to(std::size_t limit) {
     return order;
 }
 
-request::Charge charge(const std::string& subject) { return {"issue_per_hour", "", subject, 1h, 100, false}; }
+request::Charge charge(const std::string& subject) {
+    return {"issue_per_hour", "", subject, 1h, 100, false};
+}
 request::Charge charge_of_user(const std::string& subject) {
     return {"issue_per_user_per_day", "user-1", subject, 24h, 100, false};
 }
 
 Scenario intake() {
-    return {"intake", false, 0,
-            {opening(),
-             step("accept", [](SqliteLedger& ledger) {
-                 return ledger.accept({leased("a"), leased("b"), leased("c", "user-2"), leased("d", "user-2")}, k_now);
-             }),
-             step("accept again", [](SqliteLedger& ledger) {
-                 auto again = leased("a");
-                 again.lease = {*LeaseId::parse("lease-2-a"), k_now + 20min, 2};
-                 return ledger.accept({again, leased("e")}, k_now + 1s);
-             }),
-             step("accept unreadable", [](SqliteLedger& ledger) {
-                 return ledger.accept_unreadable(*RequestId::parse("u"), *LeaseId::parse("lease-u"),
-                                                 {"requestInvalid", "cannot be read", false, {}}, k_now);
-             }),
-             step("renew lease", [](SqliteLedger& ledger) {
-                 return ledger.renew_lease(*RequestId::parse("b"), {*LeaseId::parse("lease-b"), k_now + 40min, 1});
-             }),
-             step("next sequence", [](SqliteLedger& ledger) { return ledger.next_sequence(k_now); }),
-             {"audit anchor",
-              [](Life& life) {
-                  life.set_anchor(7);
-                  return written(life, life.ledger().flush());
-              }},
-             closing()}};
+    return {
+        "intake",
+        false,
+        0,
+        {opening(),
+         step("accept",
+              [](SqliteLedger& ledger) {
+                  return ledger.accept({leased("a"), leased("b"), leased("c", "user-2"), leased("d", "user-2")}, k_now);
+              }),
+         step("accept again",
+              [](SqliteLedger& ledger) {
+                  auto again = leased("a");
+                  again.lease = {*LeaseId::parse("lease-2-a"), k_now + 20min, 2};
+                  return ledger.accept({again, leased("e")}, k_now + 1s);
+              }),
+         step("accept unreadable",
+              [](SqliteLedger& ledger) {
+                  return ledger.accept_unreadable(*RequestId::parse("u"), *LeaseId::parse("lease-u"),
+                                                  {"requestInvalid", "cannot be read", false, {}}, k_now);
+              }),
+         step("renew lease",
+              [](SqliteLedger& ledger) {
+                  return ledger.renew_lease(*RequestId::parse("b"), {*LeaseId::parse("lease-b"), k_now + 40min, 1});
+              }),
+         step("next sequence", [](SqliteLedger& ledger) { return ledger.next_sequence(k_now); }),
+         {"audit anchor",
+          [](Life& life) {
+              life.set_anchor(7);
+              return written(life, life.ledger().flush());
+          }},
+         closing()}};
 }
 
 Scenario work() {
-    return {"work", true, 0,
+    return {"work",
+            true,
+            0,
             {opening(),
-             step("open window", [](SqliteLedger& ledger) {
-                 return ledger.open_window({k_now - 1h, k_now + 24h, 5, 0, "admin"});
-             }),
+             step("open window",
+                  [](SqliteLedger& ledger) {
+                      return ledger.open_window({k_now - 1h, k_now + 24h, 5, 0, "admin"});
+                  }),
              step("take", [](SqliteLedger& ledger) { return ledger.take(up_to(2), k_now); }),
              step("put back", [](SqliteLedger& ledger) { return ledger.put_back(*RequestId::parse("b")); }),
              save("keyed", "a",
@@ -180,14 +194,17 @@ Scenario work() {
                       commit.record.outcome = "accepted";
                       commit.record.sealed_package.clear();
                   }),
-             step("count a refusal", [](SqliteLedger& ledger) {
-                 return ledger.count({"refusals_per_hour", "", "x", 1h, 100, false}, k_now);
-             }),
+             step("count a refusal",
+                  [](SqliteLedger& ledger) {
+                      return ledger.count({"refusals_per_hour", "", "x", 1h, 100, false}, k_now);
+                  }),
              closing()}};
 }
 
 Scenario groups() {
-    return {"groups", false, 0,
+    return {"groups",
+            false,
+            0,
             {opening(), step("take all", [](SqliteLedger& ledger) { return ledger.take(up_to(10), k_now + 5s); }),
              save_group("group keyed",
                         [](Commit& commit, const std::string& id) {
@@ -217,12 +234,15 @@ Scenario groups() {
 }
 
 Scenario restart() {
-    return {"restart", true, 0,
+    return {"restart",
+            true,
+            0,
             {opening(), step("recover", [](SqliteLedger& ledger) { return ledger.recover(k_now + 1h); }),
              step("take", [](SqliteLedger& ledger) { return ledger.take(up_to(10), k_now + 2h); }),
-             step("mark revoked", [](SqliteLedger& ledger) {
-                 return ledger.mark_revoked(hash_of("certificate 0d"), "superseded", k_now + 1h);
-             }),
+             step("mark revoked",
+                  [](SqliteLedger& ledger) {
+                      return ledger.mark_revoked(hash_of("certificate 0d"), "superseded", k_now + 1h);
+                  }),
              save("abandoned", "e",
                   [](Commit& commit) {
                       commit.record.stage = Stage::abandoned;
@@ -230,19 +250,23 @@ Scenario restart() {
                       commit.record.due_at = k_now + std::chrono::days{4000};
                   }),
              step("pull back", [](SqliteLedger& ledger) { return ledger.pull_back(k_now + 3h, 25h); }),
-             step("next sequence", [](SqliteLedger& ledger) { return ledger.next_sequence(k_now + 3h); }),
-             closing()}};
+             step("next sequence", [](SqliteLedger& ledger) { return ledger.next_sequence(k_now + 3h); }), closing()}};
 }
 
 Scenario register_and_purge() {
-    return {"register and purge", false, 0,
-            {opening(), step("block", [](SqliteLedger& ledger) {
-                 return ledger.block({trust::BlockedThing::device, "device-lost", "admin", k_now});
-             }),
-             step("approve", [](SqliteLedger& ledger) {
-                 return ledger.approve({*UserId::parse("user-9"), *DeviceId::parse("device-9"), hash_of("nine"), "admin", k_now,
-                                        k_now + 1h});
-             }),
+    return {"register and purge",
+            false,
+            0,
+            {opening(),
+             step("block",
+                  [](SqliteLedger& ledger) {
+                      return ledger.block({trust::BlockedThing::device, "device-lost", "admin", k_now});
+                  }),
+             step("approve",
+                  [](SqliteLedger& ledger) {
+                      return ledger.approve({*UserId::parse("user-9"), *DeviceId::parse("device-9"), hash_of("nine"),
+                                             "admin", k_now, k_now + 1h});
+                  }),
              step("purge what is closed",
                   [](SqliteLedger& ledger) { return ledger.purge(k_now, k_now + std::chrono::days{1}); }),
              step("purge the register and the meters",
@@ -273,15 +297,18 @@ Scenario checkpoints() {
 
 // The very first start: the file itself comes to be.
 Scenario birth() {
-    return {"birth", false, 0,
-            {opening(), step("first number", [](SqliteLedger& ledger) { return ledger.next_sequence(k_now); }), closing(),
-             opening()}};
+    return {"birth",
+            false,
+            0,
+            {opening(), step("first number", [](SqliteLedger& ledger) { return ledger.next_sequence(k_now); }),
+             closing(), opening()}};
 }
 
 }  // namespace
 
 const std::vector<Scenario>& scenarios() {
-    static const std::vector<Scenario> all{birth(), intake(), work(), groups(), restart(), register_and_purge(), checkpoints()};
+    static const std::vector<Scenario> all{birth(),      intake(), work(), groups(), restart(), register_and_purge(),
+                                           checkpoints()};
     return all;
 }
 

@@ -17,7 +17,8 @@ using storage::test::Folder;
 
 int g_checkpoint_pages = 0;
 
-// Runs for every connection that is opened: how often SQLite takes in its log is the machine's matter, not the ledger's.
+// Runs for every connection that is opened: how often SQLite takes in its log is the machine's matter, not the
+// ledger's.
 int set_checkpoint(sqlite3* database, const char** /*message*/, const void* /*routines*/) {
     return g_checkpoint_pages == 0 ? SQLITE_OK : sqlite3_wal_autocheckpoint(database, g_checkpoint_pages);
 }
@@ -25,14 +26,13 @@ int set_checkpoint(sqlite3* database, const char** /*message*/, const void* /*ro
 // Where a scenario begins, and what stands in the file after each of its steps.
 struct Course {
     Image begin;
+    Life::Known known;              // at the first opening
     std::vector<std::string> rows;  // rows[0]: after the first opening; rows[i + 1]: after step i
 };
 
 class StorageSweep : public ::testing::Test {
 protected:
-    static void SetUpTestSuite() {
-        sqlite3_auto_extension(reinterpret_cast<void (*)()>(set_checkpoint));
-    }
+    static void SetUpTestSuite() { sqlite3_auto_extension(reinterpret_cast<void (*)()>(set_checkpoint)); }
     void TearDown() override { g_checkpoint_pages = 0; }
 
     Course course_of(const Scenario& wanted) {
@@ -40,7 +40,7 @@ protected:
         for (const auto& scenario : scenarios()) {
             // What a kill leaves, of the steps before: all that was written, and the log not taken in.
             if (scenario.hot) image = hot_;
-            if (scenario.name == wanted.name) return {image, walk(scenario, image)};
+            if (scenario.name == wanted.name) return walk(scenario, image);
             image = walk_to_end(scenario, image);
         }
         throw std::runtime_error("no such scenario");
@@ -73,33 +73,36 @@ private:
         life.close();
         return life.disk().image(Survivors::none, 0);
     }
-    std::vector<std::string> walk(const Scenario& scenario, const Image& image) {
+    Course walk(const Scenario& scenario, const Image& image) {
         Life life(folder_.path(), image);
         g_checkpoint_pages = scenario.checkpoint_pages;
-        std::vector<std::string> rows;
+        Course course{image, {}, {}};
+        auto& rows = course.rows;
         for (const auto& step : scenario.steps) {
             const auto done = step.run(life);
             if (!done) throw std::runtime_error(scenario.name + ", " + step.name + ": " + done.error().message);
-            if (rows.empty()) rows.push_back(life.rows());
+            if (rows.empty()) {
+                rows.push_back(life.rows());
+                course.known = life.known();
+            }
             rows.push_back(life.is_open() ? life.rows() : rows.back());
         }
-        return rows;
+        return course;
     }
     Image hot_;
 };
 
-StorageSweep::Tried StorageSweep::attempt(const Scenario& scenario, const Course& course, Fault fault, int at, Then then,
-                                          Survivors survivors, std::uint64_t seed, bool lies) {
+StorageSweep::Tried StorageSweep::attempt(const Scenario& scenario, const Course& course, Fault fault, int at,
+                                          Then then, Survivors survivors, std::uint64_t seed, bool lies) {
     Life life(folder_.path(), course.begin);
+    if (!course.begin.empty()) life.know(course.known);
     Tried tried;
     if (lies) life.disk().lie();
     life.disk().arm(fault, at);
     const auto& steps = scenario.steps;
     std::size_t next = 0;
-    bool was_open = false;
     for (; next < steps.size(); ++next) {
         const auto done = steps[next].run(life);
-        was_open = was_open || life.is_open();
         if (done) continue;
         if (!tried.failed && fault != Fault::none && done.error().kind != ErrorKind::unavailable) {
             tried.complaint = "an I/O fault in " + steps[next].name + " is told as " +
@@ -113,7 +116,9 @@ StorageSweep::Tried StorageSweep::attempt(const Scenario& scenario, const Course
     tried.struck = life.disk().struck();
     life.disk().heal();
     if (!tried.complaint.empty()) return tried;
-    const auto at_step = [&] { return next < steps.size() ? " (" + steps[next].name + ")" : std::string(" (the end)"); };
+    const auto at_step = [&] {
+        return next < steps.size() ? " (" + steps[next].name + ")" : std::string(" (the end)");
+    };
     const auto wrong = [&](const std::string& what) {
         tried.complaint = what + at_step();
         return tried;
@@ -138,7 +143,8 @@ StorageSweep::Tried StorageSweep::attempt(const Scenario& scenario, const Course
     if (is_there && !is_not && next < steps.size()) ++next;
     for (; next < steps.size(); ++next) {
         if (steps[next].name == "open" && life.is_open()) continue;
-        if (const auto done = steps[next].run(life); !done) return wrong("the fault is gone, and yet: " + done.error().message);
+        if (const auto done = steps[next].run(life); !done)
+            return wrong("the fault is gone, and yet: " + done.error().message);
     }
     // What was answered well since has to outlive the power too, and an unsynced write of before must not come back.
     if (fault == Fault::lost_sync || fault == Fault::fails) life.restart(Survivors::none, seed);
@@ -158,18 +164,21 @@ void StorageSweep::sweep(const Scenario& scenario, Fault fault, Then then, Survi
     for (int at = 1;; ++at) {
         bool struck = false;
         for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-            const auto tried = attempt(scenario, course, fault, at, then, survivors, seed + static_cast<std::uint64_t>(at) * 1000);
+            const auto tried =
+                attempt(scenario, course, fault, at, then, survivors, seed + static_cast<std::uint64_t>(at) * 1000);
             struck = struck || tried.struck;
             answered_badly += tried.failed ? 1 : 0;
             if (tried.complaint.empty()) continue;
-            if (++found <= 3) ADD_FAILURE() << scenario.name << ", " << to_string(fault) << " at call " << at << ", seed " << seed << ": " << tried.complaint;
+            if (++found <= 3)
+                ADD_FAILURE() << scenario.name << ", " << to_string(fault) << " at call " << at << ", seed " << seed
+                              << ": " << tried.complaint;
         }
         if (!struck) break;
         ++swept;
     }
     std::cout << "[ swept    ] " << scenario.name << ", " << to_string(fault)
-              << (fault == Fault::power_cut || then == Then::restarts ? ", started again" : ", goes on") << ": " << swept
-              << " calls, " << answered_badly << " tries answered badly, " << found << " findings\n";
+              << (fault == Fault::power_cut || then == Then::restarts ? ", started again" : ", goes on") << ": "
+              << swept << " calls, " << answered_badly << " tries answered badly, " << found << " findings\n";
     EXPECT_GT(swept, 0);
     EXPECT_GT(answered_badly, 0);
     EXPECT_EQ(found, 0);
@@ -180,18 +189,42 @@ protected:
     [[nodiscard]] static const Scenario& scenario() { return scenarios()[GetParam()]; }
 };
 
-TEST_P(Each, CallFailsAndTheProcessGoesOn) { sweep(scenario(), Fault::fails, Then::goes_on); }
-TEST_P(Each, CallFailsAndTheProcessEnds) { sweep(scenario(), Fault::fails, Then::restarts); }
-TEST_P(Each, AllCallsFailUntilTheDiskIsBack) { sweep(scenario(), Fault::stays, Then::goes_on); }
-TEST_P(Each, WriteFindsTheDiskFull) { sweep(scenario(), Fault::full, Then::goes_on); }
-TEST_P(Each, WriteFindsTheDiskFullAndTheProcessEnds) { sweep(scenario(), Fault::full, Then::restarts); }
-TEST_P(Each, WriteIsTornAndTheProcessGoesOn) { sweep(scenario(), Fault::torn, Then::goes_on); }
-TEST_P(Each, WriteIsTornAndTheProcessEnds) { sweep(scenario(), Fault::torn, Then::restarts); }
-TEST_P(Each, SyncFailsAndWhatItWasForIsLost) { sweep(scenario(), Fault::lost_sync, Then::goes_on); }
-TEST_P(Each, AnotherProcessHoldsALock) { sweep(scenario(), Fault::locked, Then::goes_on); }
-TEST_P(Each, PowerCutLosesWhatWasNotSynced) { sweep(scenario(), Fault::power_cut, Then::restarts, Survivors::none); }
-TEST_P(Each, PowerCutLosesAPartOfWhatWasNotSynced) { sweep(scenario(), Fault::power_cut, Then::restarts, Survivors::some, 3); }
-TEST_P(Each, ProcessIsKilled) { sweep(scenario(), Fault::power_cut, Then::restarts, Survivors::all); }
+TEST_P(Each, CallFailsAndTheProcessGoesOn) {
+    sweep(scenario(), Fault::fails, Then::goes_on);
+}
+TEST_P(Each, CallFailsAndTheProcessEnds) {
+    sweep(scenario(), Fault::fails, Then::restarts);
+}
+TEST_P(Each, AllCallsFailUntilTheDiskIsBack) {
+    sweep(scenario(), Fault::stays, Then::goes_on);
+}
+TEST_P(Each, WriteFindsTheDiskFull) {
+    sweep(scenario(), Fault::full, Then::goes_on);
+}
+TEST_P(Each, WriteFindsTheDiskFullAndTheProcessEnds) {
+    sweep(scenario(), Fault::full, Then::restarts);
+}
+TEST_P(Each, WriteIsTornAndTheProcessGoesOn) {
+    sweep(scenario(), Fault::torn, Then::goes_on);
+}
+TEST_P(Each, WriteIsTornAndTheProcessEnds) {
+    sweep(scenario(), Fault::torn, Then::restarts);
+}
+TEST_P(Each, SyncFailsAndWhatItWasForIsLost) {
+    sweep(scenario(), Fault::lost_sync, Then::goes_on);
+}
+TEST_P(Each, AnotherProcessHoldsALock) {
+    sweep(scenario(), Fault::locked, Then::goes_on);
+}
+TEST_P(Each, PowerCutLosesWhatWasNotSynced) {
+    sweep(scenario(), Fault::power_cut, Then::restarts, Survivors::none);
+}
+TEST_P(Each, PowerCutLosesAPartOfWhatWasNotSynced) {
+    sweep(scenario(), Fault::power_cut, Then::restarts, Survivors::some, 3);
+}
+TEST_P(Each, ProcessIsKilled) {
+    sweep(scenario(), Fault::power_cut, Then::restarts, Survivors::all);
+}
 
 INSTANTIATE_TEST_SUITE_P(Scenario, Each, ::testing::Range(std::size_t{0}, scenarios().size()), [](const auto& one) {
     auto name = scenarios()[one.param].name;
