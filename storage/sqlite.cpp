@@ -16,6 +16,7 @@ Error error_of(int code, const std::string& message) {
         case SQLITE_READONLY:
         case SQLITE_PERM: return {ErrorKind::unavailable, "storageReadOnly", text};
         case SQLITE_BUSY:
+        case SQLITE_PROTOCOL:  // a lock on the log that never came free
         case SQLITE_LOCKED: return {ErrorKind::unavailable, "storageBusy", text};
         case SQLITE_IOERR:
         case SQLITE_CANTOPEN:
