@@ -53,7 +53,9 @@ Fate Process::AuthorityPort::fate_of(bool submits) {
             case 0: lose_request(); break;
             case 1: lose_reply(); break;
             case 2: refuse(Fault::authority_down, {ErrorKind::unavailable, "unreachable", "swept"}); break;
-            default: refuse(Fault::authority_unauthorized, {ErrorKind::unauthorized, "unauthorized", "swept"}); break;
+            case 3: refuse(Fault::authority_unauthorized, {ErrorKind::unauthorized, "unauthorized", "swept"}); break;
+            case 4: process_.die("the sweep, before a call to the authority"); break;
+            default: fate.dies_after = true; break;
         }
         return fate;
     }
@@ -102,6 +104,7 @@ asio::awaitable<std::optional<Error>> Process::AuthorityPort::come_back(Point po
     auto pausing = process_.pause(fate.reply_lost ? std::chrono::nanoseconds(k_timeout) : fate.back);
     co_await std::move(pausing);
     world.active();
+    if (fate.dies_after) process_.die("the sweep, after a call to the authority");
     if (process_.ends_at(point, Moment::after)) co_return gone();
     if (fate.reply_lost) {
         world.trace.line(process_.name() + " " + std::string(to_string(point)) + ": the answer is lost");
@@ -123,49 +126,96 @@ void Process::AuthorityPort::told(const Result<ports::AuthorityAnswer>& answer, 
     process_.world.trace.line("authority " + name() + " to " + process_.name() + ": " + word + " " + std::string(text_of(csr)));
 }
 
+void Process::AuthorityPort::knocks(Point point) {
+    ++inside_;
+    auto& world = process_.world;
+    const auto rules = process_.rules().authorities.at(name());
+    if (process_.dead() || failures_ < rules.failures) return;
+    if (inside_ > 1 || world.timeline.now() - failed_at_ < rules.open)
+        world.judge.broken("a dead authority costs one probe at a time",
+                           process_.name() + " " + std::string(to_string(point)) + ": " + std::to_string(inside_) + " at once, " +
+                               std::to_string((world.timeline.now() - failed_at_) / 1ms) + " ms after the last failure");
+}
+
+void Process::AuthorityPort::left(const std::optional<Error>& error) {
+    --inside_;
+    if (!error || error->kind == ErrorKind::refused || error->kind == ErrorKind::invalid) {
+        failures_ = 0;
+    } else if (error->kind != ErrorKind::cancelled) {
+        ++failures_;
+        failed_at_ = process_.world.timeline.now();
+    }
+}
+
 ports::Async<ports::AuthorityAnswer> Process::AuthorityPort::submit(ports::Submission submission) {
     auto& world = process_.world;
     if (!process_.dead()) world.judge.submitted(process_, submission, name());
+    knocks(Point::authority_submit);
     const Fate fate = fate_of(true);
     auto going = go(Point::authority_submit, fate);
     auto error = co_await std::move(going);
-    if (error) co_return std::move(*error);
+    if (error) {
+        left(error);
+        co_return std::move(*error);
+    }
     RequestId whose;
     if (const auto owner = world.csr_owners.find(submission.csr); owner != world.csr_owners.end()) whose = owner->second.second;
     auto answer = authority_.take(submission, process_.home.index, whose, world.timeline.now(), utc(), world.troubled());
     told(answer, submission.csr);
     auto coming = come_back(Point::authority_submit, fate, ErrorKind::unknown);
     error = co_await std::move(coming);
-    if (error) co_return std::move(*error);
+    if (error) {
+        left(error);
+        co_return std::move(*error);
+    }
+    left(answer ? std::nullopt : std::optional<Error>(answer.error()));
     co_return answer;
 }
 
 ports::Async<ports::AuthorityAnswer> Process::AuthorityPort::poll(std::string authority_request_id) {
     auto& world = process_.world;
+    knocks(Point::authority_poll);
     const Fate fate = fate_of(false);
     auto going = go(Point::authority_poll, fate);
     auto error = co_await std::move(going);
-    if (error) co_return std::move(*error);
+    if (error) {
+        left(error);
+        co_return std::move(*error);
+    }
     auto answer = authority_.poll(authority_request_id, world.timeline.now(), utc());
     told(answer, Bytes{});
     auto coming = come_back(Point::authority_poll, fate, ErrorKind::timed_out);
     error = co_await std::move(coming);
-    if (error) co_return std::move(*error);
+    if (error) {
+        left(error);
+        co_return std::move(*error);
+    }
+    left(answer ? std::nullopt : std::optional<Error>(answer.error()));
     co_return answer;
 }
 
 ports::Async<std::optional<ports::AuthorityAnswer>> Process::AuthorityPort::find(ports::Submission submission) {
     auto& world = process_.world;
+    knocks(Point::authority_find);
     const Fate fate = fate_of(false);
     auto going = go(Point::authority_find, fate);
     auto error = co_await std::move(going);
-    if (error) co_return std::move(*error);
-    if (!authority_.options().finds) co_return Error(ErrorKind::misconfigured, "authorityMisconfigured", "it cannot search");
-    auto answer = authority_.find(submission, world.timeline.now(), utc());
+    if (error) {
+        left(error);
+        co_return std::move(*error);
+    }
+    auto answer = authority_.options().finds
+                      ? authority_.find(submission, world.timeline.now(), utc())
+                      : Result<std::optional<ports::AuthorityAnswer>>(
+                            Error(ErrorKind::misconfigured, "authorityMisconfigured", "it cannot search"));
     world.trace.line("authority " + name() + " to " + process_.name() + ": find " + (answer ? (*answer ? "there" : "none") : "no"));
     auto coming = come_back(Point::authority_find, fate, ErrorKind::timed_out);
     error = co_await std::move(coming);
-    if (error) co_return std::move(*error);
+    if (error) {
+        left(error);
+        co_return std::move(*error);
+    }
+    left(answer ? std::nullopt : std::optional<Error>(answer.error()));
     co_return answer;
 }
 

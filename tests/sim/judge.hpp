@@ -5,6 +5,7 @@
 #include "core/ports/management_api.hpp"
 #include "core/ports/packager.hpp"
 #include "tests/sim/authority.hpp"
+#include "tests/sim/ledger.hpp"
 #include "tests/sim/service.hpp"
 
 #include <string>

@@ -86,7 +86,7 @@ CertificateFacts plain_facts(std::string_view common_name, const Sha256& spki, s
     facts.key.exponent_fit = true;
     facts.key.spki_sha256 = spki;
     char text[24];
-    std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(serial | 0x4000000000000000ULL));
+    std::snprintf(text, sizeof text, "%016llx", serial | 0x4000000000000000ULL);
     facts.serial_number = text;
     facts.serial_fit = true;
     if (!common_name.empty()) facts.subject.rdns = {{Attribute{std::string(oid::k_common_name), std::string(common_name)}}};

@@ -154,14 +154,13 @@ asio::awaitable<std::optional<Error>> SimLedger::enter(Point point, Use use) {
         process_.die("the sweep, before " + std::string(to_string(point)));
         co_return gone();
     }
+    if (swept && world.scenario.sweep_how == 3) swept_ = point;
     co_return trouble(point, use);
 }
 
 bool SimLedger::leave(Point point) {
-    auto& world = process_.world;
-    if (world.scenario.sweep_step != 0 && world.scenario.sweep_kind == 0 && world.scenario.sweep_how == 3 &&
-        world.sweep_calls == world.scenario.sweep_step) {
-        ++world.sweep_calls;  // once
+    if (swept_ == point) {
+        swept_.reset();
         process_.die("the sweep, after " + std::string(to_string(point)));
         return true;
     }

@@ -96,6 +96,7 @@ private:
     std::unique_ptr<storage::SqliteLedger> file_;
     std::map<RequestId, Shadow> shadow_;
     std::shared_ptr<Group> group_;
+    std::optional<Point> swept_;  // the process is to end after this call
     std::optional<ports::Counts> counts_;
     std::optional<std::vector<std::pair<RequestId, request::Lease>>> leases_;
     std::optional<std::vector<request::MeterUse>> meters_;

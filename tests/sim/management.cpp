@@ -45,7 +45,9 @@ Fate Process::Management::fate_of(Point point) {
             case 1: fate.reply_lost = true; process_.hit(Fault::reply_lost); break;
             case 2: refuse(Fault::status_500, {ErrorKind::unavailable, "serviceUnavailable", "swept"}); break;
             case 3: refuse(Fault::status_401, {ErrorKind::unauthorized, "unauthorized", "swept"}); break;
-            default: fate.duplicated = true; process_.hit(Fault::duplicated); break;
+            case 4: fate.duplicated = true; process_.hit(Fault::duplicated); break;
+            case 5: process_.die("the sweep, before a call to the service"); break;
+            default: fate.dies_after = true; break;
         }
         return fate;
     }
@@ -109,6 +111,7 @@ asio::awaitable<std::optional<Error>> Process::Management::come_back(Point point
     auto pausing = process_.pause(fate.reply_lost ? std::chrono::nanoseconds(k_timeout) : fate.back);
     co_await std::move(pausing);
     world.active();
+    if (fate.dies_after) process_.die("the sweep, after a call to the service");
     if (process_.ends_at(point, Moment::after)) co_return gone();
     const auto state = co_await asio::this_coro::cancellation_state;
     if (fate.reply_lost) {

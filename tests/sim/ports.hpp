@@ -92,11 +92,17 @@ private:
     [[nodiscard]] boost::asio::awaitable<std::optional<Error>> come_back(Point point, const Fate& fate, ErrorKind arrived);
     [[nodiscard]] UtcTime utc() const;
     void told(const Result<ports::AuthorityAnswer>& answer, const Bytes& csr);
+    // What the engine sees of a dead authority: it may look in once in a while, one at a time.
+    void knocks(Point point);
+    void left(const std::optional<Error>& error);
 
     Process& process_;
     SimAuthority& authority_;
     std::size_t index_;
     Random random_;
+    std::size_t inside_ = 0;
+    unsigned failures_ = 0;  // in a row
+    Tick failed_at_{};
 };
 
 }  // namespace connector::sim

@@ -55,6 +55,7 @@ struct Fate {
     bool request_lost = false;
     bool reply_lost = false;
     bool duplicated = false;
+    bool dies_after = false;  // the sweep's
     std::optional<Error> status;
 };
 
