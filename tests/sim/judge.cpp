@@ -3,8 +3,9 @@
 #include "tests/sim/world.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <system_error>
 
 namespace connector::sim {
 
@@ -187,8 +188,12 @@ void Judge::opened_again(Connector& connector, storage::SqliteLedger& file) {
 
 void Judge::scan(const Connector& connector) {
     for (const auto* name : {"connector.db", "connector.db-wal"}) {
+        std::error_code missing;
+        const auto size = std::filesystem::file_size(connector.directory / name, missing);
+        if (missing) continue;
+        std::string octets(size, '\0');
         std::ifstream file(connector.directory / name, std::ios::binary);
-        const std::string octets((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+        file.read(octets.data(), static_cast<std::streamsize>(size));
         if (holds_canary(octets)) broken("no secret in events, database or reports", "c" + std::to_string(connector.index) + " " + name);
     }
 }

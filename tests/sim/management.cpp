@@ -89,7 +89,9 @@ Fate Process::Management::fate_of(Point point) {
 asio::awaitable<std::optional<Error>> Process::Management::go(Point point, const Fate& fate) {
     auto& world = process_.world;
     if (process_.ends_at(point, Moment::before)) co_return gone();
-    world.active();
+    // Heartbeats, renewals and empty leases are routine: nothing follows from them.
+    const bool routine = point != Point::management_report && point != Point::imports_fetch;
+    if (!routine) world.active();
     const bool never_arrives = fate.request_lost;
     auto pausing = process_.pause(never_arrives ? std::chrono::nanoseconds(k_timeout) : fate.there);
     co_await std::move(pausing);
@@ -110,7 +112,7 @@ asio::awaitable<std::optional<Error>> Process::Management::come_back(Point point
     if (process_.dead()) co_return gone();
     auto pausing = process_.pause(fate.reply_lost ? std::chrono::nanoseconds(k_timeout) : fate.back);
     co_await std::move(pausing);
-    world.active();
+    if (point == Point::management_report || point == Point::imports_fetch) world.active();
     if (fate.dies_after) process_.die("the sweep, after a call to the service");
     if (process_.ends_at(point, Moment::after)) co_return gone();
     const auto state = co_await asio::this_coro::cancellation_state;

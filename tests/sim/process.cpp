@@ -68,15 +68,19 @@ void Process::die(std::string_view where) {
     if (dead_) return;
     world.trace.line(name() + " is gone: " + std::string(where));
     if (!world.ending()) hit(stopping_ ? Fault::stop : Fault::crash);
-    if (auto* file = ledger_.file()) {
+    if (auto* file = world.ending() ? nullptr : ledger_.file()) {
         home.crashed_at = utc();
         const auto meters = file->meters(home.crashed_at);
         home.meters_known = meters.has_value();
         if (meters) home.meters_at_crash = *meters;
     }
     dead_ = true;
-    ledger_.crash();
-    world.judge.scan(home);
+    if (world.ending()) {
+        ledger_.close();
+    } else {
+        ledger_.crash();
+        world.judge.scan(home);
+    }
     world.timeline.wake(this);
     if (engine_) engine_->drain(0s);
 }

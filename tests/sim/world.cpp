@@ -386,10 +386,10 @@ Tick World::horizon() const {
 }
 
 void World::jump() {
-    constexpr auto k_round = 1100ms;
+    constexpr auto k_round = 1010ms;  // every room has looked once
     if (timeline.now() - active_at_ < k_round) return;
     const Tick until = horizon();
-    if (until > timeline.now() + 3s) timeline.jump(until - 1s);
+    if (until > timeline.now() + k_round) timeline.jump(until);
 }
 
 bool World::at_rest() {
