@@ -7,6 +7,7 @@
 #include "core/ports/crypto.hpp"
 #include "core/ports/key_service.hpp"
 #include "core/ports/packager.hpp"
+#include "core/ports/pfx_opener.hpp"
 #include "core/ports/sealer.hpp"
 #include "tests/sim/random.hpp"
 
@@ -71,7 +72,7 @@ private:
 // The facts that every certificate of the simulation has; the caller sets the rest.
 [[nodiscard]] CertificateFacts plain_facts(std::string_view common_name, const Sha256& spki, std::uint64_t serial);
 
-class LabelCrypto final : public ports::Crypto {
+class LabelCrypto final : public ports::Crypto, public ports::PfxOpener {
 public:
     LabelCrypto(Labels& labels, Random random) : labels_(labels), random_(random) {}
 

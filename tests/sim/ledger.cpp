@@ -17,14 +17,14 @@ namespace {
 
 Error gone() { return {ErrorKind::unavailable, "processGone", "this process is no more"}; }
 
-bool is_outbox(Stage stage) noexcept { return stage == Stage::packaged || stage == Stage::refused; }
-bool is_worked(Stage stage) noexcept {
-    return !is_outbox(stage) && stage != Stage::held && stage != Stage::abandoned && stage != Stage::closed;
+bool is_outbox(const Shadow& record) noexcept {
+    return record.stage == Stage::packaged || record.stage == Stage::refused || (record.stage == Stage::abandoned && !record.reported);
 }
+bool is_worked(const Shadow& record) noexcept { return !is_outbox(record) && record.stage != Stage::held && !record.rests(); }
 
 Shadow shadow_of(const request::RequestRecord& record) {
     return {record.stage, record.due_at, record.csr, record.submission_nonce, record.certificate,
-            record.lease.id};
+            record.lease.id, record.outcome.has_value()};
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ SimLedger::SimLedger(Process& process, Random random) : process_(process), rando
 SimLedger::~SimLedger() { close(); }
 
 bool SimLedger::open() {
-    auto lock = storage::InstanceLock::acquire(process_.home.directory);
+    auto lock = storage::InstanceLock::acquire(process_.home.directory, storage::InstanceLock::Holder::daemon);
     if (!lock) {
         process_.world.judge.broken("the state directory can be taken again", lock.error().message);
         return false;
@@ -96,13 +96,13 @@ void SimLedger::close() {
 
 bool SimLedger::is_open(const RequestId& id) const {
     const auto found = shadow_.find(id);
-    return found != shadow_.end() && found->second.stage != Stage::closed;
+    return found != shadow_.end() && !found->second.rests();
 }
 
 bool SimLedger::anything(UtcTime now, bool outbox) const {
     return std::any_of(shadow_.begin(), shadow_.end(), [&](const auto& entry) {
         const auto& one = entry.second;
-        return one.due_at <= now && (outbox ? is_outbox(one.stage) : is_worked(one.stage));
+        return one.due_at <= now && (outbox ? is_outbox(one) : is_worked(one));
     });
 }
 
@@ -210,7 +210,7 @@ ports::Async<std::vector<ports::Intake>> SimLedger::accept(std::vector<ports::Le
         for (std::size_t i = 0; taken && i < batch.size(); ++i) {
             process_.world.trace.line(process_.name() + " accepts " + batch[i].request.id.text() + " " +
                                       std::to_string(static_cast<int>((*taken)[i])));
-            if ((*taken)[i] == ports::Intake::created) shadow_[batch[i].request.id] = Shadow{Stage::accepted, now, {}, {}, {}, {}};
+            if ((*taken)[i] == ports::Intake::created) shadow_[batch[i].request.id] = Shadow{Stage::accepted, now, {}, {}, {}, {}, false};
             if ((*taken)[i] != ports::Intake::order_changed) {
                 shadow_[batch[i].request.id].lease = batch[i].lease.id;
                 process_.told_lost.erase(batch[i].request.id);
@@ -265,18 +265,43 @@ ports::Async<std::uint64_t> SimLedger::save(ports::Commit commit, UtcTime now) {
     co_return group->answers[place];
 }
 
-ports::Async<std::vector<request::RequestRecord>> SimLedger::due(UtcTime now, std::size_t limit) {
-    auto work = [this, now, limit](SqliteLedger& file) -> Result<std::vector<request::RequestRecord>> {
+ports::Async<ports::Taken> SimLedger::take(ports::TakeOrder order, UtcTime now) {
+    auto work = [this, order = std::move(order), now](SqliteLedger& file) -> Result<ports::Taken> {
         const bool idle = !anything(now, false);
-        if (idle && random_.below(16) != 0) return std::vector<request::RequestRecord>();
-        auto found = file.due(now, limit);
-        if (found && idle && !found->empty()) process_.world.judge.broken("the shadow is the ledger's", "due");
-        if (found)
-            for (const auto& record : *found)
-                if (!process_.engine().context().status.in_flight.contains(record.request.id)) process_.world.active();
-        return found;
+        if (idle && random_.below(16) != 0) return ports::Taken{};
+        auto taken = file.take(order, now);
+        if (taken && idle && !taken->records.empty()) process_.world.judge.broken("the shadow is the ledger's", "take");
+        if (taken && !taken->records.empty()) process_.world.active();
+        return taken;
     };
-    return run<std::vector<request::RequestRecord>>(Point::ledger_due, Use::looks, std::move(work));
+    return run<ports::Taken>(Point::ledger_take, Use::looks, std::move(work));
+}
+
+ports::Async<void> SimLedger::put_back(RequestId id) {
+    return run<void>(Point::ledger_put_back, Use::writes, [id = std::move(id)](SqliteLedger& file) { return file.put_back(id); });
+}
+
+ports::Async<std::vector<request::RequestRecord>> SimLedger::recover(UtcTime now) {
+    auto work = [this, now](SqliteLedger& file) {
+        auto recovered = file.recover(now);
+        if (recovered)
+            for (const auto& record : *recovered) {
+                shadow_[record.request.id] = shadow_of(record);
+                process_.world.trace.line(process_.name() + " recovers " + record.request.id.text() + " " +
+                                          std::string(to_string(record.stage)) + ", deaths " + std::to_string(record.deaths));
+            }
+        return recovered;
+    };
+    return run<std::vector<request::RequestRecord>>(Point::ledger_recover, Use::writes, std::move(work));
+}
+
+ports::Async<std::uint64_t> SimLedger::pull_back(UtcTime now, std::chrono::seconds longest) {
+    auto work = [this, now, longest](SqliteLedger& file) {
+        auto pulled = file.pull_back(now, longest);
+        if (!pulled || *pulled != 0) read_shadow();
+        return pulled;
+    };
+    return run<std::uint64_t>(Point::ledger_pull_back, Use::writes, std::move(work));
 }
 
 ports::Async<std::vector<request::RequestRecord>> SimLedger::outbox(UtcTime now, std::size_t limit) {
@@ -395,6 +420,16 @@ ports::Async<void> SimLedger::mark_revoked(Sha256 certificate, std::string reaso
     return run<void>(Point::ledger_mark_revoked, Use::writes, [certificate, reason = std::move(reason), now](SqliteLedger& file) {
         return file.mark_revoked(certificate, reason, now);
     });
+}
+
+ports::Async<std::vector<ports::DeliveredImport>> SimLedger::deliveries_of(std::string user) {
+    return run<std::vector<ports::DeliveredImport>>(Point::ledger_other, Use::reads,
+                                                    [user = std::move(user)](SqliteLedger& file) { return file.deliveries_of(user); });
+}
+
+ports::Async<std::vector<ports::ExpiringImport>> SimLedger::expiring_imports(UtcTime now, UtcTime until) {
+    return run<std::vector<ports::ExpiringImport>>(Point::ledger_expiring_imports, Use::looks,
+                                                   [now, until](SqliteLedger& file) { return file.expiring_imports(now, until); });
 }
 
 ports::Async<std::vector<request::MeterUse>> SimLedger::meters(UtcTime now) {

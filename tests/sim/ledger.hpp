@@ -29,6 +29,11 @@ struct Shadow {
     Bytes nonce;
     Bytes certificate;
     LeaseId lease;
+    bool reported = false;  // abandoned, and the service knows
+
+    [[nodiscard]] bool rests() const noexcept {
+        return stage == request::Stage::closed || (stage == request::Stage::abandoned && reported);
+    }
 };
 
 class SimLedger final : public ports::Ledger {
@@ -50,7 +55,10 @@ public:
     ports::Async<std::vector<ports::Intake>> accept(std::vector<ports::LeasedRequest> batch, UtcTime now) override;
     ports::Async<void> accept_unreadable(RequestId id, LeaseId lease, request::Failure failure, UtcTime now) override;
     ports::Async<std::uint64_t> save(ports::Commit commit, UtcTime now) override;
-    ports::Async<std::vector<request::RequestRecord>> due(UtcTime now, std::size_t limit) override;
+    ports::Async<ports::Taken> take(ports::TakeOrder order, UtcTime now) override;
+    ports::Async<void> put_back(RequestId id) override;
+    ports::Async<std::vector<request::RequestRecord>> recover(UtcTime now) override;
+    ports::Async<std::uint64_t> pull_back(UtcTime now, std::chrono::seconds longest) override;
     ports::Async<std::vector<request::RequestRecord>> outbox(UtcTime now, std::size_t limit) override;
     ports::Async<std::optional<request::RequestRecord>> get(RequestId id) override;
     ports::Async<std::vector<request::RequestRecord>> page(ports::PageFilter filter) override;
@@ -70,6 +78,8 @@ public:
     ports::Async<std::vector<ports::IssuedCertificate>> issued(std::size_t limit) override;
     ports::Async<std::optional<ports::IssuedCertificate>> find_issued(std::string issuer, std::string serial_number) override;
     ports::Async<void> mark_revoked(Sha256 certificate, std::string reason, UtcTime now) override;
+    ports::Async<std::vector<ports::DeliveredImport>> deliveries_of(std::string user) override;
+    ports::Async<std::vector<ports::ExpiringImport>> expiring_imports(UtcTime now, UtcTime until) override;
     ports::Async<std::vector<request::MeterUse>> meters(UtcTime now) override;
     ports::Async<void> count(request::Charge charge, UtcTime now) override;
     ports::Async<std::uint64_t> next_sequence(UtcTime now) override;

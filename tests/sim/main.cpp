@@ -82,6 +82,10 @@ bool list_jobs(const Arguments& arguments, std::vector<Job>& jobs) {
 
 }  // namespace
 
+// The sanitised build remembers where every allocation came from; a simulator allocates too often for that.
+extern "C" const char* __asan_default_options();
+extern "C" const char* __asan_default_options() { return "malloc_context_size=1:quarantine_size_mb=8"; }
+
 int main(int count, char** words) {
     Arguments arguments;
     if (!read(count, words, arguments)) {

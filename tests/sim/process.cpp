@@ -39,7 +39,7 @@ bool Process::start() {
     home.disturbed = world.timeline.now();
     if (!ledger_.open()) return false;
     world.judge.opened_again(home, *ledger_.file());
-    engine::Ports ports{*this,        *pool_,       crypto_,   world.keys, world.sealer, *packages_,
+    engine::Ports ports{*this,        *pool_,       crypto_,   crypto_, world.keys, world.sealer, *packages_,
                         *management_, *management_, ledger_, *events_,   *silence_,    {}};
     for (const auto& authority : authorities_) ports.authorities.emplace(authority->name(), authority.get());
     engine_ = std::make_unique<engine::Engine>(world.io.get_executor(), std::move(ports), rules());
@@ -125,7 +125,7 @@ void Process::hit(Fault fault) {
     home.disturbed = world.timeline.now();
     ++world.tally.fault_times[static_cast<std::size_t>(fault)];
     for (const auto& [id, record] : ledger_.shadow())
-        if (record.stage != request::Stage::closed)
+        if (!record.rests())
             ++world.tally.faults[static_cast<std::size_t>(record.stage)][static_cast<std::size_t>(fault)];
 }
 

@@ -56,16 +56,6 @@ std::optional<Tick> SimService::next_change() const {
     return next;
 }
 
-std::optional<Tick> SimService::next_renewal() const {
-    std::optional<Tick> next;
-    for (const auto& order : orders_) {
-        if (order.state != State::leased) continue;
-        const Tick when = order.lease_granted + (order.lease_ends - order.lease_granted) * 2 / 3;
-        if (!next || when < *next) next = when;
-    }
-    return next;
-}
-
 bool SimService::has_work(const std::vector<request::Kind>& kinds) const {
     return std::any_of(orders_.begin(), orders_.end(), [&](const Order& order) {
         return order.state == State::queued && std::find(kinds.begin(), kinds.end(), order.request.kind()) != kinds.end();

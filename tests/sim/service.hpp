@@ -51,8 +51,6 @@ public:
     void keep_time();
     // When something may become leasable again; nullopt: nothing is on its way.
     [[nodiscard]] std::optional<Tick> next_change() const;
-    // The latest moment at which a connector ought to look after its leases again.
-    [[nodiscard]] std::optional<Tick> next_renewal() const;
     [[nodiscard]] bool has_work(const std::vector<request::Kind>& kinds) const;
 
     [[nodiscard]] ports::LeaseAnswer lease(std::size_t connector, std::size_t most, const std::vector<request::Kind>& kinds,

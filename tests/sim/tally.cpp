@@ -8,9 +8,6 @@ namespace {
 
 using request::Stage;
 
-// `abandoned` is not entered by the machine yet; the day it is, its row of zeros says so.
-bool is_expected(Stage stage) noexcept { return stage != Stage::abandoned; }
-
 template <std::size_t N, std::size_t M>
 void add_all(std::array<std::array<std::uint64_t, M>, N>& to, const std::array<std::array<std::uint64_t, M>, N>& from) {
     for (std::size_t i = 0; i < N; ++i)
@@ -29,10 +26,10 @@ std::string padded(std::uint64_t number, int width) { return padded(std::to_stri
 
 std::string_view to_string(Point point) noexcept {
     static constexpr std::array<std::string_view, k_points + 1> k_names{
-        "ledger.accept",      "ledger.accept_unreadable", "ledger.save",        "ledger.due",          "ledger.outbox",
+        "ledger.accept",      "ledger.accept_unreadable", "ledger.save",        "ledger.take", "ledger.put_back", "ledger.recover", "ledger.pull_back", "ledger.outbox",
         "ledger.get",         "ledger.page",              "ledger.open_of",     "ledger.open_leases",  "ledger.counts",
         "ledger.purge",       "ledger.look_up",           "ledger.mark_revoked", "ledger.meters",      "ledger.count",
-        "ledger.next_sequence", "management.lease",       "management.renew",   "management.report",   "management.heartbeat",
+        "ledger.next_sequence", "ledger.expiring_imports", "management.lease",       "management.renew",   "management.report",   "management.heartbeat",
         "imports.fetch",      "authority.submit",         "authority.poll",     "authority.find",      "authority.revoke",
         "offload",            "clock",                    "ledger.other"};
     return k_names[static_cast<std::size_t>(point)];
@@ -72,14 +69,13 @@ void Tally::add(const Tally& other) {
 std::string Tally::table() const {
     std::string text = "Stage × fault: how often a fault came while a record stood in that stage\n" + padded("", -20) + padded("times", 9);
     for (std::size_t stage = 0; stage < k_stages; ++stage) {
-        if (!is_expected(static_cast<Stage>(stage))) continue;
         text += padded(request::to_string(static_cast<Stage>(stage)), 13);
     }
     text += "\n";
     for (std::size_t fault = 0; fault < k_faults; ++fault) {
         text += padded(to_string(static_cast<Fault>(fault)), -20) + padded(fault_times[fault], 9);
         for (std::size_t stage = 0; stage < k_stages; ++stage)
-            if (is_expected(static_cast<Stage>(stage))) text += padded(faults[stage][fault], 13);
+            text += padded(faults[stage][fault], 13);
         text += "\n";
     }
     text += "\nAwait point × crash\n" + padded("", -26) + padded("passed", 12) + padded("crash before", 14) + padded("crash after", 14) + "\n";
@@ -97,7 +93,6 @@ std::string Tally::table() const {
 std::vector<std::string> Tally::holes() const {
     std::vector<std::string> empty;
     for (std::size_t stage = 0; stage < k_stages; ++stage) {
-        if (!is_expected(static_cast<Stage>(stage))) continue;
         for (std::size_t fault = 0; fault < k_faults; ++fault)
             if (faults[stage][fault] == 0)
                 empty.push_back(std::string(request::to_string(static_cast<Stage>(stage))) + " × " +

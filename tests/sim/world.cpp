@@ -199,7 +199,7 @@ void World::make_connectors() {
     // Migrated once for all worlds of this program: opening it is part of every test, building the tables is not.
     static const fs::path k_template = [this] {
         fs::path folder = directory_.parent_path() / "template";
-        const auto lock = storage::InstanceLock::acquire(folder);
+        const auto lock = storage::InstanceLock::acquire(folder, storage::InstanceLock::Holder::daemon);
         if (!lock) judge.broken("a state directory can be made", lock.error().message);
         if (lock) {
             const auto made = storage::SqliteLedger::open(*lock, sealer, [](std::string_view, std::string_view) {});
@@ -358,6 +358,22 @@ void World::reap() {
     }
 }
 
+// When a connector that lives and still works on an order ought to look after its lease again.
+std::optional<Tick> World::next_renewal() const {
+    std::optional<Tick> next;
+    for (const auto& order : service.orders()) {
+        if (order.state != SimService::State::leased) continue;
+        auto* process = connectors[order.holder]->process.get();
+        if (process == nullptr || process->dead()) continue;
+        const auto& shadow = process->ledger().shadow();
+        const auto record = shadow.find(order.request.id);
+        if (record == shadow.end() || record->second.rests() || record->second.lease != order.lease) continue;
+        const Tick when = order.lease_granted + (order.lease_ends - order.lease_granted) * 2 / 3;
+        if (!next || when < *next) next = when;
+    }
+    return next;
+}
+
 Tick World::horizon() const {
     const Tick now = timeline.now();
     Tick until = now + (held_ != 0 ? 10min : 60min);
@@ -372,13 +388,13 @@ Tick World::horizon() const {
         service_up = service_up && !status.credential_refused;
         const auto utc_now = process.utc();
         for (const auto& [id, record] : connector->process->ledger().shadow()) {
-            if (record.stage == Stage::closed || record.stage == Stage::held || record.stage == Stage::abandoned) continue;
+            if (record.rests() || record.stage == Stage::held) continue;
             if (status.in_flight.contains(id)) continue;
             if (record.due_at <= utc_now) return now;
             until = std::min(until, now + (record.due_at - utc_now));
         }
     }
-    if (const auto renewal = service.next_renewal()) {
+    if (const auto renewal = next_renewal()) {
         if (*renewal > now) until = std::min(until, *renewal);
         else until = std::min(until, service_up ? now : now + 20s);
     }
@@ -397,7 +413,7 @@ bool World::at_rest() {
     return std::all_of(connectors.begin(), connectors.end(), [](const auto& connector) {
         if (!connector->process || connector->process->dead() || connector->process->stopping()) return false;
         const auto& shadow = connector->process->ledger().shadow();
-        return std::all_of(shadow.begin(), shadow.end(), [](const auto& entry) { return entry.second.stage == Stage::closed; });
+        return std::all_of(shadow.begin(), shadow.end(), [](const auto& entry) { return entry.second.rests(); });
     });
 }
 
@@ -416,7 +432,7 @@ void World::run() {
             for (const auto& connector : connectors)
                 if (connector->process)
                     for (const auto& [id, record] : connector->process->ledger().shadow())
-                        if (record.stage != Stage::closed)
+                        if (!record.rests())
                             open += " " + id.text() + " is " + std::string(to_string(record.stage)) + " in c" + std::to_string(connector->index) + ",";
             judge.broken("everything comes to rest once the faults stop", "after six days:" + open);
             break;

@@ -96,6 +96,7 @@ private:
     void reap();
     void jump();
     [[nodiscard]] Tick horizon() const;
+    [[nodiscard]] std::optional<Tick> next_renewal() const;
     [[nodiscard]] bool at_rest();
     void drive_out();
     void operate(std::size_t connector, const RequestId& id, bool approve);
