@@ -1,0 +1,237 @@
+// The way between a connector and an authority. Kinds as ports/authority.hpp states them: what cannot have arrived is
+// unavailable, what may have arrived is unknown.
+#include "tests/sim/ports.hpp"
+#include "tests/sim/world.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <utility>
+
+namespace connector::sim {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+Error gone() { return {ErrorKind::cancelled, "cancelled", "we are stopping"}; }
+constexpr auto k_timeout = 30s;
+
+}  // namespace
+
+ports::AuthorityTraits Process::AuthorityPort::traits() const {
+    ports::AuthorityTraits traits;
+    traits.finds = authority_.options().finds;
+    traits.revokes = authority_.options().revokes;
+    traits.anchors = {authority_.certificate()};
+    return traits;
+}
+
+UtcTime Process::AuthorityPort::utc() const { return process_.world.utc(process_.world.timeline.now()); }
+
+Fate Process::AuthorityPort::fate_of(bool submits) {
+    auto& world = process_.world;
+    const auto& scenario = world.scenario;
+    Fate fate;
+    if (process_.dead()) return fate;
+    fate.there = std::chrono::microseconds{random_.between(500, 200000)};
+    fate.back = std::chrono::microseconds{random_.between(500, 200000)};
+    const auto refuse = [&](Fault fault, Error error) {
+        process_.hit(fault);
+        fate.status = std::move(error);
+    };
+    const auto lose_request = [&] {
+        process_.hit(Fault::authority_request_lost);
+        fate.request_lost = true;
+    };
+    const auto lose_reply = [&] {
+        process_.hit(submits ? Fault::authority_reply_lost : Fault::reply_lost);
+        fate.reply_lost = true;
+    };
+    if (world.sweeps(2)) {
+        switch (scenario.sweep_how) {
+            case 0: lose_request(); break;
+            case 1: lose_reply(); break;
+            case 2: refuse(Fault::authority_down, {ErrorKind::unavailable, "unreachable", "swept"}); break;
+            case 3: refuse(Fault::authority_unauthorized, {ErrorKind::unauthorized, "unauthorized", "swept"}); break;
+            case 4: process_.die("the sweep, before a call to the authority"); break;
+            default: fate.dies_after = true; break;
+        }
+        return fate;
+    }
+    if (world.is_down(Fault::authority_down, index_)) {
+        refuse(Fault::authority_down, {ErrorKind::unavailable, "unreachable", "connection refused"});
+        return fate;
+    }
+    if (!world.troubled() || !random_.chance(static_cast<unsigned>(scenario.authority_faults))) return fate;
+    switch (random_.below(6)) {
+        case 0: lose_request(); break;
+        case 1:
+        case 2: lose_reply(); break;
+        case 3:
+            process_.hit(Fault::authority_slow);
+            fate.there = std::chrono::milliseconds{random_.between(1000, 120000)};
+            break;
+        case 4: refuse(Fault::authority_unauthorized, {ErrorKind::unauthorized, "unauthorized", "its credential is refused"}); break;
+        default: refuse(Fault::authority_down, {ErrorKind::unavailable, "unreachable", "connection refused"}); break;
+    }
+    return fate;
+}
+
+asio::awaitable<std::optional<Error>> Process::AuthorityPort::go(Point point, const Fate& fate) {
+    auto& world = process_.world;
+    if (process_.ends_at(point, Moment::before)) co_return gone();
+    world.active();
+    auto pausing = process_.pause(fate.request_lost ? std::chrono::nanoseconds(k_timeout) : fate.there);
+    co_await std::move(pausing);
+    world.active();
+    if (process_.dead()) co_return gone();
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) co_return gone();
+    if (fate.status) {
+        world.trace.line(process_.name() + " " + std::string(to_string(point)) + ": " + fate.status->code);
+        co_return fate.status;
+    }
+    // Sent, and nothing came back: the sender cannot tell this from a lost answer.
+    if (fate.request_lost)
+        co_return Error(point == Point::authority_submit ? ErrorKind::unknown : ErrorKind::timed_out, "noAnswer", "no answer in time");
+    co_return std::nullopt;
+}
+
+asio::awaitable<std::optional<Error>> Process::AuthorityPort::come_back(Point point, const Fate& fate, ErrorKind arrived) {
+    auto& world = process_.world;
+    if (process_.dead()) co_return gone();
+    auto pausing = process_.pause(fate.reply_lost ? std::chrono::nanoseconds(k_timeout) : fate.back);
+    co_await std::move(pausing);
+    world.active();
+    if (fate.dies_after) process_.die("the sweep, after a call to the authority");
+    if (process_.ends_at(point, Moment::after)) co_return gone();
+    if (fate.reply_lost) {
+        world.trace.line(process_.name() + " " + std::string(to_string(point)) + ": the answer is lost");
+        co_return Error(arrived, "noAnswer", "no answer in time");
+    }
+    co_return std::nullopt;
+}
+
+void Process::AuthorityPort::told(const Result<ports::AuthorityAnswer>& answer, const Bytes& csr) {
+    const char* word = !answer                                                    ? "no"
+                       : std::holds_alternative<ports::PendingAnswer>(*answer) ? "pending"
+                                                                               : "issued";
+    if (!answer) process_.hit(Fault::authority_refused);
+    if (answer && std::holds_alternative<ports::PendingAnswer>(*answer)) process_.hit(Fault::authority_pending);
+    if (answer && std::holds_alternative<ports::IssuedAnswer>(*answer))
+        for (const auto& entry : authority_.entries)
+            if (entry.wrong && entry.certificate == std::get<ports::IssuedAnswer>(*answer).certificate)
+                process_.hit(Fault::authority_wrong_certificate);
+    process_.world.trace.line("authority " + name() + " to " + process_.name() + ": " + word + " " + std::string(text_of(csr)));
+}
+
+void Process::AuthorityPort::knocks(Point point) {
+    ++inside_;
+    auto& world = process_.world;
+    const auto rules = process_.rules().authorities.at(name());
+    if (process_.dead() || failures_ < rules.failures) return;
+    if (inside_ > 1 || world.timeline.now() - failed_at_ < rules.open)
+        world.judge.broken("a dead authority costs one probe at a time",
+                           process_.name() + " " + std::string(to_string(point)) + ": " + std::to_string(inside_) + " at once, " +
+                               std::to_string((world.timeline.now() - failed_at_) / 1ms) + " ms after the last failure");
+}
+
+void Process::AuthorityPort::left(const std::optional<Error>& error) {
+    --inside_;
+    if (!error || error->kind == ErrorKind::refused || error->kind == ErrorKind::invalid) {
+        failures_ = 0;
+    } else if (error->kind != ErrorKind::cancelled) {
+        ++failures_;
+        failed_at_ = process_.world.timeline.now();
+    }
+}
+
+ports::Async<ports::AuthorityAnswer> Process::AuthorityPort::submit(ports::Submission submission) {
+    auto& world = process_.world;
+    if (!process_.dead()) world.judge.submitted(process_, submission, name());
+    knocks(Point::authority_submit);
+    const Fate fate = fate_of(true);
+    auto going = go(Point::authority_submit, fate);
+    auto error = co_await std::move(going);
+    if (error) {
+        left(error);
+        co_return std::move(*error);
+    }
+    RequestId whose;
+    if (const auto owner = world.csr_owners.find(submission.csr); owner != world.csr_owners.end()) whose = owner->second.second;
+    auto answer = authority_.take(submission, process_.home.index, whose, world.timeline.now(), utc(), world.troubled());
+    told(answer, submission.csr);
+    auto coming = come_back(Point::authority_submit, fate, ErrorKind::unknown);
+    error = co_await std::move(coming);
+    if (error) {
+        left(error);
+        co_return std::move(*error);
+    }
+    left(answer ? std::nullopt : std::optional<Error>(answer.error()));
+    co_return answer;
+}
+
+ports::Async<ports::AuthorityAnswer> Process::AuthorityPort::poll(std::string authority_request_id) {
+    auto& world = process_.world;
+    knocks(Point::authority_poll);
+    const Fate fate = fate_of(false);
+    auto going = go(Point::authority_poll, fate);
+    auto error = co_await std::move(going);
+    if (error) {
+        left(error);
+        co_return std::move(*error);
+    }
+    auto answer = authority_.poll(authority_request_id, world.timeline.now(), utc());
+    told(answer, Bytes{});
+    auto coming = come_back(Point::authority_poll, fate, ErrorKind::timed_out);
+    error = co_await std::move(coming);
+    if (error) {
+        left(error);
+        co_return std::move(*error);
+    }
+    left(answer ? std::nullopt : std::optional<Error>(answer.error()));
+    co_return answer;
+}
+
+ports::Async<std::optional<ports::AuthorityAnswer>> Process::AuthorityPort::find(ports::Submission submission) {
+    auto& world = process_.world;
+    knocks(Point::authority_find);
+    const Fate fate = fate_of(false);
+    auto going = go(Point::authority_find, fate);
+    auto error = co_await std::move(going);
+    if (error) {
+        left(error);
+        co_return std::move(*error);
+    }
+    auto answer = authority_.options().finds
+                      ? authority_.find(submission, world.timeline.now(), utc())
+                      : Result<std::optional<ports::AuthorityAnswer>>(
+                            Error(ErrorKind::misconfigured, "authorityMisconfigured", "it cannot search"));
+    world.trace.line("authority " + name() + " to " + process_.name() + ": find " + (answer ? (*answer ? "there" : "none") : "no"));
+    auto coming = come_back(Point::authority_find, fate, ErrorKind::timed_out);
+    error = co_await std::move(coming);
+    if (error) {
+        left(error);
+        co_return std::move(*error);
+    }
+    left(answer ? std::nullopt : std::optional<Error>(answer.error()));
+    co_return answer;
+}
+
+ports::Async<void> Process::AuthorityPort::revoke(ports::Revocation revocation) {
+    auto& world = process_.world;
+    const Fate fate = fate_of(false);
+    auto going = go(Point::authority_revoke, fate);
+    auto error = co_await std::move(going);
+    if (error) co_return std::move(*error);
+    auto* entry = authority_.revoke(revocation);
+    world.judge.revokes(process_, entry, revocation);
+    world.trace.line("authority " + name() + " revokes " + revocation.serial_number + " for " + process_.name());
+    auto coming = come_back(Point::authority_revoke, fate, ErrorKind::timed_out);
+    error = co_await std::move(coming);
+    if (error) co_return std::move(*error);
+    co_return Result<void>();
+}
+
+}  // namespace connector::sim

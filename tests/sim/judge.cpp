@@ -1,0 +1,265 @@
+#include "tests/sim/judge.hpp"
+
+#include "tests/sim/world.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+namespace connector::sim {
+
+using namespace std::chrono_literals;
+using request::Stage;
+
+void Judge::broken(std::string_view invariant, std::string detail) {
+    world_.trace.line("BROKEN: " + std::string(invariant) + ": " + detail);
+    violations_.push_back({std::string(invariant), std::move(detail)});
+}
+
+void Judge::no_secret(std::string_view where, std::string_view text) {
+    if (holds_canary(text)) broken("no secret in events, database or reports", std::string(where) + ": " + std::string(text));
+}
+
+// What each stage may still hold, and that pins change by a local act alone.
+void Judge::committed(Process& process, const ports::Commit& commit, const Shadow* before) {
+    const auto& record = commit.record;
+    const std::string what = process.name() + " " + record.request.id.text() + " " + std::string(to_string(record.stage));
+    const bool after_key = record.stage == Stage::packaged || record.stage == Stage::refused || record.stage == Stage::revoking ||
+                           record.stage == Stage::closed;
+    if (after_key && !record.sealed_key.empty()) broken("no key outlives its delivery", what + " still has its key");
+    if (after_key && record.stage != Stage::packaged && !record.sealed_package.empty())
+        broken("no key outlives its delivery", what + " still has its package");
+    if (before != nullptr && before->stage == Stage::closed) broken("a closed record stays closed", what);
+    no_secret("a record's failure", record.failure ? record.failure->message : std::string());
+    no_secret("a record's key", text_of(record.sealed_key));
+    no_secret("a record's package", text_of(record.sealed_package));
+    no_secret("a hold's detail", record.held_detail);
+    if (!commit.pin) return;
+    auto& pins = process.home.pins;
+    const auto known = pins.find(commit.pin->device);
+    const bool changed = known != pins.end() && known->second != commit.pin->spki_sha256;
+    if (changed && world_.scenario.binding != 0 && !process.home.approved.contains({commit.pin->device, commit.pin->spki_sha256}))
+        broken("pins change by a local act only", what + " changed the key of " + commit.pin->device.text());
+    pins[commit.pin->device] = commit.pin->spki_sha256;
+}
+
+void Judge::looked_up(Process& process, const DeviceId& device, const UserId& /*user*/, const Sha256& /*spki*/, bool blocked) {
+    proofs_[{process.home.index, device}] = {&process, world_.timeline.now(), blocked};
+}
+
+void Judge::submitted(Process& process, const ports::Submission& submission, std::string_view authority) {
+    const auto& shadow = process.ledger().shadow();
+    const auto found = std::find_if(shadow.begin(), shadow.end(), [&](const auto& entry) {
+        return entry.second.csr == submission.csr && entry.second.nonce == submission.nonce;
+    });
+    if (found == shadow.end() || found->second.stage != Stage::submitting) {
+        broken("the intent is durable before the act", process.name() + " submits " + std::string(text_of(submission.csr)) + " to " +
+                                                           std::string(authority) + " without having written it down");
+        return;
+    }
+    // Told at `when` that the lease is gone, while nothing had been submitted: the work stops at the next step.
+    constexpr auto k_next_step = 10s;
+    const auto lost = process.told_lost.find(found->first);
+    if (lost != process.told_lost.end() && world_.timeline.now() - lost->second > k_next_step)
+        broken("a lost lease stops what was not submitted", process.name() + " submits " + found->first.text());
+}
+
+void Judge::revokes(Process& process, SimAuthority::Entry* entry, const ports::Revocation& revocation) {
+    if (entry == nullptr) {
+        broken("revocations are a subset of what was issued here", process.name() + " revokes " + revocation.serial_number);
+        return;
+    }
+    const std::string what = process.name() + " revokes the certificate of " + entry->request.text();
+    if (entry->connector != process.home.index) broken("revocations are a subset of what was issued here", what + " of another connector");
+    for (const auto& order : world_.service.orders())
+        if (order.accepted_certificates.contains(entry->certificate)) broken("nothing delivered is revoked", what);
+    const auto& shadow = process.ledger().shadow();
+    const bool written = std::any_of(shadow.begin(), shadow.end(), [](const auto& one) { return one.second.stage == Stage::revoking; });
+    if (!written) broken("the intent is durable before the act", what + " without having written it down");
+    ++world_.tally.revoked;
+}
+
+void Judge::wrapped(Process& process, const trust::Recipient& recipient, const ports::PackageContent& content) {
+    const std::string what = process.name() + " wraps for " + recipient.device().text();
+    const auto proof = proofs_.find({process.home.index, recipient.device()});
+    if (proof == proofs_.end() || proof->second.process != &process || proof->second.blocked ||
+        world_.timeline.now() - proof->second.when > 1h)
+        broken("no wrap without a live proof", what);
+    const auto& facts = recipient.certificate();
+    if (world_.labels.certificate(facts.der) == nullptr) broken("no wrap without a live proof", what + ": no such certificate");
+    if (!process.home.sequences.insert(content.sequence).second)
+        broken("a package's number is given once", what + ": " + std::to_string(content.sequence));
+}
+
+void Judge::reports(Process& process, const ports::ResultMessage& message) {
+    if (!message.delivered && !message.completed) return;
+    const auto& shadow = process.ledger().shadow();
+    const auto found = shadow.find(message.request);
+    // It may have been withdrawn or dropped between the look and the call; what it says was durable then.
+    if (found == shadow.end() || (found->second.stage != Stage::packaged && found->second.stage != Stage::refused))
+        broken("the intent is durable before the act", process.name() + " reports " + message.request.text());
+}
+
+void Judge::result_arrives(const ports::ResultMessage& message) {
+    if (message.failed) {
+        no_secret("a result's message", message.failed->message);
+        // Set aside after its third death: that is what the faults did, and it says so.
+        const bool set_aside = message.failed->message.starts_with("the connector ended three times");
+        if (message.failed->code == "internal" && !set_aside)
+            broken("nothing fails by our own fault", message.request.text() + ": " + message.failed->message);
+    }
+    if (!message.delivered) return;
+    no_secret("a result's envelope", text_of(message.delivered->envelope));
+    for (const auto& certificate : message.delivered->certificates) no_secret("a result's certificate", text_of(certificate.der));
+    for (const auto& issuer : message.delivered->chain) no_secret("a result's chain", text_of(issuer));
+    for (const auto& omitted : message.delivered->omitted) no_secret("a result's omission", omitted.message);
+}
+
+void Judge::accepted(const SimService::Order& order, std::size_t connector, const ports::ResultMessage& message) {
+    if (!message.delivered) return;
+    check_package(order, *message.delivered);
+    if (order.request.profile() == nullptr) return;
+    for (const auto& certificate : order.accepted_certificates) {
+        bool known = false;
+        for (const auto& authority : world_.authorities)
+            for (const auto& entry : authority->entries)
+                if (entry.certificate == certificate) {
+                    known = true;
+                    if (entry.revoked) broken("nothing delivered is revoked", order.request.id.text() + " got a revoked certificate");
+                    if (entry.wrong) broken("a wrong certificate is not delivered", order.request.id.text());
+                    if (entry.request != order.request.id || entry.connector != connector)
+                        broken("what is delivered was issued for it", order.request.id.text());
+                }
+        if (!known) broken("what is delivered was issued for it", order.request.id.text() + ": unknown certificate");
+    }
+}
+
+void Judge::check_package(const SimService::Order& order, const request::Package& package) {
+    const std::string what = order.request.id.text();
+    const auto found = world_.labels.envelopes.find(package.envelope);
+    if (found == world_.labels.envelopes.end()) {
+        broken("what arrives opens", what + ": no envelope");
+        return;
+    }
+    const auto& envelope = found->second;
+    if (envelope.recipient_certificate != order.request.device.recipient_certificate || envelope.request != order.request.id)
+        broken("what arrives is for this device", what);
+    std::set<Bytes> held;
+    for (const auto& [pfx, password] : envelope.identities) {
+        const auto content = world_.labels.pfx.find(pfx);
+        const bool opens = content != world_.labels.pfx.end() && content->second.password == password;
+        const auto* facts = opens ? world_.labels.certificate(content->second.certificate) : nullptr;
+        const auto key = opens ? world_.labels.keys.find(content->second.key) : world_.labels.keys.end();
+        if (facts == nullptr || key == world_.labels.keys.end() || key->second != facts->key.spki_sha256)
+            broken("what arrives opens", what + ": key and certificate do not fit");
+        else
+            held.insert(content->second.certificate);
+    }
+    if (held != order.accepted_certificates) broken("what arrives opens", what + ": not the certificates that the result names");
+}
+
+// Whoever holds a lease undisturbed and still works on the order has it renewed in time.
+void Judge::lease_ran_out(const SimService::Order& order) {
+    const auto& connector = *world_.connectors[order.holder];
+    if (!connector.process || connector.process->dead() || connector.process->stopping()) return;
+    if (connector.disturbed >= order.lease_granted) return;
+    const auto& shadow = connector.process->ledger().shadow();
+    const auto record = shadow.find(order.request.id);
+    if (record == shadow.end() || record->second.rests() || record->second.stage == Stage::revoking || record->second.lease != order.lease)
+        return;
+    broken("leases are renewed in time", connector.process->name() + " lost the lease of " + order.request.id.text() + ", which is " +
+                                             std::string(to_string(record->second.stage)));
+}
+
+void Judge::opened_again(Connector& connector, storage::SqliteLedger& file) {
+    if (!connector.meters_known) return;
+    connector.meters_known = false;
+    const auto meters = file.meters(connector.crashed_at);
+    if (!meters) {
+        broken("meters never fall by a crash", meters.error().message);
+        return;
+    }
+    for (const auto& before : connector.meters_at_crash) {
+        const auto after = std::find_if(meters->begin(), meters->end(), [&](const auto& one) { return one.meter == before.meter; });
+        if (before.used != 0 && (after == meters->end() || after->used < before.used))
+            broken("meters never fall by a crash", "c" + std::to_string(connector.index) + " " + before.meter);
+    }
+}
+
+void Judge::scan(const Connector& connector) {
+    for (const auto* name : {"connector.db", "connector.db-wal"}) {
+        std::error_code missing;
+        const auto size = std::filesystem::file_size(connector.directory / name, missing);
+        if (missing) continue;
+        std::string octets(size, '\0');
+        std::ifstream file(connector.directory / name, std::ios::binary);
+        file.read(octets.data(), static_cast<std::streamsize>(size));
+        if (holds_canary(octets)) broken("no secret in events, database or reports", "c" + std::to_string(connector.index) + " " + name);
+    }
+}
+
+void Judge::at_the_end() {
+    for (const auto& order : world_.service.orders()) {
+        ++world_.tally.orders;
+        if (order.state == SimService::State::cancelled) ++world_.tally.cancelled;
+        if (order.state != SimService::State::ended) continue;
+        if (order.ended_as == "delivered") ++world_.tally.delivered;
+        if (order.ended_as == "completed") ++world_.tally.completed;
+        if (order.ended_as == "failed") ++world_.tally.failed;
+    }
+    check_certificates();
+    check_ledgers();
+}
+
+void Judge::check_certificates() {
+    std::set<Bytes> delivered;
+    for (const auto& order : world_.service.orders())
+        delivered.insert(order.accepted_certificates.begin(), order.accepted_certificates.end());
+    for (const auto& authority : world_.authorities) {
+        for (const auto& entry : authority->entries) {
+            if (entry.state != SimAuthority::State::issued) continue;
+            ++world_.tally.issued;
+            if (entry.revoked || delivered.contains(entry.certificate)) continue;
+            if (auto* process = world_.connectors[entry.connector]->process.get()) {
+                const auto& shadow = process->ledger().shadow();
+                const auto record = shadow.find(entry.request);
+                if (record != shadow.end() && record->second.stage == Stage::abandoned) continue;  // it waits for a person
+            }
+            const bool knowable = authority->options().finds || entry.durably_known;
+            if (authority->options().revokes && knowable) {
+                broken("at most one live certificate for each request",
+                       entry.request.text() + " of c" + std::to_string(entry.connector) + " left " +
+                           std::string(text_of(entry.certificate)) + " alive" + (entry.durably_known ? ", known here" : ""));
+            } else {
+                ++world_.tally.left_unknowable;
+            }
+        }
+    }
+}
+
+void Judge::check_ledgers() {
+    for (const auto& connector : world_.connectors) {
+        auto* file = connector->process ? connector->process->ledger().file() : nullptr;
+        if (file == nullptr) continue;
+        ports::PageFilter everything;
+        everything.limit = 100000;
+        const auto page = file->page(everything);
+        if (!page) {
+            broken("the ledger can be read at the end", page.error().message);
+            continue;
+        }
+        for (const auto& record : *page) {
+            const std::string what = "c" + std::to_string(connector->index) + " " + record.request.id.text();
+            // A revocation that three deaths set aside waits for a person.
+            const bool set_aside = record.stage == Stage::abandoned && record.outcome;
+            if (record.stage != Stage::closed && !set_aside) broken("everything comes to rest", what + " is " + std::string(to_string(record.stage)));
+            if (!record.sealed_key.empty() || !record.sealed_package.empty()) broken("no key outlives its delivery", what);
+        }
+        const auto sound = file->quick_check();
+        if (!sound || !sound->empty()) broken("the database is sound", sound ? *sound : sound.error().message);
+        scan(*connector);
+    }
+}
+
+}  // namespace connector::sim

@@ -1,0 +1,64 @@
+// The invariants, held against what the world does while it does it and against what is left at the end.
+// A broken one is noted with its name; the world stops at the first.
+#pragma once
+
+#include "core/ports/management_api.hpp"
+#include "core/ports/packager.hpp"
+#include "tests/sim/authority.hpp"
+#include "tests/sim/ledger.hpp"
+#include "tests/sim/service.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace connector::sim {
+
+class World;
+class Process;
+struct Connector;
+
+struct Violation {
+    std::string invariant;
+    std::string detail;
+};
+
+class Judge {
+public:
+    explicit Judge(World& world) : world_(world) {}
+
+    void broken(std::string_view invariant, std::string detail);
+    [[nodiscard]] const std::vector<Violation>& violations() const noexcept { return violations_; }
+
+    // While it runs.
+    void no_secret(std::string_view where, std::string_view text);
+    void committed(Process& process, const ports::Commit& commit, const Shadow* before);
+    void looked_up(Process& process, const DeviceId& device, const UserId& user, const Sha256& spki, bool blocked);
+    void submitted(Process& process, const ports::Submission& submission, std::string_view authority);
+    void revokes(Process& process, SimAuthority::Entry* entry, const ports::Revocation& revocation);
+    void wrapped(Process& process, const trust::Recipient& recipient, const ports::PackageContent& content);
+    void reports(Process& process, const ports::ResultMessage& message);
+    void result_arrives(const ports::ResultMessage& message);
+    void accepted(const SimService::Order& order, std::size_t connector, const ports::ResultMessage& message);
+    void lease_ran_out(const SimService::Order& order);
+    void opened_again(Connector& connector, storage::SqliteLedger& file);
+    void scan(const Connector& connector);
+    // When everything rests.
+    void at_the_end();
+
+private:
+    struct Proof {
+        const Process* process = nullptr;
+        Tick when;
+        bool blocked = false;
+    };
+    void check_package(const SimService::Order& order, const request::Package& package);
+    void check_certificates();
+    void check_ledgers();
+
+    World& world_;
+    std::vector<Violation> violations_;
+    std::map<std::pair<std::size_t, DeviceId>, Proof> proofs_;
+};
+
+}  // namespace connector::sim

@@ -1,0 +1,470 @@
+#include "tests/sim/world.hpp"
+
+#include "storage/schema.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace connector::sim {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using request::Stage;
+
+void Trace::line(std::string_view text) {
+    const auto when = std::to_string(timeline_.now().time_since_epoch() / 1us);
+    for (const auto part : {std::string_view(when), text})
+        for (const char c : part) hash_ = (hash_ ^ static_cast<std::uint8_t>(c)) * 1099511628211ULL;
+    if (keep_) lines_.push_back(when.substr(0, when.size() < 4 ? 0 : when.size() - 3) + " ms  " + std::string(text));
+}
+
+World::World(const Scenario& the_scenario, fs::path directory, bool keep_trace)
+    : scenario(the_scenario),
+      io(1),
+      timeline(io),
+      trace(timeline, keep_trace),
+      random(scenario.seed ^ 0x5DEECE66DULL),
+      judge(*this),
+      service(*this, random.fork(1), std::chrono::seconds{scenario.lease_seconds}),
+      sealer(scenario.seed),
+      keys(labels),
+      directory_(std::move(directory)),
+      troubled_until_(Tick{} + std::chrono::seconds{scenario.faults_until}),
+      deadline_(troubled_until_ + 24h * 6) {
+    fs::create_directories(directory_);
+    make_authorities();
+    make_orders();
+    make_connectors();
+    plan_faults();
+    plan_crashes();
+}
+
+World::~World() {
+    for (auto& connector : connectors) connector->process.reset();
+    std::error_code ignored;
+    fs::remove_all(directory_, ignored);
+}
+
+UtcTime World::utc(Tick when) const {
+    constexpr UtcTime k_start{std::chrono::seconds{1790000000}};
+    return k_start + std::chrono::floor<std::chrono::seconds>(when.time_since_epoch());
+}
+
+bool World::is_down(Fault what, std::size_t which) const {
+    const Tick now = timeline.now();
+    return std::any_of(outages_.begin(), outages_.end(), [&](const Outage& outage) {
+        return outage.what == what && outage.which == which && outage.from <= now && now < outage.to;
+    });
+}
+
+void World::hit_holders(const SimService::Order& order, Fault fault) {
+    for (const auto holder : order.holders) {
+        auto* process = connectors[holder]->process.get();
+        if (process != nullptr && process->has_open(order.request.id)) process->hit(fault);
+    }
+}
+
+bool World::sweeps(std::uint64_t kind) {
+    if (scenario.sweep_step == 0 || kind != scenario.sweep_kind) return false;
+    return ++sweep_calls == scenario.sweep_step;
+}
+
+// --- how it begins ---
+
+void World::make_authorities() {
+    for (std::uint64_t i = 0; i < scenario.authorities; ++i) {
+        SimAuthority::Options options;
+        options.name = "ca" + std::to_string(i);
+        options.finds = ((scenario.finds >> i) & 1U) != 0;
+        options.revokes = ((scenario.revokes >> i) & 1U) != 0;
+        options.idempotent = ((scenario.idempotent >> i) & 1U) != 0;
+        options.verdicts = scenario.authority_verdicts;
+        options.lease = std::chrono::seconds{scenario.lease_seconds};
+        authorities.push_back(std::make_unique<SimAuthority>(labels, random.fork(20 + i), std::move(options), utc({})));
+    }
+}
+
+namespace {
+
+struct Holder {
+    request::User user;
+    request::Device device;
+    Bytes other_certificate;
+};
+
+Bytes device_certificate(Labels& labels, const Bytes& ca, const request::User& user, const DeviceId& device, const std::string& key) {
+    auto facts = plain_facts("", digest_of("spki", bytes_of(key)), 7);
+    facts.not_before = UtcTime{} + std::chrono::days{3650};
+    facts.not_after = UtcTime{} + std::chrono::days{50000};
+    facts.alternative_names = {{NameForm::uri, "urn:device:" + device.text()}, {NameForm::upn, user.user_principal_name}};
+    facts.key_usage = KeyUsage(KeyUsage::k_key_encipherment);
+    facts.extended_key_usage = std::vector<std::string>{std::string(eku::k_client_auth)};
+    return labels.add_certificate(std::move(facts), ca);
+}
+
+trust::ImportedRecord imported(Labels& labels, const request::User& user, std::size_t number, UtcTime now, bool opens) {
+    const std::string name = user.id.text() + "-old-" + std::to_string(number);
+    auto facts = plain_facts("", digest_of("spki", bytes_of(name)), 1000 + number);
+    facts.not_before = now - std::chrono::days{100 * static_cast<int>(number + 1)};
+    facts.not_after = now + std::chrono::days{200};
+    facts.alternative_names = {{NameForm::email, user.user_principal_name}};
+    facts.key_usage = KeyUsage(KeyUsage::k_key_encipherment);
+    facts.extended_key_usage = std::vector<std::string>{std::string(eku::k_email_protection)};
+    const std::string key = labels.add_key(facts.key.spki_sha256);
+    trust::ImportedRecord record;
+    record.start = facts.not_before;
+    record.expiration = facts.not_after;
+    const Bytes certificate = labels.add_certificate(std::move(facts), {});
+    record.id = name;
+    record.thumbprint = labels.certificate(certificate)->thumbprint.hex();
+    record.purpose = request::Purpose::smime_encryption;
+    record.user_principal_name = user.user_principal_name;
+    record.provider_name = "provider";
+    record.key_name = "key";
+    record.padding_scheme = "oaepSha512";
+    const std::string password = std::string(k_canary) + "-IMPORT-" + name;
+    record.pfx = labels.fresh("OLDPFX");
+    record.wrapped_password = labels.fresh("WRAPPED");
+    labels.pfx.emplace(record.pfx, Labels::PfxContent{key, certificate, {}, password});
+    if (opens) labels.wrapped_passwords.emplace(record.wrapped_password, password);
+    return record;
+}
+
+}  // namespace
+
+void World::make_orders() {
+    auto ca = plain_facts("Device CA", digest_of("spki", bytes_of("device-ca")), 1);
+    ca.issuer = ca.subject;
+    ca.is_ca = true;
+    device_ca = labels.add_certificate(std::move(ca), {});
+
+    Random dice = random.fork(2);
+    std::vector<Holder> holders;
+    const std::size_t people = 1 + scenario.requests / 3;
+    for (std::size_t i = 0; i < people; ++i) {
+        Holder holder;
+        holder.user.id = *UserId::parse("user" + std::to_string(i));
+        holder.user.user_principal_name = "user" + std::to_string(i) + "@example.com";
+        holder.device.id = *DeviceId::parse("device" + std::to_string(i));
+        holder.device.platform = request::Platform::linux_pc;
+        holder.device.recipient_certificate = device_certificate(labels, device_ca, holder.user, holder.device.id, "key" + std::to_string(i));
+        holder.other_certificate = device_certificate(labels, device_ca, holder.user, holder.device.id, "other" + std::to_string(i));
+        const auto old = dice.below(3);
+        for (std::size_t k = 0; k < old; ++k)
+            histories[holder.user.id].push_back(imported(labels, holder.user, k, utc({}), !dice.chance(100)));
+        holders.push_back(std::move(holder));
+    }
+    std::uint64_t number = 0;
+    const auto quirk = [&] { return dice.chance(static_cast<unsigned>(scenario.quirks)); };
+    for (std::uint64_t i = 0; i < scenario.requests; ++i) {
+        const auto& holder = holders[dice.below(holders.size())];
+        SimService::Order order;
+        order.arrives = Tick{} + std::chrono::milliseconds{dice.between(0, static_cast<std::int64_t>(scenario.faults_until) * 700)};
+        order.request.id = *RequestId::parse("r" + std::to_string(++number));
+        order.request.created_at = utc(order.arrives);
+        order.request.user = holder.user;
+        order.request.device = holder.device;
+        if (dice.chance(static_cast<unsigned>(scenario.key_changes)))
+            order.request.device.recipient_certificate = holder.other_certificate;
+        if (dice.chance(static_cast<unsigned>(scenario.imports))) {
+            order.request.order = request::DeliverImported{request::Purpose::smime_encryption, {}, {}};
+        } else {
+            request::Issue issue;
+            issue.profile.authority = "ca" + std::to_string(dice.below(scenario.authorities));
+            issue.profile.subject = "CN={{UserPrincipalName}}";
+            issue.profile.subject_alt_names = {{request::SanType::email, "{{UserPrincipalName}}"}};
+            order.request.order = std::move(issue);
+        }
+        order.unreadable = quirk() && dice.chance(250);
+        order.changes = quirk();
+        order.rejects = quirk() && dice.chance(400);
+        const Tick later = order.arrives + std::chrono::seconds{dice.between(1, 60)};
+        const auto index = service.orders().size();
+        if (quirk()) timeline.at(later, [this, index] { service.take_back(index); });
+        if (quirk() && dice.chance(500)) timeline.at(later + 5s, [this, index] { service.cancel(index); });
+        const bool withdrawn = dice.chance(static_cast<unsigned>(scenario.withdraws));
+        service.add(order);
+        if (!withdrawn) continue;
+        SimService::Order withdraw;
+        withdraw.arrives = order.arrives + std::chrono::milliseconds{dice.between(10, 120000)};
+        withdraw.request = order.request;
+        withdraw.request.id = *RequestId::parse("r" + std::to_string(++number));
+        withdraw.request.created_at = utc(withdraw.arrives);
+        withdraw.request.order = request::Withdraw{"unenrolled"};
+        service.add(std::move(withdraw));
+    }
+}
+
+void World::make_connectors() {
+    // Migrated once for all worlds of this program: opening it is part of every test, building the tables is not.
+    static const fs::path k_template = [this] {
+        fs::path folder = directory_.parent_path() / "template";
+        const auto lock = storage::InstanceLock::acquire(folder, storage::InstanceLock::Holder::daemon);
+        if (!lock) judge.broken("a state directory can be made", lock.error().message);
+        if (lock) {
+            const auto made = storage::SqliteLedger::open(*lock, sealer, [](std::string_view, std::string_view) {});
+            if (!made) judge.broken("a ledger can be made", made.error().message);
+        }
+        return folder / "connector.db";
+    }();
+    for (std::uint64_t i = 0; i < scenario.connectors; ++i) {
+        auto connector = std::make_unique<Connector>();
+        connector->index = i;
+        connector->directory = directory_ / ("c" + std::to_string(i));
+        fs::create_directory(connector->directory);
+        fs::permissions(connector->directory, fs::perms::owner_all);
+        fs::copy_file(k_template, connector->directory / "connector.db");
+        connectors.push_back(std::move(connector));
+    }
+}
+
+// --- what comes by itself ---
+
+void World::plan_faults() {
+    Random dice = random.fork(3);
+    const auto moment = [&] { return Tick{} + std::chrono::milliseconds{dice.between(100, static_cast<std::int64_t>(scenario.faults_until) * 1000)}; };
+    for (std::uint64_t i = 0; i < scenario.outages; ++i) {
+        Outage outage;
+        outage.from = moment();
+        outage.to = std::min(troubled_until_, outage.from + std::chrono::seconds{dice.between(5, dice.chance(200) ? 3600 : 240)});
+        switch (dice.below(4)) {
+            case 0: outage.what = Fault::service_down; break;
+            case 1:
+                outage.what = Fault::authority_down;
+                outage.which = dice.below(scenario.authorities);
+                break;
+            case 2:
+                outage.what = Fault::disk_full;
+                outage.which = dice.below(scenario.connectors);
+                break;
+            default:
+                outage.what = Fault::disk_io_error;
+                outage.which = dice.below(scenario.connectors);
+                break;
+        }
+        timeline.at(outage.to, [this] { active(); });
+        outages_.push_back(outage);
+    }
+    for (std::uint64_t i = 0; i < scenario.stops; ++i) {
+        const auto which = dice.below(scenario.connectors);
+        timeline.at(moment(), [this, which] {
+            if (connectors[which]->process) connectors[which]->process->stop();
+        });
+    }
+    for (std::uint64_t i = 0; i < scenario.clock_jumps; ++i) {
+        auto* connector = connectors[dice.below(scenario.connectors)].get();
+        const bool back = dice.chance(500);
+        const auto far = dice.chance(500) ? std::chrono::hours{dice.between(1, 48)} : std::chrono::hours{24 * dice.between(30, 1000)};
+        timeline.at(moment(), [this, connector, back, far] {
+            trace.line("the clock of c" + std::to_string(connector->index) + (back ? " falls back " : " jumps ahead ") +
+                       std::to_string(far.count()) + " h");
+            connector->wall_offset += back ? -far : far;
+            if (connector->process) connector->process->hit(back ? Fault::clock_back : Fault::clock_forward);
+            active();
+        });
+    }
+    timeline.at(troubled_until_, [this] {
+        trace.line("the faults stop");
+        for (auto& connector : connectors) {
+            connector->disturbed = timeline.now();
+            if (connector->wall_offset != 0s && connector->process)
+                connector->process->hit(connector->wall_offset > 0s ? Fault::clock_back : Fault::clock_forward);
+            connector->wall_offset = 0s;
+        }
+        active();
+    });
+    for (std::uint64_t i = 0; i < scenario.blocks && !service.orders().empty(); ++i) {
+        const DeviceId device = service.orders()[dice.below(service.orders().size())].request.device.id;
+        timeline.at(moment(), [this, device] { block(device); });
+    }
+}
+
+void World::plan_crashes() {
+    Random dice = random.fork(4);
+    for (std::uint64_t i = 0; i < scenario.crashes; ++i) {
+        CrashPlan plan;
+        if (dice.chance(600)) plan.point = static_cast<Point>(dice.below(k_points));
+        plan.moment = dice.chance(500) ? Moment::before : Moment::after;
+        plan.countdown = static_cast<std::uint64_t>(plan.point ? dice.between(1, dice.chance(500) ? 3 : 20) : dice.between(1, 600));
+        connectors[dice.below(scenario.connectors)]->crashes.push_back(plan);
+    }
+}
+
+void World::block(const DeviceId& device) {
+    trace.line("the operator blocks " + device.text());
+    for (auto& connector : connectors) {
+        auto* process = connector->process.get();
+        if (process == nullptr || process->dead() || process->ledger().file() == nullptr) continue;
+        process->hit(Fault::blocked);
+        const auto done = process->ledger().file()->block({trust::BlockedThing::device, device.text(), "root", process->utc()});
+        if (!done) judge.broken("a device can be blocked", done.error().message);
+    }
+}
+
+// What waits for a person: let go after a while, or left until the hold is over.
+void World::note_held(const Connector& connector, const RequestId& id) {
+    Random dice = random.fork(digest_of("held", bytes_of(id.text() + std::to_string(timeline.now().time_since_epoch().count()))).octets[0]);
+    ++held_;
+    timeline.at(timeline.now() + std::chrono::seconds{dice.between(5, 5000)},
+                [this, index = connector.index, id, approve = dice.chance(700)] { operate(index, id, approve); });
+}
+
+void World::operate(std::size_t index, const RequestId& id, bool approve) {
+    auto& connector = *connectors[index];
+    auto* process = connector.process.get();
+    if (process == nullptr || process->dead() || process->ledger().file() == nullptr) {
+        timeline.at(timeline.now() + 60s, [this, index, id, approve] { operate(index, id, approve); });
+        return;
+    }
+    --held_;
+    auto& file = *process->ledger().file();
+    const auto found = file.get(id);
+    if (!approve || !found || !*found || (*found)->stage != Stage::held) return;
+    const auto& device = (*found)->request.device;
+    const auto* facts = labels.certificate(device.recipient_certificate);
+    if (facts == nullptr) return;
+    const auto now = process->utc();
+    const auto approved = file.approve({(*found)->request.user.id, device.id, facts->key.spki_sha256, "root", now, now + 24h * 7});
+    if (!approved) return;
+    connector.approved.insert({device.id, facts->key.spki_sha256});
+    ports::Commit commit;
+    commit.record = request::after(std::move(**found), request::Outcome(request::Released{}), {}, now, 0.0);
+    trace.line("the operator lets " + id.text() + " go on");
+    process->ledger().act(commit);
+    active();
+}
+
+// --- how it runs ---
+
+void World::start(Connector& connector) {
+    connector.process = std::make_unique<Process>(*this, connector);
+    active();
+    if (!connector.process->start()) return;  // a broken invariant, noted
+    if (connector.lives != 1 || scenario.binding != 1 || (scenario.seed & 1U) != 0) return;
+    const auto now = connector.process->utc();
+    const auto opened = connector.process->ledger().file()->open_window({now, now + 1h, 1, 0, "root"});
+    if (!opened) judge.broken("an enrolment window can be opened", opened.error().message);
+}
+
+void World::reap() {
+    for (auto& connector : connectors) {
+        if (!connector->process || !connector->process->over()) continue;
+        connector->process.reset();
+        trace.line("c" + std::to_string(connector->index) + " is down");
+        if (ending_) continue;
+        Random dice = random.fork(500 + connector->index * 100 + connector->lives);
+        auto* which = connector.get();
+        timeline.at(timeline.now() + std::chrono::milliseconds{dice.between(100, 60000)}, [this, which] { start(*which); });
+    }
+}
+
+// When a connector that lives and still works on an order ought to look after its lease again.
+std::optional<Tick> World::next_renewal() const {
+    std::optional<Tick> next;
+    for (const auto& order : service.orders()) {
+        if (order.state != SimService::State::leased) continue;
+        auto* process = connectors[order.holder]->process.get();
+        if (process == nullptr || process->dead()) continue;
+        const auto& shadow = process->ledger().shadow();
+        const auto record = shadow.find(order.request.id);
+        if (record == shadow.end() || record->second.rests() || record->second.lease != order.lease) continue;
+        const Tick when = order.lease_granted + (order.lease_ends - order.lease_granted) * 2 / 3;
+        if (!next || when < *next) next = when;
+    }
+    return next;
+}
+
+Tick World::horizon() const {
+    const Tick now = timeline.now();
+    Tick until = now + (held_ != 0 ? 10min : 60min);
+    if (const auto event = timeline.next_event()) until = std::min(until, *event);
+    bool service_up = !is_down(Fault::service_down, 0);
+    for (const auto& connector : connectors) {
+        if (!connector->process || connector->process->dead()) continue;
+        const auto& process = *connector->process;
+        if (process.stopping()) return now;
+        const auto& status = process.engine().context().status;
+        if (status.ledger.state == engine::Check::State::down) continue;
+        service_up = service_up && !status.credential_refused;
+        const auto utc_now = process.utc();
+        for (const auto& [id, record] : connector->process->ledger().shadow()) {
+            if (record.rests() || record.stage == Stage::held) continue;
+            if (status.in_flight.contains(id)) continue;
+            if (record.due_at <= utc_now) return now;
+            until = std::min(until, now + (record.due_at - utc_now));
+        }
+    }
+    if (const auto renewal = next_renewal()) {
+        if (*renewal > now) until = std::min(until, *renewal);
+        else until = std::min(until, service_up ? now : now + 20s);
+    }
+    return until;
+}
+
+void World::jump() {
+    constexpr auto k_round = 1010ms;  // every room has looked once
+    if (timeline.now() - active_at_ < k_round) return;
+    const Tick until = horizon();
+    if (until > timeline.now() + k_round) timeline.jump(until);
+}
+
+bool World::at_rest() {
+    if (troubled() || !service.all_over()) return false;
+    return std::all_of(connectors.begin(), connectors.end(), [](const auto& connector) {
+        if (!connector->process || connector->process->dead() || connector->process->stopping()) return false;
+        const auto& shadow = connector->process->ledger().shadow();
+        return std::all_of(shadow.begin(), shadow.end(), [](const auto& entry) { return entry.second.rests(); });
+    });
+}
+
+void World::run() {
+    for (auto& connector : connectors) start(*connector);
+    for (;;) {
+        io.restart();
+        while (io.poll() != 0) {}
+        reap();
+        if (!judge.violations().empty() || at_rest()) break;
+        if (timeline.now() > deadline_) {
+            std::string open;
+            for (const auto& order : service.orders())
+                if (order.state != SimService::State::ended && order.state != SimService::State::cancelled)
+                    open += " " + order.request.id.text() + " waits at the service,";
+            for (const auto& connector : connectors)
+                if (connector->process)
+                    for (const auto& [id, record] : connector->process->ledger().shadow())
+                        if (!record.rests())
+                            open += " " + id.text() + " is " + std::string(to_string(record.stage)) + " in c" + std::to_string(connector->index) + ",";
+            judge.broken("everything comes to rest once the faults stop", "after six days:" + open);
+            break;
+        }
+        jump();
+        if (!timeline.advance()) {
+            judge.broken("everything comes to rest once the faults stop", "nothing more happens");
+            break;
+        }
+    }
+    if (judge.violations().empty()) judge.at_the_end();
+    tally.seeds = 1;
+    tally.simulated_seconds = static_cast<std::uint64_t>(timeline.now().time_since_epoch() / 1s);
+    drive_out();
+}
+
+// Every coroutine comes to its end before the world does.
+void World::drive_out() {
+    ending_ = true;
+    for (auto& connector : connectors)
+        if (connector->process) connector->process->die("the world ends");
+    constexpr int k_most_rounds = 100000;
+    for (int round = 0; round < k_most_rounds; ++round) {
+        io.restart();
+        while (io.poll() != 0) {}
+        reap();
+        const bool all = std::all_of(connectors.begin(), connectors.end(), [](const auto& connector) { return !connector->process; });
+        if (all) return;
+        if (!timeline.advance()) break;
+    }
+    judge.broken("the engine ends when it is told to", "it does not");
+    std::abort();
+}
+
+}  // namespace connector::sim
