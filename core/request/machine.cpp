@@ -191,6 +191,7 @@ bool is_final(const RequestRecord& record, const Error& error, const RetryRules&
 }
 
 RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRules& rules, UtcTime now, double jitter) {
+    if (record.stage == Stage::closed) return record;
     record.updated_at = now;
     std::visit(
         [&](const auto& what) {
@@ -222,6 +223,7 @@ RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRul
                 record.csr.clear();
                 move_to(record, Stage::packaged, now);
             } else if constexpr (std::is_same_v<What, Completed>) {
+                record.sealed_key.clear();
                 move_to(record, Stage::packaged, now);
             } else if constexpr (std::is_same_v<What, Held>) {
                 record.held_reason = what.hold.reason;
@@ -250,6 +252,8 @@ RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRul
                 record.due_at = now + what.delay;
             } else if constexpr (std::is_same_v<What, RevokedNow>) {
                 record.revoke_certificate = false;
+                record.sealed_key.clear();
+                record.sealed_package.clear();
                 move_to(record, Stage::closed, now);
             } else {
                 static_assert(std::is_same_v<What, LeaseLost>);

@@ -12,7 +12,7 @@
 namespace connector::wire_test {
 
 std::string example(const std::string& name) {
-    const auto folder = std::filesystem::path(__FILE__).parent_path().parent_path() / "contract" / "examples";
+    const auto folder = std::filesystem::path(CONNECTOR_SOURCE_DIR) / "tests" / "contract" / "examples";
     std::ifstream file(folder / name, std::ios::binary);
     if (!file) throw std::runtime_error("no example " + name);
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};

@@ -17,7 +17,7 @@ namespace {
 
 // The ids as the header has them: a constant that is not listed by hand anywhere cannot be forgotten here.
 std::map<std::string, std::string> declared() {
-    const auto header = std::filesystem::path(__FILE__).parent_path() / "../../../core/event_ids.hpp";
+    const auto header = std::filesystem::path(CONNECTOR_SOURCE_DIR) / "core/event_ids.hpp";
     std::ifstream stream(header);
     std::ostringstream text;
     text << stream.rdbuf();

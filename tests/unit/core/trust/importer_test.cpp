@@ -79,8 +79,7 @@ TEST(Statement, of_the_example_is_read_and_written_octet_for_octet) {
 }
 
 TEST(Statement, is_the_published_example) {
-    std::ifstream file(std::string(__FILE__).substr(0, std::string(__FILE__).find("tests/unit/")) +
-                       "tests/contract/examples/importer-signature.content.txt");
+    std::ifstream file(CONNECTOR_SOURCE_DIR "/tests/contract/examples/importer-signature.content.txt");
     ASSERT_TRUE(file);
     EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), k_example);
 }
