@@ -370,6 +370,10 @@ class BrokenInTurn(Doctor):
 
 class BesideTheDaemon(Doctor):
     def test_everything_is_well_and_nothing_is_disturbed(self) -> None:
+        # So that something is stored that the sealing key is held against.
+        first = self.lab.user("before")
+        self.lab.delivered(self.lab.issue(first, self.lab.device(first, key_kind="ecP256"), key_type="ecP256"))
+        self.connector.wait_until(lambda: all(row["stage"] == "closed" for row in self.connector.command_json("requests", "list")["requests"]), 20, "rest")
         lines = len(self.connector.audit())
         for _ in range(2):
             code, checks = self.examine()
