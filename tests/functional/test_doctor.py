@@ -160,6 +160,12 @@ def expired_delivery(test: "Doctor") -> Json:
     return {"delivery": {"certificate": copied(test, "old.crt", pki.cert_pem(made.certificate)), "key": f"file:{key}"}}
 
 
+def open_secret(test: "Doctor") -> Path:
+    path = copied(test, "far.password", b"word\n")
+    path.chmod(0o644)
+    return path
+
+
 @dataclass
 class Case:
     name: str
@@ -208,6 +214,9 @@ CASES = (
     Case("a domain beyond the authority", config(lambda _: {"policy": {"allowed_mail_domains": ["corp.example", "other.example"]}}),
          {"authority corp template smime-signing": "--domain other.example"}),
     Case("no authority", config(lambda _: {"authority": None}), {"authorities": "[authority.NAME]"}),
+    Case("an authority's password that others read", config(lambda test: {"authority": {"far": {
+        "type": "est", "url": "https://127.0.0.1:9/.well-known/est", "ca_file": test.lab.pki.path("service-ca.crt"), "user": "u",
+        "password": f"file:{open_secret(test)}"}}}), {"authority.far.password": "chmod 0600", "authority far": "[authority.far]"}),
     # trust
     Case("the service's word for devices", config(lambda _: {"recipients": {"binding": "service"}}), {"recipients.binding": "certificate"},
          "the service's word is taken"),
