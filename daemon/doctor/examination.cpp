@@ -42,7 +42,11 @@ bool any_only_the_unit_has(const config::Settings& settings) {
     for (const auto& [name, key] : settings.import_keys)
         if (only_the_unit_has(key.key) || only_the_unit_has(key.passphrase)) return true;
     return std::any_of(settings.authorities.begin(), settings.authorities.end(),
-                       [](const auto& one) { return only_the_unit_has(one.second.key_passphrase); });
+                       [](const auto& one) {
+                           const config::Authority& authority = one.second;
+                           return only_the_unit_has(authority.key_passphrase) || only_the_unit_has(authority.password) ||
+                                  only_the_unit_has(authority.key);
+                       });
 }
 
 // By the daemon where only it can, else here: what stands in the file now is what the next start will need.

@@ -157,8 +157,11 @@ void secret_refs(Files& files, const config::Settings& settings) {
         look("import." + name + ".key", key.key, true, "take it back from its backup: without it no record opens");
         look("import." + name + ".passphrase", key.passphrase, true, put);
     }
-    for (const auto& [name, authority] : settings.authorities)
+    for (const auto& [name, authority] : settings.authorities) {
         look("authority." + name + ".key_passphrase", authority.key_passphrase, true, put);
+        look("authority." + name + ".password", authority.password, true, put);
+        look("authority." + name + ".key", authority.key, true, put);
+    }
 }
 
 void certificates(Files& files, const config::Settings& settings) {
@@ -173,6 +176,11 @@ void certificates(Files& files, const config::Settings& settings) {
     look("delivery.certificate", settings.delivery.certificate, "pfx-connector delivery-key create");
     look("delivery.chain_file", settings.delivery.chain_file, put);
     look("health.tls_certificate", settings.health.tls_certificate, put);
+    for (const auto& [name, authority] : settings.authorities) {
+        look("authority." + name + ".ca_file", authority.ca_file, put);
+        look("authority." + name + ".issuer_file", authority.issuer_file, put);
+        look("authority." + name + ".certificate", authority.certificate, put);
+    }
 }
 
 }  // namespace

@@ -160,6 +160,12 @@ def expired_delivery(test: "Doctor") -> Json:
     return {"delivery": {"certificate": copied(test, "old.crt", pki.cert_pem(made.certificate)), "key": f"file:{key}"}}
 
 
+def open_secret(test: "Doctor") -> Path:
+    path = copied(test, "far.password", b"word\n")
+    path.chmod(0o644)
+    return path
+
+
 @dataclass
 class Case:
     name: str
@@ -208,6 +214,9 @@ CASES = (
     Case("a domain beyond the authority", config(lambda _: {"policy": {"allowed_mail_domains": ["corp.example", "other.example"]}}),
          {"authority corp template smime-signing": "--domain other.example"}),
     Case("no authority", config(lambda _: {"authority": None}), {"authorities": "[authority.NAME]"}),
+    Case("an authority's password that others read", config(lambda test: {"authority": {"far": {
+        "type": "est", "url": "https://127.0.0.1:9/.well-known/est", "ca_file": test.lab.pki.path("service-ca.crt"), "user": "u",
+        "password": f"file:{open_secret(test)}"}}}), {"authority.far.password": "chmod 0600", "authority far": "[authority.far]"}),
     # trust
     Case("the service's word for devices", config(lambda _: {"recipients": {"binding": "service"}}), {"recipients.binding": "certificate"},
          "the service's word is taken"),
@@ -370,6 +379,10 @@ class BrokenInTurn(Doctor):
 
 class BesideTheDaemon(Doctor):
     def test_everything_is_well_and_nothing_is_disturbed(self) -> None:
+        # So that something is stored that the sealing key is held against.
+        first = self.lab.user("before")
+        self.lab.delivered(self.lab.issue(first, self.lab.device(first, key_kind="ecP256"), key_type="ecP256"))
+        self.connector.wait_until(lambda: all(row["stage"] == "closed" for row in self.connector.command_json("requests", "list")["requests"]), 20, "rest")
         lines = len(self.connector.audit())
         for _ in range(2):
             code, checks = self.examine()

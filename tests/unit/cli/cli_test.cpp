@@ -166,7 +166,7 @@ TEST_F(CliTest, tables_fit_and_never_cut_what_other_commands_need) {
     rows.push_back(json::object{{"id", id},
                                 {"kind", "pkcs.issue"},
                                 {"stage", "held"},
-                                {"user", std::string(60, 'u') + "@corp.example"},
+                                {"user", std::string(50, 'u') + "@corp.example"},
                                 {"device", std::string(50, 'd')},
                                 {"heldReason", nullptr},
                                 {"code", "policyRefused"},
