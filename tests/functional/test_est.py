@@ -162,14 +162,26 @@ class Est(unittest.TestCase):
 
     def test_answers_that_are_none(self) -> None:
         """The order may have been carried out: it is sent again, and said so."""
-        for fault, more in (("garbage", {}), ("html", {}), ("empty", {}), ("huge", {}), ("truncated", {}), ("status", {"status": 500}),
-                            ("status", {"status": 204})):
+        for fault, more in (("huge", {}), ("truncated", {}), ("status", {"status": 500}), ("status", {"status": 204})):
             with self.subTest(fault, **more):
                 self.setUp()
                 self.ca.fault(fault, **more)
                 identifier = self.order("impatient")
                 self.assert_issued_once(identifier)
                 self.assertEqual(self.audited("PKCS-1056", identifier), 1)
+
+    def test_a_whole_answer_without_a_certificate_is_final(self) -> None:
+        """Asking again would only have one more certificate issued."""
+        for fault in ("garbage", "html", "empty"):
+            with self.subTest(fault):
+                self.setUp()
+                self.ca.fault(fault)
+                identifier = self.order("impatient")
+                error = self.error(identifier)
+                self.assertEqual((error["code"], error["retryable"]), ("certificateMismatch", False), error)
+                self.assertIn("holds no certificates", error["message"])
+                self.assertEqual(len(self.enrolments()), 1)
+                self.assertEqual(self.audited("PKCS-1056", identifier), 0)
 
     def test_a_server_that_hangs_has_one_deadline(self) -> None:
         self.ca.fault("hang", seconds=30)
