@@ -168,8 +168,7 @@ class Crash:
         print(f"open at the kills, by stage: {dict(self.stages)}; in work {self.in_work}", flush=True)
 
     def at_rest(self) -> bool:
-        open_stages = self.connector.command_json("requests", "list", "--limit", "10000")["requests"]
-        return all(row["stage"] == "closed" for row in open_stages)
+        return not any(self.connector.command_json("status")["queue"].values())
 
     # -- the account --------------------------------------------------------------------------------------------------
     def judge(self) -> list[str]:
