@@ -23,6 +23,23 @@ ports::Submission submission_of(const request::RequestRecord& record) {
     return submission;
 }
 
+// As the register of certificates has it.
+ports::IssuedCertificate registered(const std::string& authority, const CertificateFacts& leaf,
+                                    const request::RequestRecord& record, UtcTime now) {
+    ports::IssuedCertificate entry;
+    entry.authority = authority;
+    entry.issuer = to_text(leaf.issuer);
+    entry.serial_number = leaf.serial_number;
+    entry.sha256 = leaf.sha256;
+    entry.spki_sha256 = leaf.key.spki_sha256;
+    entry.user = record.request.user.id;
+    entry.device = record.request.device.id;
+    entry.request = record.request.id;
+    entry.issued_at = now;
+    entry.not_after = leaf.not_after;
+    return entry;
+}
+
 Error unsupported_format(request::DeliveryFormat format) {
     return Error(ErrorKind::refused, "unsupported",
                  "/delivery/format: " + std::string(to_string(format)) + " is not supported by this connector");
@@ -377,18 +394,7 @@ Worker::Going Worker::pack() {
     }
 
     ports::Commit commit;
-    ports::IssuedCertificate entry;
-    entry.authority = issuer->name();
-    entry.issuer = to_text(leaf.issuer);
-    entry.serial_number = leaf.serial_number;
-    entry.sha256 = leaf.sha256;
-    entry.spki_sha256 = leaf.key.spki_sha256;
-    entry.user = record_.request.user.id;
-    entry.device = record_.request.device.id;
-    entry.request = record_.request.id;
-    entry.issued_at = context_.now();
-    entry.not_after = leaf.not_after;
-    commit.issued = std::move(entry);
+    commit.issued = registered(issuer->name(), leaf, record_, context_.now());
     commit.pin = proof->pin;
     request::Packed packed{std::move(*sealed), certificate};
     request::Outcome outcome(std::move(packed));
@@ -458,6 +464,8 @@ Worker::Going Worker::revoke() {
     ports::Commit counted;
     counted.record = record_;
     counted.charges = request::revoke_charges(context_.rules.limits, record_.request.id.text());
+    // An orphan that was never packed is not in the register yet.
+    counted.issued = registered(issuer->name(), *facts, record_, context_.now());
     auto counting = context_.ports.ledger.save(std::move(counted), context_.now());
     const auto version = co_await std::move(counting);
     if (!version) {

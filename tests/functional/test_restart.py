@@ -405,6 +405,10 @@ class Restart(unittest.TestCase):
         new = set(self.certificates()) - known
         self.connector.wait_until(lambda: new.isdisjoint(self.live()), 15 * SLOW, "the orphan's revocation")
         self.assertNotIn("delivered", [each["result"]["status"] for each in self.lab.state(identifier)["reports"]])
+        # It was never packed; the register knows it all the same.
+        rows = [row for row in self.connector.command_json("issued", "list")["issued"] if row["sha256"] in new]
+        self.assertEqual([row["request"] for row in rows], [identifier])
+        self.assertIsNotNone(rows[0]["revokedAt"])
         self.lab.check_clean()
 
     def test_a_withdrawal_leaves_other_devices_and_later_requests_alone(self) -> None:

@@ -75,6 +75,7 @@ private:
 struct Step {
     std::string name;
     std::function<Result<void>(Life&)> run;
+    bool in_pieces = false;  // more than one commit: a failure may come after the one that matters
 };
 struct Scenario {
     std::string name;

@@ -51,6 +51,12 @@ Result<RequestRecord> record_of(SqliteLedger& ledger, const std::string& id) {
     return std::move(**found);
 }
 
+// One that is long, and therefore not one commit.
+Step in_pieces(Step step) {
+    step.in_pieces = true;
+    return step;
+}
+
 // A save of one record as it is read, changed by `change`.
 template <class Change>
 Step save(std::string name, std::string id, Change change) {
@@ -249,31 +255,32 @@ Scenario restart() {
                       commit.record.failure = {"authorityUnavailable", "given up", true, {}};
                       commit.record.due_at = k_now + std::chrono::days{4000};
                   }),
-             step("pull back", [](SqliteLedger& ledger) { return ledger.pull_back(k_now + 3h, 25h); }),
+             in_pieces(step("pull back", [](SqliteLedger& ledger) { return ledger.pull_back(k_now + 3h, 25h); })),
              step("next sequence", [](SqliteLedger& ledger) { return ledger.next_sequence(k_now + 3h); }), closing()}};
 }
 
 Scenario register_and_purge() {
-    return {"register and purge",
-            false,
-            0,
-            {opening(),
-             step("block",
-                  [](SqliteLedger& ledger) {
-                      return ledger.block({trust::BlockedThing::device, "device-lost", "admin", k_now});
-                  }),
-             step("approve",
-                  [](SqliteLedger& ledger) {
-                      return ledger.approve({*UserId::parse("user-9"), *DeviceId::parse("device-9"), hash_of("nine"),
-                                             "admin", k_now, k_now + 1h});
-                  }),
-             step("purge what is closed",
-                  [](SqliteLedger& ledger) { return ledger.purge(k_now, k_now + std::chrono::days{1}); }),
-             step("purge the register and the meters",
-                  [](SqliteLedger& ledger) { return ledger.purge(k_now + std::chrono::days{5}, k_now - 24h); }),
-             closing(), opening(), step("accept a closed id anew", [](SqliteLedger& ledger) {
-                 return ledger.accept({leased("a")}, k_now + std::chrono::days{6});
-             })}};
+    return {
+        "register and purge",
+        false,
+        0,
+        {opening(),
+         step("block",
+              [](SqliteLedger& ledger) {
+                  return ledger.block({trust::BlockedThing::device, "device-lost", "admin", k_now});
+              }),
+         step("approve",
+              [](SqliteLedger& ledger) {
+                  return ledger.approve({*UserId::parse("user-9"), *DeviceId::parse("device-9"), hash_of("nine"),
+                                         "admin", k_now, k_now + 1h});
+              }),
+         in_pieces(step("purge what is closed",
+                        [](SqliteLedger& ledger) { return ledger.purge(k_now, k_now + std::chrono::days{1}); })),
+         in_pieces(step("purge the register and the meters",
+                        [](SqliteLedger& ledger) { return ledger.purge(k_now + std::chrono::days{5}, k_now - 24h); })),
+         closing(), opening(), step("accept a closed id anew", [](SqliteLedger& ledger) {
+             return ledger.accept({leased("a")}, k_now + std::chrono::days{6});
+         })}};
 }
 
 // SQLite takes the log into the file every few pages, in the middle of all this, and begins it anew.

@@ -137,7 +137,8 @@ StorageSweep::Tried StorageSweep::attempt(const Scenario& scenario, const Course
     const bool half_a_group = !life.done.empty() && !machine_lost;
     if (!is_there && !is_not && !half_a_group && next < steps.size() && !steps[next].name.starts_with("group"))
         return wrong("half of it is there, or what was answered well is not");
-    if (!machine_lost && is_there && !is_not) return wrong("answered as a failure, and done");
+    const bool in_pieces = next < steps.size() && steps[next].in_pieces;
+    if (!machine_lost && is_there && !is_not && !in_pieces) return wrong("answered as a failure, and done");
 
     // Once the fault is gone it goes on to the same end, with no help.
     if (is_there && !is_not && next < steps.size()) ++next;
