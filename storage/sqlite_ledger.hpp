@@ -128,10 +128,11 @@ private:
     [[nodiscard]] Result<std::optional<request::RequestRecord>> find(const RequestId& id);
     [[nodiscard]] Result<request::Lease> lease_of(const RequestId& id);
     [[nodiscard]] Result<std::vector<request::RequestRecord>> records(std::string_view rest, const Values& parameters);
+    [[nodiscard]] Result<std::uint64_t> age_holds(UtcTime now);
     [[nodiscard]] Result<void> put_again(request::RequestRecord& record);
     [[nodiscard]] Result<bool> any(std::string_view rest, const Values& parameters);
     [[nodiscard]] Result<void> put_lease(const RequestId& id, const request::Lease& lease);
-    [[nodiscard]] Result<void> put_pin(const trust::Pin& pin);
+    [[nodiscard]] Result<void> put_pin(const trust::Pin& pin, const std::optional<trust::Pin>& seen);
     [[nodiscard]] Result<void> use_window(UtcTime now);
     [[nodiscard]] Result<void> note_key(const Sha256& spki, const RequestId& request, UtcTime now);
     [[nodiscard]] Result<void> put_issued(const ports::IssuedCertificate& certificate);

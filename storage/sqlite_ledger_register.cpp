@@ -60,7 +60,7 @@ Result<void> SqliteLedger::save_claims(const ports::Commit& commit, UtcTime now)
         if (auto done = note_key(*commit.generated_key, commit.record.request.id, now); !done) return done;
     }
     if (commit.pin) {
-        if (auto done = put_pin(*commit.pin); !done) return done;
+        if (auto done = put_pin(*commit.pin, commit.pin_seen); !done) return done;
     }
     if (commit.delivered_import) {
         if (auto done = put_delivery(*commit.delivered_import); !done) return done;
@@ -93,10 +93,19 @@ Result<void> SqliteLedger::note_key(const Sha256& spki, const RequestId& request
     return rows_.put(tables::k_generated_key, row);
 }
 
-Result<void> SqliteLedger::put_pin(const trust::Pin& pin) {
-    const auto present = count_where("SELECT count(*) FROM pin WHERE device=?", {pin.device.text()});
-    if (!present) return present.error();
-    if (*present == 0) ++state_.pins;
+// Two first uses of one device may be proved side by side; the second of them is a change, and is proved again as one.
+Result<void> SqliteLedger::put_pin(const trust::Pin& pin, const std::optional<trust::Pin>& seen) {
+    const auto row = rows_.get(tables::k_pin, {pin.device.text()});
+    if (!row) return row.error();
+    if (*row) {
+        const auto present = pin_from(**row);
+        if (!present) return present.error();
+        const auto same = [&](const trust::Pin& other) { return present->spki_sha256 == other.spki_sha256 && present->user == other.user; };
+        if (!same(pin) && !(seen && same(*seen)))
+            return Error(ErrorKind::conflict, "pinChanged", "device " + pin.device.text() + " was pinned to another key meanwhile");
+    } else {
+        ++state_.pins;
+    }
     return rows_.put(tables::k_pin, to_row(pin));
 }
 

@@ -108,7 +108,7 @@ Result<std::uint64_t> SqliteLedger::pull_back(UtcTime now, std::chrono::seconds 
         auto waiting = records("WHERE stage NOT IN ('held', 'closed') AND due_at>? LIMIT ?",
                                {seconds_of(now + longest), k_chunk});
         if (!waiting) return waiting.error();
-        if (waiting->empty()) return pulled;
+        if (waiting->empty()) break;
         const auto done = write([&]() -> Result<void> {
             for (auto& record : *waiting) {
                 record.due_at = now;
@@ -119,6 +119,25 @@ Result<std::uint64_t> SqliteLedger::pull_back(UtcTime now, std::chrono::seconds 
         if (!done) return done.error();
         pulled += waiting->size();
     }
+    // A hold that began in the future would not end before it.
+    const auto aged = age_holds(now);
+    if (!aged) return aged.error();
+    return pulled + *aged;
+}
+
+Result<std::uint64_t> SqliteLedger::age_holds(UtcTime now) {
+    auto held = records("WHERE stage = 'held' AND held_since>?", {seconds_of(now)});
+    if (!held) return held.error();
+    if (held->empty()) return std::uint64_t{0};
+    const auto done = write([&]() -> Result<void> {
+        for (auto& record : *held) {
+            record.held_since = now;
+            if (auto put = put_again(record); !put) return put;
+        }
+        return {};
+    });
+    if (!done) return done.error();
+    return held->size();
 }
 
 Result<std::vector<RequestRecord>> SqliteLedger::outbox(UtcTime now, std::size_t limit) {

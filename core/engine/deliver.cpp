@@ -94,6 +94,7 @@ Worker::Going Worker::deliver() {
         counted.charges.push_back(request::new_recipient_charge(
             context_.rules.limits, proof->recipient.certificate().key.spki_sha256.hex()));
     counted.pin = proof->pin;
+    counted.pin_seen = proof->pin_seen;
     counted.uses_window = proof->uses_window;
     auto counting = save_with(request::Outcome(request::Counted{}), std::move(counted));
     const bool going = co_await std::move(counting);

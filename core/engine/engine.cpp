@@ -43,9 +43,6 @@ asio::awaitable<void> Engine::recover() {
         context_.ledger_failed(recovered.error(), "recovering");
         co_await clock.wait_until(clock.tick() + 5s);
     }
-    auto pulling = context_.ports.ledger.pull_back(context_.now(), request::k_longest_wait);
-    const auto pulled = co_await std::move(pulling);
-    if (!pulled) context_.ledger_failed(pulled.error(), "looking for what waits too long");
 }
 
 asio::awaitable<void> Engine::run() {

@@ -90,13 +90,19 @@ asio::awaitable<void> Housekeeper::watch_clock() {
     const auto jump = watch.look(context_.now(), clock.tick());
     if (watch.skew_to_tell())
         context_.ports.events.raise(Event(event::k_clock_skew).with("seconds", std::to_string(watch.skew()->count())));
-    if (!jump) co_return;
-    context_.ports.events.raise(Event(event::k_clock_moved).with("seconds", std::to_string(jump->count())));
-    if (*jump > 0s) co_return;
+    if (jump) {
+        context_.ports.events.raise(Event(event::k_clock_moved).with("seconds", std::to_string(jump->count())));
+        if (*jump < 0s) pull_to_ = context_.rules.retry.backoff.longest;
+    }
+    if (!pull_to_ || context_.status.ledger.state == Check::State::down) co_return;
     // What waits would wait by so much longer.
-    auto pulling = context_.ports.ledger.pull_back(context_.now(), context_.rules.retry.backoff.longest);
+    auto pulling = context_.ports.ledger.pull_back(context_.now(), *pull_to_);
     const auto pulled = co_await std::move(pulling);
-    if (!pulled) context_.ledger_failed(pulled.error(), "looking for what waits too long");
+    if (!pulled) {
+        context_.ledger_failed(pulled.error(), "looking for what waits too long");
+        co_return;
+    }
+    pull_to_.reset();
     context_.work_arrived.call();
     context_.report_waiting.call();
 }

@@ -4,6 +4,9 @@
 
 #include "core/engine/poller.hpp"
 
+#include <chrono>
+#include <optional>
+
 #include <map>
 #include <utility>
 
@@ -33,6 +36,8 @@ private:
     Context& context_;
     LeaseBook& leases_;
     Tick next_beat_{};
+    // Nothing is to wait longer than this; tried until the ledger has done it. At start: the clock may have been set back.
+    std::optional<std::chrono::seconds> pull_to_{request::k_longest_wait};
     Tick next_purge_{};
     Tick next_hold_check_{};
     Tick next_renewal_{};

@@ -135,6 +135,7 @@ Worker::Going Worker::admit() {
         commit.charges.push_back(request::new_recipient_charge(
             context_.rules.limits, proof->recipient.certificate().key.spki_sha256.hex()));
     commit.pin = proof->pin;
+    commit.pin_seen = proof->pin_seen;
     commit.uses_window = proof->uses_window;
     commit.generated_key = made.spki;
     request::Outcome outcome(std::move(keyed));
@@ -211,19 +212,21 @@ Worker::Going Worker::find() {
     auto entering = enter(issuer->name());
     const bool entered = co_await std::move(entering);
     if (!entered) co_return false;
-    auto& breaker = context_.breakers.find(issuer->name())->second;
     auto submission = submission_of(record_);
     auto finding = issuer->find(std::move(submission));
     auto found = co_await std::move(finding);
     if (found && !*found) {
-        breaker.succeeded(context_.now());
+        came_back(issuer->name(), std::nullopt);
         auto saving = save(request::Outcome(request::NeverArrived{}));
         co_return co_await std::move(saving);
     }
-    // Not knowing is not "it never arrived": the record stays `submitting` and is looked for again.
-    Result<ports::AuthorityAnswer> answer = found ? Result<ports::AuthorityAnswer>(std::move(**found))
-                                                  : Result<ports::AuthorityAnswer>(Error(
-                                                        ErrorKind::unknown, found.error().code, found.error().message));
+    // Not knowing is not "it never arrived": the record stays `submitting` and is looked for again. A no is known.
+    const auto not_found = [&found] {
+        const Error& error = found.error();
+        return error.kind == ErrorKind::refused ? error : Error(ErrorKind::unknown, error.code, error.message);
+    };
+    Result<ports::AuthorityAnswer> answer =
+        found ? Result<ports::AuthorityAnswer>(std::move(**found)) : Result<ports::AuthorityAnswer>(not_found());
     if (found) context_.ports.events.raise(about(event::k_submission_found, record_).with("authority", issuer->name()));
     auto answering = answered(std::move(answer));
     co_return co_await std::move(answering);
@@ -246,42 +249,44 @@ Worker::Going Worker::poll() {
     co_return co_await std::move(answering);
 }
 
+void Worker::came_back(const std::string& name, const std::optional<Error>& error) {
+    auto& breaker = context_.breakers.find(name)->second;
+    const auto tell = [&](std::string_view id) {
+        Event event(id);
+        event.with("authority", name);
+        if (error && id != event::k_authority_up) event.with("reason", error->message);
+        context_.ports.events.raise(event);
+        context_.state_changed.call();
+    };
+    const bool reached = !error || error->kind == ErrorKind::refused || error->kind == ErrorKind::invalid;
+    if (reached) {
+        if (breaker.succeeded(context_.now())) tell(event::k_authority_up);
+    } else if (error->kind == ErrorKind::cancelled || error->kind == ErrorKind::misconfigured) {
+        breaker.left();  // a template that is wrong for one order says nothing of the others
+    } else if (error->kind == ErrorKind::unauthorized) {
+        if (breaker.park(context_.ports.clock.tick(), context_.now(), context_.rules.retry.credential_probe))
+            tell(event::k_authority_refused_us);
+    } else if (breaker.failed(context_.ports.clock.tick(), context_.now())) {
+        tell(event::k_authority_down);
+    }
+}
+
 Worker::Going Worker::answered(Result<ports::AuthorityAnswer> answer) {
     const std::string name = record_.request.profile()->authority;
-    auto& breaker = context_.breakers.find(name)->second;
     auto& telemetry = context_.ports.telemetry;
+    came_back(name, answer ? std::nullopt : std::optional<Error>(answer.error()));
     if (!answer) {
         const auto kind = answer.error().kind;
         telemetry.authority_request(name, to_string(kind));
-        const bool reached = kind == ErrorKind::refused || kind == ErrorKind::invalid;
-        if (kind == ErrorKind::cancelled || kind == ErrorKind::misconfigured) {
-            breaker.left();  // a template that is wrong for one order says nothing of the others
-        } else if (reached) {
-            if (breaker.succeeded(context_.now()))
-                context_.ports.events.raise(Event(event::k_authority_up).with("authority", name));
+        if (kind == ErrorKind::refused || kind == ErrorKind::invalid)
             context_.ports.events.raise(
                 about(event::k_authority_rejected, record_).with("authority", name).with("reason", answer.error().message));
-        } else if (kind == ErrorKind::unauthorized) {
-            if (breaker.park(context_.ports.clock.tick(), context_.now(), context_.rules.retry.credential_probe)) {
-                context_.ports.events.raise(
-                    Event(event::k_authority_refused_us).with("authority", name).with("reason", answer.error().message));
-                context_.state_changed.call();
-            }
-        } else if (breaker.failed(context_.ports.clock.tick(), context_.now())) {
-            context_.ports.events.raise(
-                Event(event::k_authority_down).with("authority", name).with("reason", answer.error().message));
-            context_.state_changed.call();
-        }
         Error error = answer.error();
         if (error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timed_out || error.kind == ErrorKind::unknown)
             error.code = "authorityUnreachable";
         if (error.kind == ErrorKind::unauthorized || error.kind == ErrorKind::misconfigured) error.code = "authorityMisconfigured";
         auto failing = fail(std::move(error));
         co_return co_await std::move(failing);
-    }
-    if (breaker.succeeded(context_.now())) {
-        context_.ports.events.raise(Event(event::k_authority_up).with("authority", name));
-        context_.state_changed.call();
     }
     if (auto* pending = std::get_if<ports::PendingAnswer>(&*answer)) {
         telemetry.authority_request(name, "pending");
@@ -396,6 +401,7 @@ Worker::Going Worker::pack() {
     ports::Commit commit;
     commit.issued = registered(issuer->name(), leaf, record_, context_.now());
     commit.pin = proof->pin;
+    commit.pin_seen = proof->pin_seen;
     request::Packed packed{std::move(*sealed), certificate};
     request::Outcome outcome(std::move(packed));
     auto saving = save_with(std::move(outcome), std::move(commit));
@@ -441,14 +447,29 @@ Worker::Going Worker::revoke() {
         co_return co_await std::move(saving);
     }
     if (record_.certificate.empty()) {
+        auto entering = enter(issuer->name());
+        const bool entered = co_await std::move(entering);
+        if (!entered) co_return false;
         auto submission = submission_of(record_);
         auto finding = issuer->find(std::move(submission));
         auto found = co_await std::move(finding);
-        if (!found) {
+        came_back(issuer->name(), found ? std::nullopt : std::optional<Error>(found.error()));
+        // An authority that cannot search cannot say; one that said no has issued nothing.
+        const bool never = !found && (found.error().kind == ErrorKind::refused || !issuer->traits().finds);
+        if (!found && !never) {
             auto failing = fail(found.error());
             co_return co_await std::move(failing);
         }
-        const auto* issued = *found ? std::get_if<ports::IssuedAnswer>(&**found) : nullptr;
+        const auto* answer = found && *found ? &**found : nullptr;
+        if (const auto* pending = answer == nullptr ? nullptr : std::get_if<ports::PendingAnswer>(answer)) {
+            // It may be issued yet; nobody else will look.
+            request::Postponed later{std::clamp<std::chrono::seconds>(pending->retry_after, std::chrono::seconds{1}, std::chrono::hours{24})};
+            request::Outcome outcome(later);
+            auto saving = save(std::move(outcome));
+            co_await std::move(saving);
+            co_return false;
+        }
+        const auto* issued = answer == nullptr ? nullptr : std::get_if<ports::IssuedAnswer>(answer);
         if (issued == nullptr) {
             auto saving = save(request::Outcome(request::RevokedNow{}));
             co_return co_await std::move(saving);
@@ -460,6 +481,9 @@ Worker::Going Worker::revoke() {
         auto failing = fail(facts.error());
         co_return co_await std::move(failing);
     }
+    auto entering = enter(issuer->name());
+    const bool entered = co_await std::move(entering);
+    if (!entered) co_return false;
     // Counted before the act; above the limit it waits, and the certificate is listed as a live orphan until then.
     ports::Commit counted;
     counted.record = record_;
@@ -469,6 +493,7 @@ Worker::Going Worker::revoke() {
     auto counting = context_.ports.ledger.save(std::move(counted), context_.now());
     const auto version = co_await std::move(counting);
     if (!version) {
+        context_.breakers.find(issuer->name())->second.left();
         if (version.error().kind == ErrorKind::throttled) {
             context_.ports.events.raise(about(event::k_limit_reached, record_).with("reason", version.error().message));
             Error over(ErrorKind::throttled, "limitReached", version.error().message);
@@ -484,6 +509,7 @@ Worker::Going Worker::revoke() {
     ports::Revocation revocation{to_text(facts->issuer), facts->serial_number, record_.certificate, "cessationOfOperation"};
     auto revoking = issuer->revoke(std::move(revocation));
     auto revoked = co_await std::move(revoking);
+    came_back(issuer->name(), revoked ? std::nullopt : std::optional<Error>(revoked.error()));
     if (!revoked) {
         context_.ports.events.raise(about(event::k_revoke_will_retry, record_).with("reason", revoked.error().message));
         auto failing = fail(revoked.error());

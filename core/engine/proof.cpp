@@ -46,6 +46,7 @@ boost::asio::awaitable<Proof> prove(Context& context, const request::RequestReco
                                       context.rules.recipients.user_identity);
     if (!person) co_return person.error();
     Proved proved{std::move(recipient),   std::move(*person),    std::move(verdict.pin),
+                  known->pin,
                   verdict.uses_window,    verdict.new_recipient, std::move(verdict.notes)};
     co_return std::move(proved);
 }

@@ -14,6 +14,7 @@ struct Proved {
     trust::Recipient recipient;
     trust::Person person;
     std::optional<trust::Pin> pin;
+    std::optional<trust::Pin> pin_seen;  // what was pinned when it was proved
     bool uses_window = false;
     bool new_recipient = false;
     std::vector<std::string> notes;

@@ -47,6 +47,8 @@ private:
     [[nodiscard]] Going find();
     [[nodiscard]] Going enter(std::string_view authority);
     [[nodiscard]] Going poll();
+    // What a call that enter() let in means for the authority's breaker. `error`: none where it was answered.
+    void came_back(const std::string& name, const std::optional<Error>& error);
     [[nodiscard]] Going answered(Result<ports::AuthorityAnswer> answer);
     [[nodiscard]] Going pack();
     [[nodiscard]] Going revoke();

@@ -78,6 +78,7 @@ struct Commit {
     request::RequestRecord record;
     std::vector<request::Charge> charges;
     std::optional<trust::Pin> pin;
+    std::optional<trust::Pin> pin_seen;  // as it was when proved. kind conflict, code pinChanged, where it has changed since
     bool uses_window = false;  // kind refused, code windowClosed, where no place is left
     std::optional<IssuedCertificate> issued;
     std::optional<Sha256> generated_key;  // SPKI of a key made here
