@@ -221,16 +221,24 @@ ports::Async<std::optional<ports::AuthorityAnswer>> Process::AuthorityPort::find
 
 ports::Async<void> Process::AuthorityPort::revoke(ports::Revocation revocation) {
     auto& world = process_.world;
+    knocks(Point::authority_revoke);
     const Fate fate = fate_of(false);
     auto going = go(Point::authority_revoke, fate);
     auto error = co_await std::move(going);
-    if (error) co_return std::move(*error);
+    if (error) {
+        left(error);
+        co_return std::move(*error);
+    }
     auto* entry = authority_.revoke(revocation);
     world.judge.revokes(process_, entry, revocation);
     world.trace.line("authority " + name() + " revokes " + revocation.serial_number + " for " + process_.name());
     auto coming = come_back(Point::authority_revoke, fate, ErrorKind::timed_out);
     error = co_await std::move(coming);
-    if (error) co_return std::move(*error);
+    if (error) {
+        left(error);
+        co_return std::move(*error);
+    }
+    left(std::nullopt);
     co_return Result<void>();
 }
 

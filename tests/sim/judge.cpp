@@ -104,9 +104,9 @@ void Judge::reports(Process& process, const ports::ResultMessage& message) {
 void Judge::result_arrives(const ports::ResultMessage& message) {
     if (message.failed) {
         no_secret("a result's message", message.failed->message);
-        // Set aside after its third death: that is what the faults did, and it says so.
+        // Set aside after its third death, or given up after its budget: that is what the faults did, and it says so.
         const bool set_aside = message.failed->message.starts_with("the connector ended three times");
-        if (message.failed->code == "internal" && !set_aside)
+        if (message.failed->code == "internal" && !set_aside && !message.failed->retryable)
             broken("nothing fails by our own fault", message.request.text() + ": " + message.failed->message);
     }
     if (!message.delivered) return;
@@ -218,7 +218,9 @@ void Judge::check_certificates() {
         delivered.insert(order.accepted_certificates.begin(), order.accepted_certificates.end());
     for (const auto& authority : world_.authorities) {
         for (const auto& entry : authority->entries) {
-            if (entry.state != SimAuthority::State::issued) continue;
+            // What still waits for an approval will be issued as well, whoever looks or not.
+            const bool to_come = entry.state == SimAuthority::State::pending && entry.verdict == SimAuthority::State::issued;
+            if (entry.state != SimAuthority::State::issued && !to_come) continue;
             ++world_.tally.issued;
             if (entry.revoked || delivered.contains(entry.certificate)) continue;
             if (auto* process = world_.connectors[entry.connector]->process.get()) {
