@@ -162,7 +162,7 @@ TEST(MachineLaw, AttemptsAreBounded) {
                     }
                     if (parks) {
                         EXPECT_FALSE(over());
-                        EXPECT_LE(tries, 25U * 6U + 1U);
+                        EXPECT_LE(tries, 26U * 6U + 1U);
                         continue;
                     }
                     EXPECT_TRUE(over()) << to_string(stage) << " " << to_string(kind);
