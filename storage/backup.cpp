@@ -30,10 +30,6 @@ Result<void> sync_file(const std::filesystem::path& path) {
 }
 
 Result<void> copy(Database& from, const std::filesystem::path& target) {
-    // Made by us first, so that no moment passes in which others may read it; VACUUM INTO takes an empty file.
-    const auto made = private_file(target);
-    if (!made) return made.error();
-    if (!*made) return Error(ErrorKind::conflict, "exists", target.string() + " exists; name another file");
     auto into = from.prepare("VACUUM INTO ?");
     if (!into) return into.error();
     if (auto done = into->bind(1, std::string_view(target.native())).run(); !done) return done;
@@ -56,8 +52,14 @@ Result<void> back_up(const std::filesystem::path& directory, const std::filesyst
     const auto folder = std::filesystem::canonical(std::filesystem::absolute(target).parent_path(), failure);
     if (failure) return Error(ErrorKind::misconfigured, "noFolder", target.string() + ": " + failure.message());
     const auto file = folder / target.filename();
+    if (std::filesystem::exists(std::filesystem::symlink_status(file)))
+        return Error(ErrorKind::conflict, "exists", target.string() + " exists; name another file");
+    // Made by us first, so that no moment passes in which others may read it; VACUUM INTO takes an empty file.
+    const auto made = private_file(file);
+    if (!made) return made.error();
+    if (!*made) return Error(ErrorKind::conflict, "exists", target.string() + " exists; name another file");
     auto copied = copy(*database, file);
-    if (!copied && copied.error().kind != ErrorKind::conflict) {
+    if (!copied) {
         std::error_code ignored;
         std::filesystem::remove(file, ignored);
     }
