@@ -45,15 +45,14 @@ asio::awaitable<void> Housekeeper::run() {
             auto probing = probe();
             co_await std::move(probing);
         }
-        const bool ages_count = context_.clock_watch.believed() && !context_.status.ledger_barred;
-        if (ages_count && tick >= next_hold_check_) {
+        if (!context_.status.ledger_barred && tick >= next_hold_check_) {
             next_hold_check_ = tick + 60s;
             auto ending = end_old_holds();
             co_await std::move(ending);
             auto dropping = drop_uncollected();
             co_await std::move(dropping);
         }
-        if (ages_count && tick >= next_purge_) {
+        if (ages_count() && !context_.status.ledger_barred && tick >= next_purge_) {
             next_purge_ = tick + 1h;
             auto purging = purge();
             co_await std::move(purging);
@@ -263,7 +262,7 @@ asio::awaitable<void> Housekeeper::end_old_holds() {
     auto held = co_await std::move(asking);
     if (!held) co_return;
     for (const auto& record : *held) {
-        if (!record.held_since || context_.now() - *record.held_since < context_.rules.hold) continue;
+        if (!ages_count() || !record.held_since || context_.now() - *record.held_since < context_.rules.hold) continue;
         auto ending = end(record, end_of_hold(record.held_reason.value_or(request::HeldReason::approval)), event::k_hold_expired);
         co_await std::move(ending);
     }
@@ -278,7 +277,7 @@ asio::awaitable<void> Housekeeper::drop_uncollected() {
     auto packaged = co_await std::move(asking);
     if (!packaged) co_return;
     for (const auto& record : *packaged) {
-        if (context_.now() - record.accepted_at < context_.rules.keep_undelivered) continue;
+        if (!ages_count() || context_.now() - record.accepted_at < context_.rules.keep_undelivered) continue;
         request::Failure failure{"abandoned", "not taken by the service within keep_undelivered_days", true, std::nullopt};
         auto ending = end(record, std::move(failure), event::k_package_dropped);
         co_await std::move(ending);

@@ -22,6 +22,8 @@ public:
 
 private:
     [[nodiscard]] boost::asio::awaitable<void> watch_clock();
+    // Nothing ends by age while the wall clock is not believed; it is looked at all the same, for rows that were edited.
+    [[nodiscard]] bool ages_count() const noexcept { return context_.clock_watch.believed(); }
     [[nodiscard]] boost::asio::awaitable<void> count();
     [[nodiscard]] boost::asio::awaitable<void> probe();
     [[nodiscard]] boost::asio::awaitable<void> renew();
