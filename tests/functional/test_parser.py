@@ -30,13 +30,13 @@ def stat(pid: int) -> list[str]:
 
 
 def confined_at_work(pid: int) -> bool:
-    """It has locked itself in, and computed for two hundredths of a second."""
+    """It has locked itself in, and computed for a fifth of a second: the slow file's, whose cost is near the limit, and no other's."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return False
     fields = stat(pid)
-    return "Seccomp:\t2" in status and len(fields) > 11 and int(fields[11]) >= 2
+    return "Seccomp:\t2" in status and len(fields) > 11 and int(fields[11]) >= 20
 
 
 class Processes(Imports):
