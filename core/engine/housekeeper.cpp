@@ -59,7 +59,7 @@ asio::awaitable<void> Housekeeper::run() {
         }
         // Hourly, and soon after something was delivered.
         const bool delivered = context_.status.counts.delivered != delivered_at_look_;
-        if (ages_count && (tick >= next_expiry_look_ || (delivered && tick >= next_expiry_look_ - 1h + 5s))) {
+        if (ages_count() && (tick >= next_expiry_look_ || (delivered && tick >= next_expiry_look_ - 1h + 5s))) {
             next_expiry_look_ = tick + 1h;
             delivered_at_look_ = context_.status.counts.delivered;
             auto looking = look_at_expiring_imports();
