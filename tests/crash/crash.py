@@ -270,8 +270,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             crash.run()
             findings = crash.judge()
-        except (ConnectorError, LabError) as error:
-            findings = [str(error)]
+        except (ConnectorError, LabError, OSError) as error:  # the last: the lab itself does not answer
+            findings = [f"{type(error).__name__}: {error}"]
         least = chosen.kills if chosen.at_least is None else chosen.at_least
         if crash.kills < least:
             findings.append(f"only {crash.kills} of {chosen.kills} kills in {chosen.seconds:.0f} s; at least {least} were wanted")
