@@ -164,7 +164,12 @@ Result<void> MeterBook::purge(UtcTime now, LedgerState& state) {
         const auto listed = meter_from(row);
         if (!listed) return listed.error();
         auto loaded = load(listed->name, listed->scope, state);
-        if (!loaded) continue;  // tampered with: left as it is for a person to look at
+        if (!loaded) {
+            // Tampered with: left as it is for a person to look at. An I/O error has ended the transaction, and what
+            // followed would be written without it.
+            if (loaded.error().kind != ErrorKind::integrity) return loaded.error();
+            continue;
+        }
         auto& meter = **loaded;
         auto& head = meter.head;
         const auto first = head.first;
