@@ -216,9 +216,10 @@ Result<std::vector<Intake>> SqliteLedger::accept(const std::vector<LeasedRequest
 
 // For the successor of an unsound row: above every version that it can have had, so that no older save fits. The
 // column may lie, the number of transactions does not.
-std::uint64_t SqliteLedger::version_beyond(const RequestId& id) {
+Result<std::uint64_t> SqliteLedger::version_beyond(const RequestId& id) {
     const auto prior = prior_of(id);
-    const auto stated = prior && *prior ? (*prior)->version : 0;
+    if (!prior) return prior.error();  // an I/O error has ended the transaction
+    const auto stated = *prior ? (*prior)->version : 0;
     return std::max(stated, state_.generation + 1) + 1;
 }
 
@@ -231,7 +232,9 @@ Result<Intake> SqliteLedger::accept_one(const LeasedRequest& leased, UtcTime now
     const auto known = find(id);
     if (!known) {
         if (known.error().kind != ErrorKind::integrity) return known.error();
-        record.version = version_beyond(id);
+        const auto version = version_beyond(id);
+        if (!version) return version.error();
+        record.version = *version;
     } else if (*known) {
         const auto& present = **known;
         if (present.stage != Stage::closed && !is_unreadable(present)) {
@@ -262,7 +265,9 @@ Result<void> SqliteLedger::accept_unreadable(const RequestId& id, const LeaseId&
         const auto known = find(id);
         if (!known) {
             if (known.error().kind != ErrorKind::integrity) return known.error();
-            record.version = version_beyond(id);
+            const auto version = version_beyond(id);
+            if (!version) return version.error();
+            record.version = *version;
         } else if (*known) {
             const auto& present = **known;
             if (present.stage != Stage::closed) {
