@@ -21,7 +21,7 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "The authority returned a certificate that is just what was ordered.", "Nothing."},
     {event::k_issue_will_retry, warning, false, "A certificate could not be ordered; it will be tried again.",
      "The authority could not be reached or was busy. The request stays and its wait grows with every try.",
-     "Nothing at first. If it goes on: `authority test NAME`."},
+     "Nothing at first. If it goes on: `doctor` asks the authority."},
     {event::k_issue_failed, warning, true, "A certificate was not issued.",
      "The authority or the policy said no, or tries ran out. The reason stands in this line.",
      "Correct what the reason names; the service has to order anew."},

@@ -65,7 +65,8 @@ asio::awaitable<void> Housekeeper::run() {
             auto looking = look_at_expiring_imports();
             co_await std::move(looking);
         }
-        if (context_.status.service.state != Check::State::unknown && !context_.status.credential_refused) {
+        if (context_.status.service.state != Check::State::unknown && !context_.status.credential_refused &&
+            !context_.status.ledger_barred) {
             auto renewing = renew();
             co_await std::move(renewing);
         }

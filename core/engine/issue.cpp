@@ -148,7 +148,7 @@ Worker::Going Worker::admit() {
     co_return going;
 }
 
-Worker::Going Worker::submit() {
+Worker::Going Worker::submit(bool again) {
     auto* issuer = authority();
     if (issuer == nullptr) {
         Error missing(ErrorKind::misconfigured, "authorityMisconfigured",
@@ -156,9 +156,10 @@ Worker::Going Worker::submit() {
         auto failing = fail(std::move(missing));
         co_return co_await std::move(failing);
     }
-    auto entering = enter(issuer->name());
+    auto entering = enter(issuer->name(), !again);
     const bool entered = co_await std::move(entering);
     if (!entered) co_return false;
+    if (again) context_.ports.events.raise(about(event::k_possible_duplicate, record_));
     auto& breaker = context_.breakers.find(issuer->name())->second;
     if (record_.stage != request::Stage::submitting) {
         auto saving = save(request::Outcome(request::SubmissionBegins{}));
@@ -176,7 +177,7 @@ Worker::Going Worker::submit() {
 }
 
 // A place at the authority. A busy one is waited for a moment, a place is soon free; for a dead one the request is put off.
-Worker::Going Worker::enter(std::string_view name) {
+Worker::Going Worker::enter(std::string_view name, bool never_sent) {
     using namespace std::chrono_literals;
     constexpr auto k_longest_look = 500ms;
     auto& clock = context_.ports.clock;
@@ -192,8 +193,7 @@ Worker::Going Worker::enter(std::string_view name) {
         wait = breaker.enter(clock.tick());
     }
     if (!wait) co_return true;
-    if (context_.status.draining) co_return false;
-    request::Postponed postponed{*wait};
+    request::Postponed postponed{context_.status.draining ? 0s : *wait, never_sent};
     request::Outcome outcome(postponed);
     auto saving = save(std::move(outcome));
     co_await std::move(saving);
@@ -203,10 +203,8 @@ Worker::Going Worker::enter(std::string_view name) {
 Worker::Going Worker::find() {
     auto* issuer = authority();
     if (issuer == nullptr || !issuer->traits().finds) {
-        // The same CSR again is the best that can be done; a second certificate may come of it.
-        context_.ports.events.raise(about(event::k_possible_duplicate, record_));
-        fresh_ = false;
-        auto submitting = submit();
+        // The same CSR again is the best that can be done.
+        auto submitting = submit(true);
         co_return co_await std::move(submitting);
     }
     auto entering = enter(issuer->name());

@@ -24,8 +24,8 @@ asio::awaitable<void> Worker::run() {
         bool going = false;
         switch (request::next(record_)) {
             case Step::admit: going = co_await admit(); break;
-            case Step::submit: going = co_await submit(); break;
-            case Step::find: going = fresh_ ? co_await find() : co_await submit(); break;
+            case Step::submit: going = co_await submit(false); break;
+            case Step::find: going = fresh_ ? co_await find() : co_await submit(false); break;
             case Step::poll: going = co_await poll(); break;
             case Step::pack: going = co_await pack(); break;
             case Step::deliver: going = co_await deliver(); break;

@@ -43,9 +43,11 @@ private:
 
     // issue.cpp
     [[nodiscard]] Going admit();
-    [[nodiscard]] Going submit();
+    // `again`: it may have been sent before, and the authority cannot say; a second certificate may come of it.
+    [[nodiscard]] Going submit(bool again);
     [[nodiscard]] Going find();
-    [[nodiscard]] Going enter(std::string_view authority);
+    // `never_sent`: where it is put off, the submission was not made.
+    [[nodiscard]] Going enter(std::string_view authority, bool never_sent = false);
     [[nodiscard]] Going poll();
     // What a call that enter() let in means for the authority's breaker. `error`: none where it was answered.
     void came_back(const std::string& name, const std::optional<Error>& error);

@@ -249,6 +249,7 @@ RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRul
                 report(record, what, now);
             } else if constexpr (std::is_same_v<What, Postponed>) {
                 if (next(record) == Step::report) ++record.tries;
+                if (what.never_sent && record.stage == Stage::submitting) record.stage = Stage::keyed;
                 record.due_at = now + what.delay;
             } else if constexpr (std::is_same_v<What, RevokedNow>) {
                 record.revoke_certificate = false;

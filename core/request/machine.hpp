@@ -73,6 +73,7 @@ struct Reported {
 // Nothing came of it yet, and that is nobody's fault: a busy authority, a service that cannot be told just now.
 struct Postponed {
     std::chrono::seconds delay;
+    bool never_sent = false;  // the submission whose intent is written was not made: there is nothing to look for
 };
 struct RevokedNow {};
 struct LeaseLost {};

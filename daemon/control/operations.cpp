@@ -271,6 +271,10 @@ Operations::Answer Operations::retry(RequestId id, Caller caller) {
         co_return Error(ErrorKind::refused, "held", "request " + id.text() + " waits for `requests approve`");
     request::Outcome outcome(request::Postponed{std::chrono::seconds{0}});
     if (found->stage == Stage::abandoned) outcome = request::Revived{};
+    if (const auto* profile = found->request.profile(); profile != nullptr && parts_.engine != nullptr) {
+        const auto breaker = parts_.engine->breakers.find(profile->authority);
+        if (breaker != parts_.engine->breakers.end()) breaker->second.resume(parts_.clock.tick());
+    }
     auto changing = change(std::move(*found), std::move(outcome));
     const auto changed = co_await std::move(changing);
     if (!changed) co_return changed.error();

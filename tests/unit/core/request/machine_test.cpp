@@ -161,6 +161,12 @@ TEST(Machine, TheMarkLastsAsLongAsThereIsSomethingToDoNow) {
     EXPECT_FALSE(step(record, Held{{HeldReason::limit, ""}}).in_work);
 }
 
+TEST(Machine, WhatWasPutOffBeforeItWasSentIsNotLookedFor) {
+    EXPECT_EQ(next(step(issuing(Stage::submitting), Postponed{30s, true})), Step::submit);
+    EXPECT_EQ(next(step(issuing(Stage::submitting), Postponed{30s, false})), Step::find) << "it may have been sent";
+    EXPECT_EQ(step(issuing(Stage::at_authority), Postponed{30s, true}).stage, Stage::at_authority);
+}
+
 TEST(Machine, AnAuthoritysWishToWaitIsBounded) {
     const auto record = step(issuing(Stage::submitting), TakenByAuthority{"7", std::chrono::hours{24 * 365}});
     EXPECT_LT(record.due_at, now() + k_longest_wait);
