@@ -172,6 +172,18 @@ Result<void> MeterBook::purge(UtcTime now, LedgerState& state) {
         }
         auto& meter = **loaded;
         auto& head = meter.head;
+        for (auto& entry : meter.entries) {
+            if (entry.at <= now) {
+                meter.ahead.erase(entry.n);
+                continue;
+            }
+            auto& seen = meter.ahead.try_emplace(entry.n, now).first->second;
+            seen = std::min(seen, now);
+            if (now - seen < head.window) continue;
+            entry.at = seen;
+            meter.ahead.erase(entry.n);
+            if (auto done = rows_->put(tables::k_meter_entry, to_row(head, entry)); !done) return done;
+        }
         const auto first = head.first;
         while (!meter.entries.empty() && !in_window(meter.entries.front(), head.window, now)) {
             meter.entries.pop_front();

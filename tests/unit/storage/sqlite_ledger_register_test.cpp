@@ -166,6 +166,21 @@ TEST_F(LedgerTest, LimitHoldsOverASlidingHourAndAReopening) {
     EXPECT_TRUE(reported.empty());
 }
 
+TEST_F(LedgerTest, WhatAClockAheadHasCountedGoesAWindowLater) {
+    const auto year = 24h * 365;
+    ASSERT_TRUE(ledger->count(charge_of("ahead", 2), k_now + year));
+    ASSERT_TRUE(ledger->count(charge_of("now", 2), k_now));
+    EXPECT_EQ(ledger->meters(k_now)->front().used, 2U);
+    ASSERT_TRUE(ledger->purge(k_now, k_now - 24h));
+    ASSERT_TRUE(ledger->purge(k_now + 59min, k_now - 24h));
+    EXPECT_EQ(ledger->meters(k_now + 59min)->front().used, 2U);
+    ASSERT_TRUE(ledger->purge(k_now + 60min, k_now - 24h));
+    EXPECT_EQ(ledger->meters(k_now + 60min)->front().used, 0U);
+    reopen();
+    EXPECT_EQ(ledger->meters(k_now + 60min)->front().used, 0U);
+    EXPECT_TRUE(reported.empty());
+}
+
 TEST_F(LedgerTest, DistinctMeterCountsPeople) {
     const auto open_key = [&](const std::string& user, UtcTime now) {
         Commit commit;
