@@ -2,6 +2,7 @@
 #include "storage/ledger_transaction.hpp"
 
 #include "core/name.hpp"
+#include "core/trust/recipient.hpp"
 
 #include <algorithm>
 #include <array>
@@ -53,6 +54,13 @@ Result<std::int64_t> SqliteLedger::count_where(std::string_view sql, const Value
 
 // The order matters: what may be refused comes first, though the savepoint would undo it all the same.
 Result<void> SqliteLedger::save_claims(const ports::Commit& commit, UtcTime now) {
+    if (commit.wrapped_for) {
+        if (!blocks_complete_) return incomplete("blocks");
+        const auto& whom = *commit.wrapped_for;
+        const auto block = block_of(whom.device, whom.user, whom.user_principal_name, whom.spki_sha256);
+        if (!block) return block.error();
+        if (*block) return trust::blocked_here((*block)->thing);
+    }
     if (commit.uses_window) {
         if (auto done = use_window(now); !done) return done;
     }

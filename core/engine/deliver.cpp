@@ -189,9 +189,11 @@ Worker::Going Worker::deliver() {
         auto failing = fail(std::move(error));
         co_return co_await std::move(failing);
     }
+    ports::Commit commit;
+    commit.wrapped_for = addressee(proof_now->recipient);
     request::Packed packed{std::move(*sealed), {}};
     request::Outcome outcome(std::move(packed));
-    auto saving = save(std::move(outcome));
+    auto saving = save_with(std::move(outcome), std::move(commit));
     const bool saved = co_await std::move(saving);
     if (saved)
         context_.ports.events.raise(

@@ -142,6 +142,7 @@ Worker::Going Worker::admit() {
     auto saving = save_with(std::move(outcome), std::move(commit));
     const bool going = co_await std::move(saving);
     if (going) {
+        unsent_ = true;
         note(*proof);
         context_.ports.events.raise(about(event::k_key_generated, record_).with("key", made.spki.hex()));
     }
@@ -169,6 +170,7 @@ Worker::Going Worker::submit(bool again) {
             co_return false;
         }
     }
+    unsent_ = false;
     auto submission = submission_of(record_);
     auto submitting = issuer->submit(std::move(submission));
     auto answer = co_await std::move(submitting);
@@ -185,12 +187,22 @@ Worker::Going Worker::enter(std::string_view name, bool never_sent) {
     const Tick latest = clock.tick() + 60s;
     Tick::duration between = 20ms;
     auto wait = breaker.enter(clock.tick());
+    const bool waits = wait.has_value();
     while (wait && breaker.state() != Breaker::State::down && !context_.status.draining && clock.tick() < latest) {
         co_await clock.wait_until(clock.tick() + between);
         between = std::min<Tick::duration>(between * 2, k_longest_look);
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none) co_return false;
         wait = breaker.enter(clock.tick());
+    }
+    if (!wait && waits) {
+        // Withdrawn, abandoned or taken back while it waited: then nothing may be sent any more.
+        auto reading = context_.ports.ledger.get(record_.request.id);
+        const auto there = co_await std::move(reading);
+        if (!there) context_.ledger_failed(there.error(), "looking at a request that waited for its authority");
+        const bool ours = there && *there && (*there)->version == record_.version;
+        if (!ours) breaker.left();
+        co_return ours;
     }
     if (!wait) co_return true;
     request::Postponed postponed{context_.status.draining ? 0s : *wait, never_sent};
@@ -400,6 +412,7 @@ Worker::Going Worker::pack() {
     commit.issued = registered(issuer->name(), leaf, record_, context_.now());
     commit.pin = proof->pin;
     commit.pin_seen = proof->pin_seen;
+    commit.wrapped_for = addressee(proof->recipient);
     request::Packed packed{std::move(*sealed), certificate};
     request::Outcome outcome(std::move(packed));
     auto saving = save_with(std::move(outcome), std::move(commit));
@@ -444,6 +457,13 @@ Worker::Going Worker::revoke() {
         auto saving = save(request::Outcome(request::RevokedNow{}));
         co_return co_await std::move(saving);
     }
+    if (record_.certificate.empty() && !issuer->traits().finds) {
+        context_.ports.events.raise(about(event::k_revoke_failed, record_)
+                                        .with("authority", issuer->name())
+                                        .with("reason", "the authority cannot be asked whether it issued a certificate"));
+        auto saving = save(request::Outcome(request::RevokedNow{}));
+        co_return co_await std::move(saving);
+    }
     if (record_.certificate.empty()) {
         auto entering = enter(issuer->name());
         const bool entered = co_await std::move(entering);
@@ -452,8 +472,7 @@ Worker::Going Worker::revoke() {
         auto finding = issuer->find(std::move(submission));
         auto found = co_await std::move(finding);
         came_back(issuer->name(), found ? std::nullopt : std::optional<Error>(found.error()));
-        // An authority that cannot search cannot say; one that said no has issued nothing.
-        const bool never = !found && (found.error().kind == ErrorKind::refused || !issuer->traits().finds);
+        const bool never = !found && found.error().kind == ErrorKind::refused;  // one that said no has issued nothing
         if (!found && !never) {
             auto failing = fail(found.error());
             co_return co_await std::move(failing);

@@ -13,6 +13,10 @@ struct ReadCertificate {
 
 }  // namespace
 
+ports::Addressee addressee(const trust::Recipient& recipient) {
+    return {recipient.device(), recipient.user(), recipient.user_principal_name(), recipient.certificate().key.spki_sha256};
+}
+
 boost::asio::awaitable<Proof> prove(Context& context, const request::RequestRecord& record) {
     const auto& request = record.request;
     const auto& issuers = context.rules.recipients.issuers;

@@ -21,6 +21,9 @@ struct Proved {
 };
 using Proof = std::variant<Proved, trust::Hold, Error>;
 
+// For the commit that keeps what was wrapped.
+[[nodiscard]] ports::Addressee addressee(const trust::Recipient& recipient);
+
 [[nodiscard]] boost::asio::awaitable<Proof> prove(Context& context, const request::RequestRecord& record);
 
 }  // namespace connector::engine

@@ -25,7 +25,7 @@ asio::awaitable<void> Worker::run() {
         switch (request::next(record_)) {
             case Step::admit: going = co_await admit(); break;
             case Step::submit: going = co_await submit(false); break;
-            case Step::find: going = fresh_ ? co_await find() : co_await submit(false); break;
+            case Step::find: going = unsent_ ? co_await submit(false) : co_await find(); break;
             case Step::poll: going = co_await poll(); break;
             case Step::pack: going = co_await pack(); break;
             case Step::deliver: going = co_await deliver(); break;
@@ -55,13 +55,14 @@ Worker::Going Worker::save_with(request::Outcome outcome, ports::Commit commit) 
         for (auto& charge : commit.charges) charge.limit = 0;
     commit.record = request::after(record_, outcome, context_.rules.retry, context_.now(), context_.jitter());
     auto next_record = commit.record;
+    const bool wrapped = commit.wrapped_for.has_value();
+    Bytes certificate = wrapped ? next_record.certificate : Bytes();
     auto saving = context_.ports.ledger.save(std::move(commit), context_.now());
     const auto saved = co_await std::move(saving);
     if (saved) {
         context_.ledger_works();
         record_ = std::move(next_record);
         record_.version = *saved;
-        fresh_ = false;
         if (record_.stage != before) {
             const auto now = context_.ports.clock.tick();
             context_.ports.telemetry.stage_took(before, now - stage_entered_);
@@ -70,6 +71,11 @@ Worker::Going Worker::save_with(request::Outcome outcome, ports::Commit commit) 
         co_return true;
     }
     const Error& error = saved.error();
+    if (wrapped && error.kind == ErrorKind::refused) {  // blocked between the look and the commit
+        auto failing = fail(error, std::move(certificate));
+        co_await std::move(failing);
+        co_return false;
+    }
     if (error.kind == ErrorKind::throttled) {
         context_.ports.events.raise(about(event::k_limit_reached, record_).with("reason", error.message));
         trust::Hold over{request::HeldReason::limit, error.message};

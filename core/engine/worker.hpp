@@ -67,7 +67,7 @@ private:
     Context& context_;
     HistoryCache& cache_;
     request::RequestRecord record_;
-    bool fresh_ = true;        // the record was read from the ledger: a `submitting` may have arrived
+    bool unsent_ = false;      // `submitting` was written by this worker just now, and nothing has been sent since
     Tick stage_entered_;
 };
 

@@ -73,6 +73,14 @@ struct ExpiringImport {
     UtcTime not_after;
 };
 
+// Whom a package was wrapped for.
+struct Addressee {
+    DeviceId device;
+    UserId user;
+    std::string user_principal_name;
+    Sha256 spki_sha256;
+};
+
 // All of it or nothing. The record's `version` must be that of the ledger; it is stored as version + 1.
 struct Commit {
     request::RequestRecord record;
@@ -80,6 +88,8 @@ struct Commit {
     std::optional<trust::Pin> pin;
     std::optional<trust::Pin> pin_seen;  // as it was when proved. kind conflict, code pinChanged, where it has changed since
     bool uses_window = false;  // kind refused, code windowClosed, where no place is left
+    // A package goes with it. kind refused, code recipientUntrusted, where its device, user or key is blocked by now.
+    std::optional<Addressee> wrapped_for;
     std::optional<IssuedCertificate> issued;
     std::optional<Sha256> generated_key;  // SPKI of a key made here
     std::optional<DeliveredImport> delivered_import;

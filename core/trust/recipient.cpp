@@ -58,12 +58,7 @@ bool names_device(std::string_view uri) {
 
 Fault check_block(const RegisterView& known) {
     if (!known.block) return std::nullopt;
-    switch (known.block->thing) {
-        case BlockedThing::device: return untrusted("the device is blocked here");
-        case BlockedThing::user: return untrusted("the user is blocked here");
-        case BlockedThing::key: return untrusted("the key is blocked here");
-    }
-    return untrusted("it is blocked here");
+    return blocked_here(known.block->thing);
 }
 
 // (2) The right kind of certificate, and none that could have been issued to a person or an authority.
@@ -351,6 +346,15 @@ private:
 };
 
 }  // namespace
+
+Error blocked_here(BlockedThing thing) {
+    switch (thing) {
+        case BlockedThing::device: return untrusted("the device is blocked here");
+        case BlockedThing::user: return untrusted("the user is blocked here");
+        case BlockedThing::key: return untrusted("the key is blocked here");
+    }
+    return untrusted("it is blocked here");
+}
 
 std::optional<std::string> named_user(const CertificateFacts& certificate, UserIdentity identity) {
     auto names = names_of(certificate, identity == UserIdentity::san_upn ? NameForm::upn : NameForm::email);

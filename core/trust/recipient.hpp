@@ -71,6 +71,9 @@ struct RecipientVerdict {
 // The one user that a device certificate names in the configured way; nullopt where it names none or several.
 [[nodiscard]] std::optional<std::string> named_user(const CertificateFacts& certificate, UserIdentity identity);
 
+// kind refused, code recipientUntrusted: what such a recipient is told.
+[[nodiscard]] Error blocked_here(BlockedThing thing);
+
 // `facts` are those of the request's recipient certificate; `directly_issued` says whether one of rules.issuers
 // signed it (crypto's word). Everything else is judged here. Called at intake and again when wrapping.
 [[nodiscard]] RecipientVerdict prove_recipient(const request::CertificateRequest& request,

@@ -141,7 +141,7 @@ void Process::AuthorityPort::left(const std::optional<Error>& error) {
     --inside_;
     if (!error || error->kind == ErrorKind::refused || error->kind == ErrorKind::invalid) {
         failures_ = 0;
-    } else if (error->kind != ErrorKind::cancelled) {
+    } else if (error->kind != ErrorKind::cancelled && error->kind != ErrorKind::misconfigured) {
         ++failures_;
         failed_at_ = process_.world.timeline.now();
     }

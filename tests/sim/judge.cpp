@@ -30,6 +30,9 @@ void Judge::committed(Process& process, const ports::Commit& commit, const Shado
     if (after_key && !record.sealed_key.empty()) broken("no key outlives its delivery", what + " still has its key");
     if (after_key && record.stage != Stage::packaged && !record.sealed_package.empty())
         broken("no key outlives its delivery", what + " still has its package");
+    const bool packed_now = record.stage == Stage::packaged && !record.sealed_package.empty() &&
+                            (before == nullptr || before->stage != Stage::packaged);
+    if (packed_now && process.home.blocked.contains(record.request.device.id)) broken("no package is kept for who is blocked", what);
     if (before != nullptr && before->stage == Stage::closed) broken("a closed record stays closed", what);
     no_secret("a record's failure", record.failure ? record.failure->message : std::string());
     no_secret("a record's key", text_of(record.sealed_key));
@@ -45,7 +48,7 @@ void Judge::committed(Process& process, const ports::Commit& commit, const Shado
 }
 
 void Judge::looked_up(Process& process, const DeviceId& device, const UserId& /*user*/, const Sha256& /*spki*/, bool blocked) {
-    proofs_[{process.home.index, device}] = {&process, world_.timeline.now(), blocked};
+    if (!blocked) proofs_[{process.home.index, device}] = {&process, world_.timeline.now()};
 }
 
 void Judge::submitted(Process& process, const ports::Submission& submission, std::string_view authority) {
@@ -83,7 +86,7 @@ void Judge::revokes(Process& process, SimAuthority::Entry* entry, const ports::R
 void Judge::wrapped(Process& process, const trust::Recipient& recipient, const ports::PackageContent& content) {
     const std::string what = process.name() + " wraps for " + recipient.device().text();
     const auto proof = proofs_.find({process.home.index, recipient.device()});
-    if (proof == proofs_.end() || proof->second.process != &process || proof->second.blocked ||
+    if (proof == proofs_.end() || proof->second.process != &process ||
         world_.timeline.now() - proof->second.when > 1h)
         broken("no wrap without a live proof", what);
     const auto& facts = recipient.certificate();

@@ -47,10 +47,9 @@ public:
     void at_the_end();
 
 private:
-    struct Proof {
+    struct Proof {  // the last look at the register that found no block
         const Process* process = nullptr;
         Tick when;
-        bool blocked = false;
     };
     void check_package(const SimService::Order& order, const request::Package& package);
     void check_certificates();

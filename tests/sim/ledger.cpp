@@ -125,7 +125,11 @@ std::optional<Error> SimLedger::trouble(Point point, Use use) {
     };
     if (writes && world.is_down(Fault::disk_full, process_.home.index)) return fails(Fault::disk_full, full);
     if (world.is_down(Fault::disk_io_error, process_.home.index)) return fails(Fault::disk_io_error, broken);
-    if (!world.troubled() || !random_.chance(static_cast<unsigned>(world.scenario.disk))) return std::nullopt;
+    if (!world.troubled()) return std::nullopt;
+    // Certificates that wait to be packed are rare; here many come to it.
+    constexpr unsigned k_number_fails = 250;
+    const bool often = point == Point::ledger_next_sequence && world.scenario.impatient != 0;
+    if (!random_.chance(often ? k_number_fails : static_cast<unsigned>(world.scenario.disk))) return std::nullopt;
     const auto dice = random_.below(3);
     if (dice == 0 && writes) return fails(Fault::disk_full, full);
     if (dice == 1 && writes) return fails(Fault::disk_busy, busy);

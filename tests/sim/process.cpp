@@ -163,6 +163,10 @@ engine::Rules Process::rules() const {
     }
     rules.retry.budget = 6h;
     rules.retry.backoff.longest = 600s;
+    if (scenario.impatient != 0) {
+        rules.retry.budget = 20s;
+        rules.retry.fewest_tries = 2;
+    }
     for (const auto& authority : world.authorities) rules.authorities[authority->options().name] = {2, 3, 30s};
     rules.batch = 10;
     rules.in_flight = 8;

@@ -42,6 +42,7 @@ struct Connector {
     Tick disturbed{};                                 // the last fault that could delay its work
     std::set<std::uint64_t> sequences;
     std::map<DeviceId, Sha256> pins;
+    std::set<DeviceId> blocked;
     std::set<std::pair<DeviceId, Sha256>> approved;
     std::vector<request::MeterUse> meters_at_crash;
     UtcTime crashed_at;

@@ -2,8 +2,9 @@
 
 #include "tests/sim/world.hpp"
 
-#include <unistd.h>
-
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
 #include <system_error>
 
 namespace connector::sim {
@@ -13,10 +14,10 @@ namespace fs = std::filesystem;
 Runner::Runner() {
     const fs::path memory = "/dev/shm";
     std::error_code ignored;
-    folder_ = (fs::is_directory(memory, ignored) ? memory : fs::temp_directory_path()) / ("connector-sim-" + std::to_string(::getpid()));
-    fs::remove_all(folder_, ignored);
-    fs::create_directories(folder_);
-    fs::permissions(folder_, fs::perms::owner_all);
+    const fs::path parent = fs::is_directory(memory, ignored) ? memory : fs::temp_directory_path();
+    std::string name = (parent / "connector-sim-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder for the simulator in " + parent.string());
+    folder_ = name;
 }
 
 Runner::~Runner() {

@@ -1,4 +1,4 @@
-// Lives a scenario through in memory-backed storage. One runner for a program; one thread.
+// Lives a scenario through in memory-backed storage. One thread; others may have runners of their own.
 #pragma once
 
 #include "tests/sim/scenario.hpp"

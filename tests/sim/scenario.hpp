@@ -41,6 +41,8 @@ struct Scenario {
     std::uint64_t blocks = 0;             // the operator's
     std::uint64_t tight_limits = 0;       // 1: meters that are reached
     std::uint64_t slow_work = 0;          // permille of long offload jobs
+    std::uint64_t impatient = 0;          // 1: a budget that is soon spent, so that dead letters are made while there is trouble
+    std::uint64_t rare_crashes = 0;       // at the first call of a kind that is seldom made
     // For the sweep: call number `step` of one kind fails. 0: none.
     std::uint64_t sweep_kind = 0;         // 0 ledger, 1 network, 2 authority
     std::uint64_t sweep_step = 0;

@@ -3,6 +3,7 @@
 #include "storage/schema.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace connector::sim {
@@ -175,7 +176,7 @@ void World::make_orders() {
             issue.profile.subject_alt_names = {{request::SanType::email, "{{UserPrincipalName}}"}};
             order.request.order = std::move(issue);
         }
-        order.unreadable = quirk() && dice.chance(250);
+        order.unreadable = quirk() && dice.chance(500);
         order.changes = quirk();
         order.rejects = quirk() && dice.chance(400);
         const Tick later = order.arrives + std::chrono::seconds{dice.between(1, 60)};
@@ -196,24 +197,24 @@ void World::make_orders() {
 }
 
 void World::make_connectors() {
-    // Migrated once for all worlds of this program: opening it is part of every test, building the tables is not.
-    static const fs::path k_template = [this] {
-        fs::path folder = directory_.parent_path() / "template";
+    // Migrated once for all worlds of a runner: opening it is part of every test, building the tables is not.
+    const fs::path folder = directory_.parent_path() / "template";
+    const fs::path migrated = folder / "connector.db";
+    if (!fs::exists(migrated)) {
         const auto lock = storage::InstanceLock::acquire(folder, storage::InstanceLock::Holder::daemon);
         if (!lock) judge.broken("a state directory can be made", lock.error().message);
         if (lock) {
             const auto made = storage::SqliteLedger::open(*lock, sealer, [](std::string_view, std::string_view) {});
             if (!made) judge.broken("a ledger can be made", made.error().message);
         }
-        return folder / "connector.db";
-    }();
+    }
     for (std::uint64_t i = 0; i < scenario.connectors; ++i) {
         auto connector = std::make_unique<Connector>();
         connector->index = i;
         connector->directory = directory_ / ("c" + std::to_string(i));
         fs::create_directory(connector->directory);
         fs::permissions(connector->directory, fs::perms::owner_all);
-        fs::copy_file(k_template, connector->directory / "connector.db");
+        fs::copy_file(migrated, connector->directory / "connector.db");
         connectors.push_back(std::move(connector));
     }
 }
@@ -288,6 +289,16 @@ void World::plan_crashes() {
         plan.countdown = static_cast<std::uint64_t>(plan.point ? dice.between(1, dice.chance(500) ? 3 : 20) : dice.between(1, 600));
         connectors[dice.below(scenario.connectors)]->crashes.push_back(plan);
     }
+    constexpr std::array k_rare{Point::ledger_accept_unreadable, Point::ledger_put_back, Point::ledger_get, Point::ledger_open_of,
+                                Point::ledger_mark_revoked, Point::ledger_count, Point::authority_poll, Point::authority_find,
+                                Point::authority_revoke, Point::imports_fetch, Point::management_renew};
+    for (std::uint64_t i = 0; i < scenario.rare_crashes; ++i) {
+        CrashPlan plan;
+        plan.point = k_rare[dice.below(k_rare.size())];
+        plan.moment = dice.chance(500) ? Moment::before : Moment::after;
+        plan.countdown = 1;
+        connectors[dice.below(scenario.connectors)]->crashes.push_back(plan);
+    }
 }
 
 void World::block(const DeviceId& device) {
@@ -298,6 +309,7 @@ void World::block(const DeviceId& device) {
         process->hit(Fault::blocked);
         const auto done = process->ledger().file()->block({trust::BlockedThing::device, device.text(), "root", process->utc()});
         if (!done) judge.broken("a device can be blocked", done.error().message);
+        connector->blocked.insert(device);
     }
 }
 
@@ -358,9 +370,11 @@ void World::reap() {
     }
 }
 
-// When a connector that lives and still works on an order ought to look after its lease again.
+// When a connector that lives and still works on an order ought to look after its lease again; one that the service does
+// not hear, now and then.
 std::optional<Tick> World::next_renewal() const {
     std::optional<Tick> next;
+    const bool service_up = !is_down(Fault::service_down, 0);
     for (const auto& order : service.orders()) {
         if (order.state != SimService::State::leased) continue;
         auto* process = connectors[order.holder]->process.get();
@@ -368,7 +382,9 @@ std::optional<Tick> World::next_renewal() const {
         const auto& shadow = process->ledger().shadow();
         const auto record = shadow.find(order.request.id);
         if (record == shadow.end() || record->second.rests() || record->second.lease != order.lease) continue;
-        const Tick when = order.lease_granted + (order.lease_ends - order.lease_granted) * 2 / 3;
+        const bool heard = service_up && !process->engine().context().status.credential_refused;
+        const Tick due = order.lease_granted + (order.lease_ends - order.lease_granted) * 2 / 3;
+        const Tick when = heard ? std::max(due, timeline.now()) : std::max(due, timeline.now() + 20s);
         if (!next || when < *next) next = when;
     }
     return next;
@@ -378,14 +394,12 @@ Tick World::horizon() const {
     const Tick now = timeline.now();
     Tick until = now + (held_ != 0 ? 10min : 60min);
     if (const auto event = timeline.next_event()) until = std::min(until, *event);
-    bool service_up = !is_down(Fault::service_down, 0);
     for (const auto& connector : connectors) {
         if (!connector->process || connector->process->dead()) continue;
         const auto& process = *connector->process;
         if (process.stopping()) return now;
         const auto& status = process.engine().context().status;
         if (status.ledger.state == engine::Check::State::down) continue;
-        service_up = service_up && !status.credential_refused;
         const auto utc_now = process.utc();
         for (const auto& [id, record] : connector->process->ledger().shadow()) {
             if (record.rests() || record.stage == Stage::held) continue;
@@ -394,10 +408,7 @@ Tick World::horizon() const {
             until = std::min(until, now + (record.due_at - utc_now));
         }
     }
-    if (const auto renewal = next_renewal()) {
-        if (*renewal > now) until = std::min(until, *renewal);
-        else until = std::min(until, service_up ? now : now + 20s);
-    }
+    if (const auto renewal = next_renewal()) until = std::min(until, *renewal);
     return until;
 }
 

@@ -166,6 +166,37 @@ TEST_F(LedgerTest, LimitHoldsOverASlidingHourAndAReopening) {
     EXPECT_TRUE(reported.empty());
 }
 
+TEST_F(LedgerTest, APackageForWhoWasBlockedMeanwhileIsNotKept) {
+    const auto user = *UserId::parse("user-1");
+    const auto device = *DeviceId::parse("phone");
+    const auto keep = [&](const std::string& id) {
+        Commit commit;
+        commit.record = accepted(id);
+        commit.record.stage = Stage::packaged;
+        commit.record.sealed_package = {1, 2, 3};
+        commit.wrapped_for = {device, user, "anna@corp.example", hash_of("key of phone")};
+        return ledger->save(commit, k_now);
+    };
+    ASSERT_TRUE(keep("r1"));
+    const std::array<trust::Block, 4> blocks{{{trust::BlockedThing::device, "PHONE", "root", k_now},
+                                              {trust::BlockedThing::user, "user-1", "root", k_now},
+                                              {trust::BlockedThing::user, "Anna@Corp.Example", "root", k_now},
+                                              {trust::BlockedThing::key, hash_of("key of phone").hex(), "root", k_now}}};
+    int n = 1;
+    for (const auto& block : blocks) {
+        ASSERT_TRUE(ledger->block(block));
+        const auto id = "r" + std::to_string(++n);
+        const auto kept = keep(id);
+        ASSERT_FALSE(kept) << block.value;
+        EXPECT_EQ(kept.error().kind, ErrorKind::refused);
+        EXPECT_EQ(kept.error().code, "recipientUntrusted");
+        EXPECT_EQ(record(id).stage, Stage::accepted);
+        EXPECT_TRUE(record(id).sealed_package.empty());
+        ASSERT_TRUE(ledger->unblock(block.thing, block.value));
+    }
+    EXPECT_TRUE(keep("r9"));
+}
+
 TEST_F(LedgerTest, WhatAClockAheadHasCountedGoesAWindowLater) {
     const auto year = 24h * 365;
     ASSERT_TRUE(ledger->count(charge_of("ahead", 2), k_now + year));
