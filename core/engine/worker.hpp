@@ -54,7 +54,12 @@ private:
     [[nodiscard]] Going answered(Result<ports::AuthorityAnswer> answer);
     [[nodiscard]] Going pack();
     [[nodiscard]] Going revoke();
-    [[nodiscard]] boost::asio::awaitable<void> orphaned(Bytes certificate);
+    [[nodiscard]] ports::Async<std::optional<ports::AuthorityAnswer>> look_for_order(ports::Authority& issuer,
+                                                                                          ports::Submission submission);
+    // `stored`: the record as it was last saved, without the certificate.
+    [[nodiscard]] boost::asio::awaitable<void> keep_issued(request::RequestRecord stored);
+    [[nodiscard]] std::optional<request::RequestRecord> with_issued(request::RequestRecord there,
+                                                                    const request::RequestRecord& stored) const;
     [[nodiscard]] ports::Authority* authority() const;
 
     // deliver.cpp

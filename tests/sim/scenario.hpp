@@ -41,6 +41,10 @@ struct Scenario {
     std::uint64_t blocks = 0;             // the operator's
     std::uint64_t tight_limits = 0;       // 1: meters that are reached
     std::uint64_t slow_work = 0;          // permille of long offload jobs
+    // For chosen paths, so that only the fault decides what differs; no seed draws them.
+    std::uint64_t pending = 0;            // seconds that an authority takes over each order
+    std::uint64_t patience = 0;           // seconds until a step that goes on failing is given up; 0: hours
+    std::uint64_t approve_all = 0;        // 1: a person lets go whatever is held
     // For the sweep: call number `step` of one kind fails. 0: none.
     std::uint64_t sweep_kind = 0;         // 0 ledger, 1 network, 2 authority
     std::uint64_t sweep_step = 0;
