@@ -172,7 +172,7 @@ Worker::Going Worker::submit(bool again) {
     auto submission = submission_of(record_);
     auto submitting = issuer->submit(std::move(submission));
     auto answer = co_await std::move(submitting);
-    auto answering = answered(std::move(answer));
+    auto answering = answered(std::move(answer), again);
     co_return co_await std::move(answering);
 }
 
@@ -241,9 +241,12 @@ Worker::Going Worker::poll() {
     auto entering = enter(issuer->name());
     const bool entered = co_await std::move(entering);
     if (!entered) co_return false;
+    // A process that ended in the middle of a poll heard no answer to it.
+    const bool again = issuer->traits().polls_by_repeating && record_.deaths != 0;
+    if (again) context_.ports.events.raise(about(event::k_possible_duplicate, record_));
     auto polling = issuer->poll(record_.authority_request_id);
     auto answer = co_await std::move(polling);
-    auto answering = answered(std::move(answer));
+    auto answering = answered(std::move(answer), again);
     co_return co_await std::move(answering);
 }
 
@@ -269,7 +272,7 @@ void Worker::came_back(const std::string& name, const std::optional<Error>& erro
     }
 }
 
-Worker::Going Worker::answered(Result<ports::AuthorityAnswer> answer) {
+Worker::Going Worker::answered(Result<ports::AuthorityAnswer> answer, bool may_be_there) {
     const std::string name = record_.request.profile()->authority;
     auto& telemetry = context_.ports.telemetry;
     came_back(name, answer ? std::nullopt : std::optional<Error>(answer.error()));
@@ -283,7 +286,7 @@ Worker::Going Worker::answered(Result<ports::AuthorityAnswer> answer) {
         if (error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timed_out || error.kind == ErrorKind::unknown)
             error.code = "authorityUnreachable";
         if (error.kind == ErrorKind::unauthorized || error.kind == ErrorKind::misconfigured) error.code = "authorityMisconfigured";
-        auto failing = fail(std::move(error));
+        auto failing = fail(std::move(error), {}, may_be_there);
         co_return co_await std::move(failing);
     }
     if (auto* pending = std::get_if<ports::PendingAnswer>(&*answer)) {

@@ -30,7 +30,7 @@ private:
     // worker.cpp
     [[nodiscard]] Going save(request::Outcome outcome);
     [[nodiscard]] Going save_with(request::Outcome outcome, ports::Commit extra);
-    [[nodiscard]] Going fail(Error error, Bytes certificate = {});
+    [[nodiscard]] Going fail(Error error, Bytes certificate = {}, bool may_be_there = false);
     [[nodiscard]] Going hold(trust::Hold hold);
     [[nodiscard]] boost::asio::awaitable<void> count_refusal(const Error& error);
     // Recipient and person, or the record has been refused or held and the answer is empty.
@@ -51,7 +51,7 @@ private:
     [[nodiscard]] Going poll();
     // What a call that enter() let in means for the authority's breaker. `error`: none where it was answered.
     void came_back(const std::string& name, const std::optional<Error>& error);
-    [[nodiscard]] Going answered(Result<ports::AuthorityAnswer> answer);
+    [[nodiscard]] Going answered(Result<ports::AuthorityAnswer> answer, bool may_be_there = false);
     [[nodiscard]] Going pack();
     [[nodiscard]] Going revoke();
     [[nodiscard]] ports::Async<std::optional<ports::AuthorityAnswer>> look_for_order(ports::Authority& issuer,
