@@ -301,7 +301,9 @@ Result<std::uint64_t> SqliteLedger::save_one(const Commit& commit, UtcTime now) 
     const auto prior = prior_of(id);
     if (!prior) return prior.error();
     if (!*prior) return conflict("requestUnknown", id, "is not in the ledger");
-    if ((*prior)->stage == to_string(Stage::closed)) return conflict("requestClosed", id, "is over");
+    // Over, but for a certificate that came after its end and has to be revoked.
+    const bool late = commit.record.stage == Stage::revoking && !commit.record.certificate.empty();
+    if ((*prior)->stage == to_string(Stage::closed) && !late) return conflict("requestClosed", id, "is over");
     if ((*prior)->version != commit.record.version) return conflict("requestChanged", id, "was changed meanwhile");
 
     if (auto room = book_.check(commit.charges, now, state_); !room) return room.error();

@@ -174,7 +174,7 @@ Worker::Going Worker::submit(bool again) {
     auto submission = submission_of(record_);
     auto submitting = issuer->submit(std::move(submission));
     auto answer = co_await std::move(submitting);
-    auto answering = answered(std::move(answer));
+    auto answering = answered(std::move(answer), again);
     co_return co_await std::move(answering);
 }
 
@@ -253,9 +253,12 @@ Worker::Going Worker::poll() {
     auto entering = enter(issuer->name());
     const bool entered = co_await std::move(entering);
     if (!entered) co_return false;
+    // A process that ended in the middle of a poll heard no answer to it.
+    const bool again = issuer->traits().polls_by_repeating && record_.deaths != 0;
+    if (again) context_.ports.events.raise(about(event::k_possible_duplicate, record_));
     auto polling = issuer->poll(record_.authority_request_id);
     auto answer = co_await std::move(polling);
-    auto answering = answered(std::move(answer));
+    auto answering = answered(std::move(answer), again);
     co_return co_await std::move(answering);
 }
 
@@ -281,7 +284,7 @@ void Worker::came_back(const std::string& name, const std::optional<Error>& erro
     }
 }
 
-Worker::Going Worker::answered(Result<ports::AuthorityAnswer> answer) {
+Worker::Going Worker::answered(Result<ports::AuthorityAnswer> answer, bool may_be_there) {
     const std::string name = record_.request.profile()->authority;
     auto& telemetry = context_.ports.telemetry;
     came_back(name, answer ? std::nullopt : std::optional<Error>(answer.error()));
@@ -295,7 +298,7 @@ Worker::Going Worker::answered(Result<ports::AuthorityAnswer> answer) {
         if (error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timed_out || error.kind == ErrorKind::unknown)
             error.code = "authorityUnreachable";
         if (error.kind == ErrorKind::unauthorized || error.kind == ErrorKind::misconfigured) error.code = "authorityMisconfigured";
-        auto failing = fail(std::move(error));
+        auto failing = fail(std::move(error), {}, may_be_there);
         co_return co_await std::move(failing);
     }
     if (auto* pending = std::get_if<ports::PendingAnswer>(&*answer)) {
@@ -310,9 +313,15 @@ Worker::Going Worker::answered(Result<ports::AuthorityAnswer> answer) {
     auto& issued = std::get<ports::IssuedAnswer>(*answer);
     // In memory only: the commit that follows holds certificate, package and the key's end in one.
     request::IssuedHere here{std::move(issued.certificate), std::move(issued.chain)};
+    const auto stored = record_;
     record_ = request::after(std::move(record_), request::Outcome(std::move(here)), context_.rules.retry, context_.now(), 0.0);
     auto packing = pack();
-    co_return co_await std::move(packing);
+    const bool going = co_await std::move(packing);
+    if (record_.version == stored.version) {
+        auto keeping = keep_issued(stored);
+        co_await std::move(keeping);
+    }
+    co_return going;
 }
 
 Worker::Going Worker::pack() {
@@ -422,38 +431,32 @@ Worker::Going Worker::pack() {
                                         .with("authority", issuer->name())
                                         .with("serial", leaf.serial_number)
                                         .with("certificate", leaf.sha256.hex()));
-    } else {
-        auto cleaning = orphaned(certificate);
-        co_await std::move(cleaning);
     }
     co_return saved;
-}
-
-// The record was taken over (withdrawn, abandoned) while the authority was issuing: the certificate must not live on.
-asio::awaitable<void> Worker::orphaned(Bytes certificate) {
-    auto reading = context_.ports.ledger.get(record_.request.id);
-    auto now_there = co_await std::move(reading);
-    if (!now_there || !*now_there) co_return;
-    auto& record = **now_there;
-    const bool dropped = record.stage == request::Stage::refused || record.stage == request::Stage::revoking ||
-                         record.stage == request::Stage::closed;
-    if (!dropped || record.order_hash != record_.order_hash || !record.certificate.empty()) co_return;
-    ports::Commit commit;
-    commit.record = record;
-    commit.record.certificate = certificate;
-    commit.record.csr = record_.csr;
-    commit.record.submission_nonce = record_.submission_nonce;
-    commit.record.revoke_certificate = true;
-    if (record.stage == request::Stage::closed) commit.record.stage = request::Stage::revoking;
-    auto saving = context_.ports.ledger.save(std::move(commit), context_.now());
-    const auto saved = co_await std::move(saving);
-    if (saved) context_.ports.events.raise(about(event::k_orphan_found, record));
 }
 
 Worker::Going Worker::revoke() {
     auto* issuer = record_.request.profile() == nullptr ? nullptr : authority();
     if (issuer == nullptr || !issuer->traits().revokes) {
-        context_.ports.events.raise(about(event::k_revoke_failed, record_).with("reason", "the authority cannot revoke"));
+        // Whoever revokes it by hand finds it in the register, though it may never have been packed.
+        ports::Commit commit;
+        Event failed = about(event::k_revoke_failed, record_).with("reason", "the authority cannot revoke");
+        if (const auto facts = context_.ports.crypto.inspect(record_.certificate); facts && record_.request.profile() != nullptr) {
+            const auto& name = record_.request.profile()->authority;
+            commit.issued = registered(name, *facts, record_, context_.now());
+            failed.with("authority", name).with("serial", facts->serial_number);
+        }
+        context_.ports.events.raise(failed);
+        request::Outcome outcome(request::RevokedNow{});
+        auto saving = save_with(std::move(outcome), std::move(commit));
+        co_return co_await std::move(saving);
+    }
+    const auto traits = issuer->traits();
+    const bool can_ask = traits.finds || (!record_.authority_request_id.empty() && !traits.polls_by_repeating);
+    if (record_.certificate.empty() && !can_ask) {
+        context_.ports.events.raise(about(event::k_revoke_failed, record_)
+                                        .with("authority", issuer->name())
+                                        .with("reason", "the authority cannot be asked whether it issued a certificate"));
         auto saving = save(request::Outcome(request::RevokedNow{}));
         co_return co_await std::move(saving);
     }
@@ -469,10 +472,11 @@ Worker::Going Worker::revoke() {
         const bool entered = co_await std::move(entering);
         if (!entered) co_return false;
         auto submission = submission_of(record_);
-        auto finding = issuer->find(std::move(submission));
-        auto found = co_await std::move(finding);
+        auto looking = look_for_order(*issuer, std::move(submission));
+        auto found = co_await std::move(looking);
         came_back(issuer->name(), found ? std::nullopt : std::optional<Error>(found.error()));
-        const bool never = !found && found.error().kind == ErrorKind::refused;  // one that said no has issued nothing
+        // One that said no has issued nothing.
+        const bool never = !found && found.error().kind == ErrorKind::refused;
         if (!found && !never) {
             auto failing = fail(found.error());
             co_return co_await std::move(failing);

@@ -92,7 +92,7 @@ Worker::Going Worker::save_with(request::Outcome outcome, ports::Commit commit) 
     co_return false;
 }
 
-Worker::Going Worker::fail(Error error, Bytes certificate) {
+Worker::Going Worker::fail(Error error, Bytes certificate, bool may_be_there) {
     const bool final = request::is_final(record_, error, context_.rules.retry, context_.now());
     const bool issuing = record_.request.kind() == request::Kind::pkcs_issue;
     if (final) {
@@ -103,7 +103,7 @@ Worker::Going Worker::fail(Error error, Bytes certificate) {
     const auto event_id = final ? (issuing ? event::k_issue_failed : event::k_repack_failed)
                                 : (issuing ? event::k_issue_will_retry : event::k_repack_will_retry);
     context_.ports.events.raise(about(event_id, record_).with("code", error.code).with("reason", error.message));
-    request::Failed failed{std::move(error), std::move(certificate)};
+    request::Failed failed{std::move(error), std::move(certificate), may_be_there};
     request::Outcome outcome(std::move(failed));
     auto saving = save(std::move(outcome));
     co_return co_await std::move(saving);

@@ -30,7 +30,7 @@ private:
     // worker.cpp
     [[nodiscard]] Going save(request::Outcome outcome);
     [[nodiscard]] Going save_with(request::Outcome outcome, ports::Commit extra);
-    [[nodiscard]] Going fail(Error error, Bytes certificate = {});
+    [[nodiscard]] Going fail(Error error, Bytes certificate = {}, bool may_be_there = false);
     [[nodiscard]] Going hold(trust::Hold hold);
     [[nodiscard]] boost::asio::awaitable<void> count_refusal(const Error& error);
     // Recipient and person, or the record has been refused or held and the answer is empty.
@@ -51,10 +51,15 @@ private:
     [[nodiscard]] Going poll();
     // What a call that enter() let in means for the authority's breaker. `error`: none where it was answered.
     void came_back(const std::string& name, const std::optional<Error>& error);
-    [[nodiscard]] Going answered(Result<ports::AuthorityAnswer> answer);
+    [[nodiscard]] Going answered(Result<ports::AuthorityAnswer> answer, bool may_be_there = false);
     [[nodiscard]] Going pack();
     [[nodiscard]] Going revoke();
-    [[nodiscard]] boost::asio::awaitable<void> orphaned(Bytes certificate);
+    [[nodiscard]] ports::Async<std::optional<ports::AuthorityAnswer>> look_for_order(ports::Authority& issuer,
+                                                                                          ports::Submission submission);
+    // `stored`: the record as it was last saved, without the certificate.
+    [[nodiscard]] boost::asio::awaitable<void> keep_issued(request::RequestRecord stored);
+    [[nodiscard]] std::optional<request::RequestRecord> with_issued(request::RequestRecord there,
+                                                                    const request::RequestRecord& stored) const;
     [[nodiscard]] ports::Authority* authority() const;
 
     // deliver.cpp

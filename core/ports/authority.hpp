@@ -42,6 +42,7 @@ struct Revocation {
 struct AuthorityTraits {
     bool finds = false;         // find() can look for an earlier submission
     bool revokes = false;
+    bool polls_by_repeating = false;  // poll() sends the order again, so that a second certificate may come of it
     std::vector<Bytes> anchors;           // DER: what its certificates must chain to
     std::vector<Bytes> issuing;           // DER: the certificates that may be the leaf's issuer; empty = any under the anchors
 };
@@ -54,6 +55,7 @@ public:
     // False: no such alias is configured for it (authorityMisconfigured). nullopt asks for the default template.
     [[nodiscard]] virtual bool has_template(const std::optional<std::string>& alias) const = 0;
     [[nodiscard]] virtual Async<AuthorityAnswer> submit(Submission submission) = 0;
+    // kind unknown only where it polls by repeating: the order may have been fulfilled, and the answer is lost.
     [[nodiscard]] virtual Async<AuthorityAnswer> poll(std::string authority_request_id) = 0;
     // nullopt: it never arrived.
     [[nodiscard]] virtual Async<std::optional<AuthorityAnswer>> find(Submission submission) = 0;

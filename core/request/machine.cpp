@@ -125,10 +125,15 @@ void fail(RequestRecord& record, const Failed& failed, const RetryRules& rules, 
     }
     if (!record.failing_since) record.failing_since = now;
     if (!failed.certificate.empty()) record.certificate = failed.certificate;
+    // A poll that was the order once more, and whose answer is lost: what was pending may be fulfilled.
+    if (record.stage == Stage::at_authority && error.kind == ErrorKind::unknown) {
+        record.stage = Stage::submitting;
+        record.authority_request_id.clear();
+    }
     if (is_final(record, error, rules, now)) {
         Failure failure{error.code, error.message, is_retryable(error), std::nullopt};
         if (disposition_of(record, error.kind) == Disposition::tell) {
-            record.revoke_certificate = record.revoke_certificate || !failed.certificate.empty();
+            record.revoke_certificate = record.revoke_certificate || !failed.certificate.empty() || failed.may_be_there;
             refuse(record, std::move(failure), now);
         } else {
             abandon(record, std::move(failure), now);
@@ -141,7 +146,7 @@ void fail(RequestRecord& record, const Failed& failed, const RetryRules& rules, 
                            : delay_after(rules.backoff, record.tries, jitter, error.retry_after);
     record.due_at = now + pause;
     // Nothing arrived, so nothing needs to be looked for; an unknown submission stays `submitting` and is looked for.
-    if (record.stage == Stage::submitting && error.kind != ErrorKind::unknown) record.stage = Stage::keyed;
+    if (record.stage == Stage::submitting && error.kind != ErrorKind::unknown && !failed.may_be_there) record.stage = Stage::keyed;
 }
 
 void report(RequestRecord& record, const Reported& reported, UtcTime now) {

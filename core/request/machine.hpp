@@ -59,6 +59,7 @@ struct Held {
 struct Failed {
     Error error;
     Bytes certificate;
+    bool may_be_there = false;  // an earlier submission may have arrived, whatever became of this one
 };
 // Ended from outside the request: a withdraw, the operator, a hold that lasted too long.
 struct Dropped {

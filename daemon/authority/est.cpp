@@ -27,6 +27,7 @@ EstAuthority::EstAuthority(EstSettings settings, std::unique_ptr<net::HttpClient
 
 ports::AuthorityTraits EstAuthority::traits() const {
     ports::AuthorityTraits traits;
+    traits.polls_by_repeating = true;
     traits.anchors = settings_.anchors;
     return traits;
 }

@@ -3,14 +3,15 @@
 
     crash.py [--kills N] [--seed S] [--seconds BOUND] [--at-least M] [--in-flight N] [--keep]
 
-The service is the lab's, over TLS, and is killed now and then too; the authority is a local CA. The program under test is PFX_CONNECTOR, or the
-newest one built. The same seed draws the same moments and the same load, though what they hit depends on the machine.
+The service is the lab's, over TLS; the authorities are a local CA and the lab's EST server, in each of its lives with another memory for repeated
+orders. Service and EST server are killed now and then too. The program under test is PFX_CONNECTOR, or the newest one built. The same seed draws the same moments and the same load, though what they hit depends on the machine.
 """
 from __future__ import annotations
 
 import argparse
 import collections
 import hashlib
+import json
 import os
 import random
 import secrets
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
+from est_ca import EstCa  # noqa: E402
 from lab import Connector, ConnectorError, Device, Lab, LabError, User  # noqa: E402
 
 Json = dict[str, Any]
@@ -31,6 +33,8 @@ LEASE_SECONDS = 20
 # A request that dies three times in one step, the last time while it was worked alone, is set aside; few may have such luck.
 SET_ASIDE_OF_100 = 5
 OPEN = ("queued", "leased")
+POSSIBLE_DUPLICATE = "PKCS-1056"
+NOT_REVOKED = "REV-3051"
 
 
 class Load:
@@ -56,7 +60,8 @@ class Load:
             device = self.chance.choice(devices)
             drawn = self.chance.random()
             if drawn < 0.68:
-                wanted.append(("pkcs.issue", user, device, self.lab.issue_request(user, device, key_type="ecP256")))
+                authority = "est" if self.chance.random() < 0.35 else "corp"
+                wanted.append(("pkcs.issue", user, device, self.lab.issue_request(user, device, key_type="ecP256", authority=authority)))
             elif drawn < 0.97:
                 wanted.append(("pfx.deliver", user, device, self.lab.deliver_request(user, device)))
             else:
@@ -93,17 +98,19 @@ def whose(one: Json) -> tuple[str, str]:
 
 
 class Crash:
-    def __init__(self, lab: Lab, chosen: argparse.Namespace) -> None:
-        self.lab, self.chosen = lab, chosen
+    def __init__(self, lab: Lab, est: EstCa, chosen: argparse.Namespace) -> None:
+        self.lab, self.est, self.chosen = lab, est, chosen
         self.chance = random.Random(chosen.seed)
+        self.set_est()
         limits = {name: LIMIT for name in ("unwrap_users_per_hour", "unwrap_users_per_day", "deliveries_per_user_per_day", "issue_per_hour",
                                            "issue_per_day", "issue_per_user_per_day", "revoke_per_hour", "revoke_per_day", "new_recipients_per_day",
                                            "unwrap_failures_per_hour", "refusals_per_hour")}
         self.connector: Connector = lab.connector(
-            {"connector": {"drain_seconds": 3}, "authority": {"corp": {"concurrency": 32}}, "limits": limits}, timeout=60)
+            {"connector": {"drain_seconds": 3}, "authority": {"corp": {"concurrency": 32}, "est": est.authority(concurrency=16)},
+             "limits": limits}, timeout=60)
         lab.control.delete("violations")
         self.load = Load(lab, self.chance, chosen.in_flight)
-        self.kills = self.service_kills = self.under_load = 0
+        self.kills = self.service_kills = self.est_kills = self.under_load = 0
         self.stages: collections.Counter[str] = collections.Counter()
         self.in_work = 0
 
@@ -120,11 +127,11 @@ class Crash:
         """One life: some load, a random while, the kill."""
         open_now = self.load.top_up()
         end = time.monotonic() + self.chance.uniform(0, longest)
-        kill_service = self.chance.random() < 0.15
-        service_down_first = self.chance.random() < 0.5
+        others = [kill for kill in (self.kill_service, self.kill_est) if self.chance.random() < 0.15]
+        others_first = self.chance.random() < 0.5
         time.sleep(max(0.0, end - time.monotonic()))  # the random moment itself; nothing is waited for
-        if kill_service and service_down_first:
-            self.kill_service()
+        for kill in others if others_first else ():
+            kill()
         if not self.connector.running:
             raise ConnectorError(f"the daemon ended by itself\n{self.connector.output()[-3000:]}\n{self.connector.tail()}")
         self.connector.kill()
@@ -134,14 +141,24 @@ class Crash:
             self.stages[stage] += count
             self.in_work += count if in_work else 0
         self.connector.start(wait_ready=False)
-        if kill_service and not service_down_first:
-            self.kill_service()
+        for kill in () if others_first else others:
+            kill()
 
     def kill_service(self) -> None:
         self.lab.check_clean()  # what it noted so far goes with it
         self.lab.stop_service(kill=True)
         self.lab.start_service()
         self.service_kills += 1
+
+    def kill_est(self) -> None:
+        self.est.stop(kill=True)
+        self.est.start()
+        self.set_est()
+        self.est_kills += 1
+
+    def set_est(self) -> None:
+        """One that knows a repeated order gives the same certificate again; another one makes a second."""
+        self.est.settings(idempotent=self.chance.random() < 0.5, pending_answers=self.chance.choice((0, 0, 1)))
 
     def run(self) -> None:
         began = time.monotonic()
@@ -163,7 +180,8 @@ class Crash:
         self.connector.wait_ready(120)
         self.lab.wait(timeout=max(120.0, self.chosen.seconds))
         self.connector.wait_until(self.at_rest, 120, "the last reports and revocations")
-        print(f"{self.kills} kills of the daemon ({self.under_load} under load), {self.service_kills} of the service in {killing:.0f} s; "
+        print(f"{self.kills} kills of the daemon ({self.under_load} under load), {self.service_kills} of the service, {self.est_kills} of the EST server "
+              f"in {killing:.0f} s; "
               f"all at rest {time.monotonic() - began - killing:.0f} s later", flush=True)
         print(f"open at the kills, by stage: {dict(self.stages)}; in work {self.in_work}", flush=True)
 
@@ -182,11 +200,14 @@ class Crash:
         findings.check(verified.returncode == 0, f"audit verify: {verified.stdout}{verified.stderr}")
         delivered = {each["sha256"].lower() for one in requests if one["kind"] == "pkcs.issue" and one["state"] == "done"
                      for each in one["result"].get("certificates", ())}
-        revoked, live = self.judge_certificates(findings, delivered)
+        of_est = {sha256 for sha256, _ in rows(self.est.directory / "est.db", "SELECT sha256, spki FROM issued")}
+        revoked, live = self.judge_certificates(findings, delivered - of_est)
+        orphans = self.judge_est(findings, delivered & of_est)
         self.judge_ledger(findings)
         for word in ("AddressSanitizer", "runtime error:", "terminate called", "Assertion"):
             findings.check(word not in self.connector.output(), f"the daemon said {word}: {self.connector.output()[-3000:]}")
-        print(f"requests {dict(states)}; certificates issued {live + revoked} = delivered {len(delivered)} + revoked orphans {revoked}", flush=True)
+        print(f"requests {dict(states)}\nlocal CA: certificates issued {live + revoked} = delivered {live} + revoked orphans {revoked}\n"
+              f"EST: certificates issued {len(of_est)} = delivered {len(delivered & of_est)} + orphans that the audit log names {orphans}", flush=True)
         return findings.all
 
     def judge_requests(self, findings: Findings, requests: Sequence[Json]) -> collections.Counter[str]:
@@ -231,11 +252,36 @@ class Crash:
             findings.check(False, f"certificate {sha256} is live and nobody has it")
         for sha256 in delivered - live:
             findings.check(False, f"certificate {sha256} was delivered and is {'revoked' if sha256 in issued else 'not in the log of the CA'}")
-        known = {bytes(sha256).hex(): request for sha256, request in rows(self.ledger, "SELECT sha256, request FROM issued")}
+        known = {bytes(sha256).hex(): request for sha256, request in rows(self.ledger, "SELECT sha256, request FROM issued WHERE authority='corp'")}
         findings.check(set(issued) == set(known), f"{len(set(issued) ^ set(known))} certificates stand in one of the two registers only")
         twice = [request for request, count in collections.Counter(known.values()).items() if count > 1]
         findings.check(not twice, f"asked for twice: {twice[:5]}")
         return len(issued) - len(live), len(live)
+
+    def judge_est(self, findings: Findings, delivered: set[str]) -> int:
+        """It cannot be searched and revokes nothing: what nobody has must be told to a person, before a second one can come to be."""
+        issued = {sha256: spki.lower() for sha256, spki in rows(self.est.directory / "est.db", "SELECT sha256, spki FROM issued")}
+        owners = {bytes(spki).hex(): request for spki, request in rows(self.ledger, "SELECT spki_sha256, request FROM generated_key")}
+        told: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+        for line in self.connector.audit():
+            one = json.loads(line)
+            if one["event"] in (POSSIBLE_DUPLICATE, NOT_REVOKED):
+                told[one["request"]][one["event"]] += 1
+        certificates: dict[str, list[str]] = collections.defaultdict(list)
+        for sha256, spki in issued.items():
+            request = owners.get(spki)
+            findings.check(request is not None, f"EST issued {sha256} for a key that was not made here")
+            certificates[str(request)].append(sha256)
+        orphans = 0
+        for request, them in certificates.items():
+            undelivered = [sha256 for sha256 in them if sha256 not in delivered]
+            orphans += len(undelivered)
+            findings.check(len(them) <= 1 + told[request][POSSIBLE_DUPLICATE],
+                           f"{request} has {len(them)} certificates of EST, and the audit log knows of {told[request][POSSIBLE_DUPLICATE]} repetitions")
+            findings.check(len(undelivered) < len(them) or told[request][NOT_REVOKED] > 0, f"{request} has an orphan of EST that nobody was told of")
+        known = {bytes(sha256).hex() for (sha256,) in rows(self.ledger, "SELECT sha256 FROM issued WHERE authority='est'")}
+        findings.check(delivered <= known <= set(issued), f"the register's certificates of EST: {len(known)}, of which {len(known - set(issued))} are not in its log")
+        return orphans
 
     def judge_ledger(self, findings: Findings) -> None:
         held = rows(self.ledger, "SELECT id, stage FROM request WHERE length(coalesce(sealed_key, '')) + length(coalesce(sealed_package, '')) > 0")
@@ -263,10 +309,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", action="store_true", help="leave the directory")
     chosen = parser.parse_args(arguments)
     print(f"crash: {chosen.kills} kills, seed {chosen.seed}", flush=True)
-    with Lab(lease_seconds=LEASE_SECONDS, keep=chosen.keep) as lab:
+    with Lab(lease_seconds=LEASE_SECONDS, keep=chosen.keep) as lab, EstCa(lab.directory / "est") as est:
         if chosen.keep:
             print(f"in {lab.directory}", flush=True)
-        crash = Crash(lab, chosen)
+        crash = Crash(lab, est, chosen)
         try:
             crash.run()
             findings = crash.judge()

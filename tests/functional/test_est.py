@@ -117,7 +117,7 @@ class Est(unittest.TestCase):
                 self.assertEqual(self.audited("PKCS-1056", identifier), 0)
 
     def test_an_approval_outlives_a_restart(self) -> None:
-        self.ca.settings(approval="manual")
+        self.ca.settings(approval="manual", retry_after="3")  # killed in the middle of a poll it could not say
         identifier = self.order("open")
         self.connector.wait_until(lambda: self.ca.pending() and self.ca.pending()[0]["answers"] >= 1, 20 * SLOW, "the first 202")
         self.logged("PKCS-1053", identifier)
@@ -145,6 +145,29 @@ class Est(unittest.TestCase):
         self.assertEqual(len({each["csr"] for each in new}), 1, "another request than before would be another key")
         self.assertEqual(sha256, new[-1]["sha256"])
         self.assertEqual(self.audited("PKCS-1056", identifier), 1)
+
+    def test_a_poll_that_lost_its_answer_was_the_order_once_more(self) -> None:
+        """RFC 7030 4.2.3: it is continued by the same request, which a server that has answered may take for a new one."""
+        self.ca.settings(idempotent=False, pending_answers=1, retry_after="2")
+        identifier = self.order("open")
+        self.connector.wait_until(lambda: self.ca.pending(), 20 * SLOW, "the first 202")
+        self.assertEqual(self.audited("PKCS-1056", identifier), 0)
+        self.ca.fault("drop-after")
+        sha256 = self.opened(identifier)
+        new = self.new()
+        self.assertEqual([each["status"] for each in self.enrolments()][:2], [202, 200], "the poll was answered, and the answer lost")
+        self.assertEqual(len(new), 2)
+        self.assertEqual(sha256, new[-1]["sha256"])
+        self.assertEqual(self.audited("PKCS-1056", identifier), 1, "told once: the poll after it continues an order that was just taken")
+
+    def test_a_repeated_order_that_is_refused_says_nothing_of_the_first(self) -> None:
+        self.ca.settings(idempotent=False)
+        self.ca.fault("drop-after")
+        self.ca.fault("status", status=400, body="one for each key")
+        identifier = self.order("open")
+        self.assertEqual(self.error(identifier)["code"], "authorityRejected")
+        self.assertEqual(len(self.new()), 1)
+        self.connector.wait_until(lambda: self.audited("REV-3051", identifier), 20 * SLOW, "somebody to be told of the certificate")
 
     def test_what_never_arrived_is_no_duplicate(self) -> None:
         """Refused and throttled orders are sent again quietly, as long as nothing can have been issued."""

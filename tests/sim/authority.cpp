@@ -30,7 +30,8 @@ Result<ports::AuthorityAnswer> SimAuthority::take(const ports::Submission& submi
     entry.nonce = submission.nonce;
     entry.connector = connector;
     entry.request = request;
-    entry.ready = now;
+    entry.ready = now + options_.pending;
+    entry.pended = options_.pending.count() != 0;
     if (troubled && random_.chance(static_cast<unsigned>(options_.verdicts))) {
         const auto dice = random_.below(10);
         if (dice < 5) {
@@ -95,11 +96,16 @@ void SimAuthority::issue(Entry& entry, UtcTime utc) {
     entry.certificate = labels_.add_certificate(std::move(facts), ca_);
 }
 
-Result<ports::AuthorityAnswer> SimAuthority::poll(const std::string& id, Tick now, UtcTime utc) {
+SimAuthority::Entry* SimAuthority::named(const std::string& id) {
     std::size_t index = entries.size();
     std::from_chars(id.data(), id.data() + id.size(), index);
-    if (index >= entries.size()) return Error(ErrorKind::refused, "authorityRejected", "no such request");
-    return answer(index, now, utc);
+    return index < entries.size() ? &entries[index] : nullptr;
+}
+
+Result<ports::AuthorityAnswer> SimAuthority::poll(const std::string& id, Tick now, UtcTime utc) {
+    const auto* entry = named(id);
+    if (entry == nullptr) return Error(ErrorKind::refused, "authorityRejected", "no such request");
+    return answer(static_cast<std::size_t>(entry - entries.data()), now, utc);
 }
 
 Result<std::optional<ports::AuthorityAnswer>> SimAuthority::find(const ports::Submission& submission, Tick now, UtcTime utc) {

@@ -32,6 +32,7 @@ public:
         std::string issuer;
         bool revoked = false;
         bool durably_known = false;  // it stood in a commit of its connector
+        bool named = false;          // while it was pending, its name did
     };
     struct Options {
         std::string name;
@@ -40,6 +41,7 @@ public:
         bool idempotent = true;
         std::uint64_t verdicts = 0;  // permille
         std::chrono::seconds lease{900};
+        std::chrono::seconds pending{0};  // over each order
     };
 
     SimAuthority(Labels& labels, Random random, Options options, UtcTime now);
@@ -51,6 +53,7 @@ public:
                                                       Tick now, UtcTime utc, bool troubled);
     [[nodiscard]] Result<ports::AuthorityAnswer> poll(const std::string& id, Tick now, UtcTime utc);
     [[nodiscard]] Result<std::optional<ports::AuthorityAnswer>> find(const ports::Submission& submission, Tick now, UtcTime utc);
+    [[nodiscard]] Entry* named(const std::string& id);
     // The entry that was revoked, or nothing where no certificate of ours has that serial number.
     [[nodiscard]] Entry* revoke(const ports::Revocation& revocation);
 

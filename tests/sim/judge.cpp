@@ -33,7 +33,9 @@ void Judge::committed(Process& process, const ports::Commit& commit, const Shado
     const bool packed_now = record.stage == Stage::packaged && !record.sealed_package.empty() &&
                             (before == nullptr || before->stage != Stage::packaged);
     if (packed_now && process.home.blocked.contains(record.request.device.id)) broken("no package is kept for who is blocked", what);
-    if (before != nullptr && before->stage == Stage::closed) broken("a closed record stays closed", what);
+    // But for what the authority gave after all.
+    const bool late = record.stage == Stage::revoking && !record.certificate.empty();
+    if (before != nullptr && before->stage == Stage::closed && !late) broken("a closed record stays closed", what);
     no_secret("a record's failure", record.failure ? record.failure->message : std::string());
     no_secret("a record's key", text_of(record.sealed_key));
     no_secret("a record's package", text_of(record.sealed_package));
@@ -212,7 +214,35 @@ void Judge::at_the_end() {
         if (order.ended_as == "failed") ++world_.tally.failed;
     }
     check_certificates();
+    check_registers();
     check_ledgers();
+}
+
+// A certificate that its connector knew when it rested: a person must be able to find it there, whoever could revoke it.
+void Judge::check_registers() {
+    for (const auto& connector : world_.connectors) {
+        auto* process = connector->process.get();
+        auto* file = process != nullptr ? process->ledger().file() : nullptr;
+        if (file == nullptr) continue;
+        constexpr std::size_t k_all = 100000;
+        const auto issued = file->issued(k_all);
+        if (!issued) {
+            broken("the ledger can be read at the end", issued.error().message);
+            continue;
+        }
+        std::set<Sha256> registered;
+        for (const auto& one : *issued) registered.insert(one.sha256);
+        for (const auto& authority : world_.authorities) {
+            for (const auto& entry : authority->entries) {
+                if (entry.connector != connector->index || !entry.durably_known) continue;
+                const auto record = process->ledger().shadow().find(entry.request);
+                const bool set_aside = record != process->ledger().shadow().end() && record->second.stage == Stage::abandoned;
+                if (!set_aside && !registered.contains(digest_of("sha256", entry.certificate)))
+                    broken("every certificate known here stands in the register",
+                           entry.request.text() + " of c" + std::to_string(entry.connector) + ": " + std::string(text_of(entry.certificate)));
+            }
+        }
+    }
 }
 
 void Judge::check_certificates() {
@@ -231,7 +261,7 @@ void Judge::check_certificates() {
                 const auto record = shadow.find(entry.request);
                 if (record != shadow.end() && record->second.stage == Stage::abandoned) continue;  // it waits for a person
             }
-            const bool knowable = authority->options().finds || entry.durably_known;
+            const bool knowable = authority->options().finds || entry.durably_known || entry.named;
             if (authority->options().revokes && knowable) {
                 broken("at most one live certificate for each request",
                        entry.request.text() + " of c" + std::to_string(entry.connector) + " left " +

@@ -53,6 +53,7 @@ private:
     };
     void check_package(const SimService::Order& order, const request::Package& package);
     void check_certificates();
+    void check_registers();
     void check_ledgers();
 
     World& world_;

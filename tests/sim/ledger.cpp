@@ -128,7 +128,7 @@ std::optional<Error> SimLedger::trouble(Point point, Use use) {
     if (!world.troubled()) return std::nullopt;
     // Certificates that wait to be packed are rare; here many come to it.
     constexpr unsigned k_number_fails = 250;
-    const bool often = point == Point::ledger_next_sequence && world.scenario.impatient != 0;
+    const bool often = point == Point::ledger_next_sequence && world.scenario.rare_stages != 0;
     if (!random_.chance(often ? k_number_fails : static_cast<unsigned>(world.scenario.disk))) return std::nullopt;
     const auto dice = random_.below(3);
     if (dice == 0 && writes) return fails(Fault::disk_full, full);
@@ -136,11 +136,20 @@ std::optional<Error> SimLedger::trouble(Point point, Use use) {
     return fails(Fault::disk_io_error, broken);
 }
 
+// One idle look is like the next, and there are several a second: in each life the first two of a kind are swept.
+bool SimLedger::is_swept(Point point, Use use) {
+    const auto now = process_.utc();
+    const bool idle = use == Use::looks && !(point == Point::ledger_take && anything(now, false)) &&
+                      !(point == Point::ledger_outbox && anything(now, true));
+    constexpr unsigned k_enough = 2;
+    return !idle || ++idle_looks_[static_cast<std::size_t>(point)] <= k_enough;
+}
+
 asio::awaitable<std::optional<Error>> SimLedger::enter(Point point, Use use) {
     auto& world = process_.world;
     if (process_.dead()) co_return gone();
     ++world.tally.ledger_calls;
-    const bool swept = world.sweeps(0);
+    const bool swept = is_swept(point, use) && world.sweeps(0);
     if (process_.ends_at(point, Moment::before)) co_return gone();
     if (use == Use::writes) world.active();
     // Idle looks come back at once nine times in ten: nothing hangs on their order.
@@ -192,6 +201,10 @@ void SimLedger::committed(const ports::Commit& commit) {
         for (auto& authority : world.authorities)
             for (auto& entry : authority->entries)
                 if (entry.certificate == record.certificate) entry.durably_known = true;
+    if (!record.authority_request_id.empty() && record.request.profile() != nullptr)
+        for (auto& authority : world.authorities)
+            if (authority->options().name == record.request.profile()->authority)
+                if (auto* entry = authority->named(record.authority_request_id)) entry->named = true;
     if (record.stage == Stage::held) world.note_held(process_.home, record.request.id);
     // A save does not write the lease.
     const LeaseId lease = before == shadow_.end() ? record.lease.id : before->second.lease;

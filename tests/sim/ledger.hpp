@@ -12,6 +12,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -93,6 +94,7 @@ private:
     // Before the file is asked: waits, dies or fails.
     [[nodiscard]] boost::asio::awaitable<std::optional<Error>> enter(Point point, Use use);
     [[nodiscard]] std::optional<Error> trouble(Point point, Use use);
+    [[nodiscard]] bool is_swept(Point point, Use use);
     // True where the process ended with the call.
     [[nodiscard]] bool leave(Point point);
     void committed(const ports::Commit& commit);
@@ -111,6 +113,7 @@ private:
     std::optional<std::vector<std::pair<RequestId, request::Lease>>> leases_;
     std::optional<std::vector<request::MeterUse>> meters_;
     UtcTime meters_at_;
+    std::array<unsigned, k_points + 1> idle_looks_{};
 };
 
 }  // namespace connector::sim

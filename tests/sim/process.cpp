@@ -162,11 +162,9 @@ engine::Rules Process::rules() const {
         rules.limits.new_recipients_per_day = 6;
     }
     rules.retry.budget = 6h;
+    if (scenario.patience != 0) rules.retry.budget = std::chrono::seconds{scenario.patience};
     rules.retry.backoff.longest = 600s;
-    if (scenario.impatient != 0) {
-        rules.retry.budget = 20s;
-        rules.retry.fewest_tries = 2;
-    }
+    if (scenario.rare_stages != 0) rules.retry.fewest_tries = 2;
     for (const auto& authority : world.authorities) rules.authorities[authority->options().name] = {2, 3, 30s};
     rules.batch = 10;
     rules.in_flight = 8;

@@ -25,9 +25,10 @@ Runner::~Runner() {
     fs::remove_all(folder_, ignored);
 }
 
-Run Runner::run(const Scenario& scenario, bool keep_trace) {
+Run Runner::run(const Scenario& scenario, bool keep_trace, const std::function<void(World&)>& prepare) {
     Run run;
     World world(scenario, folder_ / std::to_string(++runs_), keep_trace);
+    if (prepare) prepare(world);
     world.run();
     run.hash = world.trace.hash();
     run.trace = world.trace.lines();

@@ -6,10 +6,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
 namespace connector::sim {
+
+class World;
 
 struct Run {
     std::string violation;  // "" where every invariant held
@@ -28,7 +31,8 @@ public:
     Runner& operator=(const Runner&) = delete;
     ~Runner();
 
-    [[nodiscard]] Run run(const Scenario& scenario, bool keep_trace);
+    // `prepare`: what else is to happen in this world.
+    [[nodiscard]] Run run(const Scenario& scenario, bool keep_trace, const std::function<void(World&)>& prepare = {});
 
 private:
     std::filesystem::path folder_;

@@ -54,8 +54,11 @@ const std::vector<std::pair<std::string_view, std::uint64_t Scenario::*>>& Scena
         {"blocks", &Scenario::blocks},
         {"tight_limits", &Scenario::tight_limits},
         {"slow_work", &Scenario::slow_work},
-        {"impatient", &Scenario::impatient},
+        {"rare_stages", &Scenario::rare_stages},
         {"rare_crashes", &Scenario::rare_crashes},
+        {"pending", &Scenario::pending},
+        {"patience", &Scenario::patience},
+        {"approve_all", &Scenario::approve_all},
         {"sweep_kind", &Scenario::sweep_kind},
         {"sweep_step", &Scenario::sweep_step},
         {"sweep_how", &Scenario::sweep_how},
@@ -92,14 +95,15 @@ Scenario Scenario::of(std::uint64_t seed) {
     scenario.blocks = some(random, 120, 1, 1);
     scenario.tight_limits = some(random, 150, 1, 1);
     scenario.slow_work = some(random, 200, 50, 400);
-    scenario.impatient = some(random, 150, 1, 1);
+    scenario.rare_stages = some(random, 150, 1, 1);
     scenario.rare_crashes = some(random, 250, 1, 2);
-    if (scenario.impatient != 0) {
+    if (scenario.rare_stages != 0) {
         scenario.authority_faults = std::max<std::uint64_t>(scenario.authority_faults, 300);
         scenario.disk = std::max<std::uint64_t>(scenario.disk, 20);
         scenario.quirks = std::max<std::uint64_t>(scenario.quirks, 150);
         scenario.authority_verdicts = std::max<std::uint64_t>(scenario.authority_verdicts, 150);
         scenario.blocks = 1;
+        scenario.patience = 20;
         scenario.requests = std::max<std::uint64_t>(scenario.requests, 5);
     }
     return scenario;

@@ -41,8 +41,12 @@ struct Scenario {
     std::uint64_t blocks = 0;             // the operator's
     std::uint64_t tight_limits = 0;       // 1: meters that are reached
     std::uint64_t slow_work = 0;          // permille of long offload jobs
-    std::uint64_t impatient = 0;          // 1: a budget that is soon spent, so that dead letters are made while there is trouble
+    std::uint64_t rare_stages = 0;          // 1: what makes the rare stages common
     std::uint64_t rare_crashes = 0;       // at the first call of a kind that is seldom made
+    std::uint64_t patience = 0;           // seconds until a step that goes on failing is given up; 0: hours
+    // For chosen paths, so that only the fault decides what differs; no seed draws these.
+    std::uint64_t pending = 0;            // seconds that an authority takes over each order
+    std::uint64_t approve_all = 0;        // 1: a person lets go whatever is held
     // For the sweep: call number `step` of one kind fails. 0: none.
     std::uint64_t sweep_kind = 0;         // 0 ledger, 1 network, 2 authority
     std::uint64_t sweep_step = 0;

@@ -58,6 +58,12 @@ bool World::is_down(Fault what, std::size_t which) const {
     });
 }
 
+void World::end(Fault what) {
+    for (auto& outage : outages_)
+        if (outage.what == what) outage.to = std::min(outage.to, timeline.now());
+    active();
+}
+
 void World::hit_holders(const SimService::Order& order, Fault fault) {
     for (const auto holder : order.holders) {
         auto* process = connectors[holder]->process.get();
@@ -81,6 +87,7 @@ void World::make_authorities() {
         options.idempotent = ((scenario.idempotent >> i) & 1U) != 0;
         options.verdicts = scenario.authority_verdicts;
         options.lease = std::chrono::seconds{scenario.lease_seconds};
+        options.pending = std::chrono::seconds{scenario.pending};
         authorities.push_back(std::make_unique<SimAuthority>(labels, random.fork(20 + i), std::move(options), utc({})));
     }
 }
@@ -318,7 +325,7 @@ void World::note_held(const Connector& connector, const RequestId& id) {
     Random dice = random.fork(digest_of("held", bytes_of(id.text() + std::to_string(timeline.now().time_since_epoch().count()))).octets[0]);
     ++held_;
     timeline.at(timeline.now() + std::chrono::seconds{dice.between(5, 5000)},
-                [this, index = connector.index, id, approve = dice.chance(700)] { operate(index, id, approve); });
+                [this, index = connector.index, id, approve = dice.chance(700) || scenario.approve_all != 0] { operate(index, id, approve); });
 }
 
 void World::operate(std::size_t index, const RequestId& id, bool approve) {
@@ -434,6 +441,7 @@ void World::run() {
         io.restart();
         while (io.poll() != 0) {}
         reap();
+        if (watch) watch(*this);
         if (!judge.violations().empty() || at_rest()) break;
         if (timeline.now() > deadline_) {
             std::string open;

@@ -16,6 +16,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -67,6 +68,8 @@ public:
     [[nodiscard]] bool sweeps(std::uint64_t kind);
     [[nodiscard]] bool ending() const noexcept { return ending_; }
     void note_held(const Connector& connector, const RequestId& id);
+    void begin(const Outage& outage) { outages_.push_back(outage); }
+    void end(Fault what);
 
     const Scenario scenario;
     boost::asio::io_context io;
@@ -85,6 +88,8 @@ public:
     LabelKeys keys;
     std::map<Bytes, std::pair<std::size_t, RequestId>> csr_owners;  // as committed
     std::uint64_t sweep_calls = 0;
+    // Looked at whenever something may have happened: a path's own events (withdraw now, cancel now).
+    std::function<void(World&)> watch;
 
 private:
     void make_authorities();

@@ -354,12 +354,34 @@ TEST_F(LedgerTest, ClosedRowIsShortAndFinal) {
     Commit again;
     again.record = kept;
     EXPECT_EQ(ledger->save(again, k_now).error().code, "requestClosed");
+    again.record.stage = Stage::revoking;
+    EXPECT_EQ(ledger->save(again, k_now).error().code, "requestClosed") << "there is nothing to revoke";
     close();
     const auto octets = std::stoi(Raw(folder.database()).one("SELECT sum(payload) FROM dbstat WHERE name='request'"));
     EXPECT_LE(octets, 300);
     EXPECT_GE(octets, 250) << "the message fills what is left";
     open();
     EXPECT_EQ(ledger->get(id_of(guid)).value()->failure->message.substr(0, 3), "mmm");
+}
+
+TEST_F(LedgerTest, ACertificateThatComesAfterTheEndIsTakenToBeRevoked) {
+    auto closing = accepted("r1");
+    const auto request = closing.request;
+    closing.stage = Stage::closed;
+    closing.outcome = "cancelled";
+    saved(closing);
+    Commit late;
+    late.record = record("r1");
+    late.record.request = request;
+    late.record.stage = Stage::revoking;
+    late.record.certificate = {0x30};
+    auto stale = late;
+    --stale.record.version;
+    EXPECT_EQ(ledger->save(stale, k_now).error().code, "requestChanged");
+    ASSERT_TRUE(ledger->save(late, k_now));
+    EXPECT_EQ(ledger->take({10, {}, {}, false}, k_now)->records.size(), 1U) << "somebody has to revoke it";
+    EXPECT_EQ(record("r1").certificate, Bytes{0x30});
+    EXPECT_TRUE(ledger->open_leases()->empty());
 }
 
 TEST_F(LedgerTest, FailureTextIsCutBetweenCharacters) {

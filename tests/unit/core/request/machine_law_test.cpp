@@ -139,6 +139,75 @@ TEST(MachineLaw, RecoveryIsIdempotent) {
     });
 }
 
+// Every record that the end of a process may leave behind.
+template <class Check>
+void for_each_left_behind(Check check) {
+    for (const auto& order : orders())
+        for (const auto stage : k_stages)
+            for (const bool in_work : {false, true})
+                for (std::uint32_t deaths = 0; deaths <= 4; ++deaths)
+                    for (const bool told : {false, true})
+                        for (const bool named : {false, true}) {
+                            auto record = record_of(order, stage);
+                            record.in_work = in_work;
+                            record.deaths = deaths;
+                            if (told) record.outcome = "cancelled";
+                            if (named) record.authority_request_id = "17";
+                            // What a worker can have: the mark ends with its work.
+                            if (in_work && (next(record) == Step::rest || next(record) == Step::report)) continue;
+                            check(record);
+                        }
+}
+
+std::string all_facts(const RequestRecord& record) {
+    return facts(record) + " deaths " + std::to_string(record.deaths) + (record.in_work ? " in work " : " ") + record.authority_request_id + " " +
+           to_rfc3339(record.updated_at);
+}
+
+TEST(MachineLaw, ADeathThatIsLookedAtTwiceIsOneDeath) {
+    for_each_left_behind([](const RequestRecord& left) {
+        const auto once = recover(left, now() + 10s);
+        EXPECT_EQ(all_facts(recover(once, now() + 20s)), all_facts(once)) << all_facts(left);
+        EXPECT_FALSE(once.in_work);
+        if (once.stage == left.stage) {
+            EXPECT_EQ(once.deaths, left.deaths + (left.in_work ? 1 : 0));
+        }
+    });
+}
+
+TEST(MachineLaw, RecoveryLosesNoIntent) {
+    for_each_left_behind([](const RequestRecord& left) {
+        const auto recovered = recover(left, now() + 10s);
+        const auto what = all_facts(left);
+        EXPECT_EQ(recovered.sealed_key, left.sealed_key) << what;
+        EXPECT_EQ(recovered.sealed_package, left.sealed_package) << what;
+        EXPECT_EQ(recovered.csr, left.csr) << what;
+        EXPECT_EQ(recovered.submission_nonce, left.submission_nonce) << what;
+        EXPECT_EQ(recovered.certificate, left.certificate) << what;
+        EXPECT_EQ(recovered.authority_request_id, left.authority_request_id) << what;
+        EXPECT_EQ(recovered.outcome, left.outcome) << what;
+        if (recovered.stage == left.stage) {
+            EXPECT_EQ(next(recovered), next(left)) << what;
+            EXPECT_EQ(recovered.revoke_certificate, left.revoke_certificate) << what;
+            return;
+        }
+        // Set aside: told once more or waiting for a person, and revived it goes on where it stood.
+        EXPECT_EQ(recovered.stage, Stage::abandoned) << what;
+        EXPECT_GE(left.deaths, k_deaths_until_alone) << what;
+        EXPECT_EQ(next(recovered), left.outcome ? Step::rest : Step::report) << what;
+        if (!left.outcome && (left.stage == Stage::submitting || left.stage == Stage::at_authority || !left.certificate.empty())) {
+            EXPECT_TRUE(recovered.revoke_certificate) << what;
+        }
+        const auto revived = after(recovered, Revived{}, RetryRules{}, now() + 20s, 0.5);
+        EXPECT_EQ(revived.deaths, 0U);
+        if (left.outcome) {
+            EXPECT_EQ(next(revived), Step::revoke) << what;
+        } else if (left.stage == Stage::submitting && !left.csr.empty()) {
+            EXPECT_EQ(next(revived), left.authority_request_id.empty() ? Step::find : Step::poll) << what;
+        }
+    });
+}
+
 // Whatever keeps failing in whatever way ends within its budget, and in a bounded number of tries. Only a refused
 // credential parks for ever (and is asked for every ten minutes), and a revocation is tried until it is done.
 TEST(MachineLaw, AttemptsAreBounded) {

@@ -37,6 +37,19 @@ Failed failing(ErrorKind kind, Bytes certificate = {}) {
     return Failed{Error(kind, "someCode", "some reason"), std::move(certificate)};
 }
 
+Failed failing_again(ErrorKind kind) {
+    auto failed = failing(kind);
+    failed.may_be_there = true;
+    return failed;
+}
+
+// Fails as often and as long as it takes to be given up.
+RequestRecord given_up(RequestRecord record, ErrorKind kind) {
+    for (std::uint32_t i = 0; i < RetryRules{}.fewest_tries; ++i)
+        record = step(std::move(record), failing(kind), now() + i * 6h + 1s);
+    return record;
+}
+
 TEST(Machine, WalksASigningRequestFromIntakeToItsEnd) {
     auto record = issuing(Stage::accepted);
     EXPECT_EQ(next(record), Step::admit);
@@ -62,18 +75,32 @@ TEST(Machine, AnUnknownSubmissionIsLookedForAndNeverPlainlyRepeated) {
     EXPECT_EQ(next(record), Step::submit);
 }
 
+TEST(Machine, ARepeatedSubmissionThatDidNotArriveSaysNothingOfTheFirst) {
+    const auto record = step(issuing(Stage::submitting), failing_again(ErrorKind::unavailable));
+    EXPECT_EQ(next(record), Step::find);
+    EXPECT_TRUE(step(record, Dropped{Failure{"withdrawn", "", false, {}}}).revoke_certificate);
+    const auto parked = step(issuing(Stage::submitting), failing_again(ErrorKind::unauthorized));
+    EXPECT_EQ(next(parked), Step::find);
+    EXPECT_EQ(parked.due_at, now() + RetryRules{}.credential_probe);
+    EXPECT_TRUE(step(issuing(Stage::submitting), failing_again(ErrorKind::refused)).revoke_certificate)
+        << "what is refused now may have been granted then";
+}
+
+TEST(Machine, APollThatWasTheOrderOnceMoreIsLookedForWhenItsAnswerIsLost) {
+    auto pending = step(issuing(Stage::submitting), TakenByAuthority{"7", 60s});
+    EXPECT_EQ(next(step(pending, failing(ErrorKind::timed_out))), Step::poll);
+    const auto lost = step(pending, failing(ErrorKind::unknown));
+    EXPECT_EQ(next(lost), Step::find) << "a poll would send it again without a word";
+    EXPECT_EQ(lost.tries, 1U);
+    const auto revived = step(given_up(pending, ErrorKind::unknown), Revived{});
+    EXPECT_EQ(next(revived), Step::find);
+}
+
 TEST(Machine, ASubmissionThatCannotHaveArrivedIsSimplyMadeLater) {
     const auto record = step(issuing(Stage::submitting), failing(ErrorKind::unavailable));
     EXPECT_EQ(record.stage, Stage::keyed);
     EXPECT_EQ(record.tries, 1U);
     EXPECT_FALSE(record.sealed_key.empty());
-}
-
-// Fails as often and as long as it takes to be given up.
-RequestRecord given_up(RequestRecord record, ErrorKind kind) {
-    for (std::uint32_t i = 0; i < RetryRules{}.fewest_tries; ++i)
-        record = step(std::move(record), failing(kind), now() + i * 6h + 1s);
-    return record;
 }
 
 TEST(Machine, GivingUpAnUnknownSubmissionLeavesItToBeRevoked) {
