@@ -142,6 +142,7 @@ Worker::Going Worker::admit() {
     auto saving = save_with(std::move(outcome), std::move(commit));
     const bool going = co_await std::move(saving);
     if (going) {
+        unsent_ = true;
         note(*proof);
         context_.ports.events.raise(about(event::k_key_generated, record_).with("key", made.spki.hex()));
     }
@@ -159,8 +160,16 @@ Worker::Going Worker::submit(bool again) {
     auto entering = enter(issuer->name(), !again);
     const bool entered = co_await std::move(entering);
     if (!entered) co_return false;
-    if (again) context_.ports.events.raise(about(event::k_possible_duplicate, record_));
     auto& breaker = context_.breakers.find(issuer->name())->second;
+    if (waited_) {
+        auto looking = is_still_ours();
+        const bool ours = co_await std::move(looking);
+        if (!ours) {
+            breaker.left();
+            co_return false;
+        }
+    }
+    if (again) context_.ports.events.raise(about(event::k_possible_duplicate, record_));
     if (record_.stage != request::Stage::submitting) {
         auto saving = save(request::Outcome(request::SubmissionBegins{}));
         const bool begun = co_await std::move(saving);
@@ -169,6 +178,7 @@ Worker::Going Worker::submit(bool again) {
             co_return false;
         }
     }
+    unsent_ = false;
     auto submission = submission_of(record_);
     auto submitting = issuer->submit(std::move(submission));
     auto answer = co_await std::move(submitting);
@@ -185,7 +195,9 @@ Worker::Going Worker::enter(std::string_view name, bool never_sent) {
     const Tick latest = clock.tick() + 60s;
     Tick::duration between = 20ms;
     auto wait = breaker.enter(clock.tick());
+    waited_ = false;
     while (wait && breaker.state() != Breaker::State::down && !context_.status.draining && clock.tick() < latest) {
+        waited_ = true;
         co_await clock.wait_until(clock.tick() + between);
         between = std::min<Tick::duration>(between * 2, k_longest_look);
         const auto state = co_await asio::this_coro::cancellation_state;
@@ -198,6 +210,14 @@ Worker::Going Worker::enter(std::string_view name, bool never_sent) {
     auto saving = save(std::move(outcome));
     co_await std::move(saving);
     co_return false;
+}
+
+// What was withdrawn while it waited for a place is not sent any more.
+Worker::Going Worker::is_still_ours() {
+    auto reading = context_.ports.ledger.get(record_.request.id);
+    const auto there = co_await std::move(reading);
+    if (!there) context_.ledger_failed(there.error(), "looking at a request again");
+    co_return there && *there && (*there)->version == record_.version;
 }
 
 Worker::Going Worker::find() {

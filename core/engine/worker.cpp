@@ -25,7 +25,7 @@ asio::awaitable<void> Worker::run() {
         switch (request::next(record_)) {
             case Step::admit: going = co_await admit(); break;
             case Step::submit: going = co_await submit(false); break;
-            case Step::find: going = fresh_ ? co_await find() : co_await submit(false); break;
+            case Step::find: going = unsent_ ? co_await submit(false) : co_await find(); break;
             case Step::poll: going = co_await poll(); break;
             case Step::pack: going = co_await pack(); break;
             case Step::deliver: going = co_await deliver(); break;
@@ -61,7 +61,6 @@ Worker::Going Worker::save_with(request::Outcome outcome, ports::Commit commit) 
         context_.ledger_works();
         record_ = std::move(next_record);
         record_.version = *saved;
-        fresh_ = false;
         if (record_.stage != before) {
             const auto now = context_.ports.clock.tick();
             context_.ports.telemetry.stage_took(before, now - stage_entered_);

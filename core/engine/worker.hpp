@@ -48,6 +48,7 @@ private:
     [[nodiscard]] Going find();
     // `never_sent`: where it is put off, the submission was not made.
     [[nodiscard]] Going enter(std::string_view authority, bool never_sent = false);
+    [[nodiscard]] Going is_still_ours();
     [[nodiscard]] Going poll();
     // What a call that enter() let in means for the authority's breaker. `error`: none where it was answered.
     void came_back(const std::string& name, const std::optional<Error>& error);
@@ -69,10 +70,11 @@ private:
     // withdraw.cpp
     [[nodiscard]] Going withdraw();
 
+    bool waited_ = false;  // for a place at the authority
     Context& context_;
     HistoryCache& cache_;
     request::RequestRecord record_;
-    bool fresh_ = true;        // the record was read from the ledger: a `submitting` may have arrived
+    bool unsent_ = false;      // `submitting` was written by this worker just now, and nothing has been sent since
     Tick stage_entered_;
 };
 
