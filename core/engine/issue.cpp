@@ -460,13 +460,6 @@ Worker::Going Worker::revoke() {
         auto saving = save(request::Outcome(request::RevokedNow{}));
         co_return co_await std::move(saving);
     }
-    if (record_.certificate.empty() && !issuer->traits().finds) {
-        context_.ports.events.raise(about(event::k_revoke_failed, record_)
-                                        .with("authority", issuer->name())
-                                        .with("reason", "the authority cannot be asked whether it issued a certificate"));
-        auto saving = save(request::Outcome(request::RevokedNow{}));
-        co_return co_await std::move(saving);
-    }
     if (record_.certificate.empty()) {
         auto entering = enter(issuer->name());
         const bool entered = co_await std::move(entering);
