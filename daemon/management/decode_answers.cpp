@@ -27,7 +27,7 @@ std::optional<boost::json::value> element(std::string_view text) {
 trust::ImportedRecord read_record(const Fields& fields, bool with_secrets) {
     trust::ImportedRecord record;
     record.id = fields.word("id");
-    if (!is_usable_id(record.id)) fields.raise("id", "not an identifier");
+    if (!is_usable_id(record.id)) fields.raise("id", k_not_an_id);
     record.thumbprint = fields.hex("thumbprint", 20);
     const auto purpose = request::parse_purpose(fields.word("intendedPurpose"));
     if (!purpose) fields.raise("intendedPurpose", "not a purpose of the API");

@@ -202,7 +202,8 @@ struct Handler {
         return true;
     }
     bool on_string_part(bj::string_view piece, std::size_t size, boost::system::error_code& code) {
-        if (size > limit_of(nearest_key(), texts)) return refuse(code, "too long");
+        const std::size_t most = limit_of(nearest_key(), texts);
+        if (size > most) return refuse(code, "longer than " + std::to_string(most) + " octets");
         part.append(piece.data(), piece.size());
         return true;
     }
