@@ -90,7 +90,8 @@ IMPORTS_FORM = Table("An order for imports of the wrong form", "invalidRequest",
 
 NO_IMPORTS = Table("A user without imports", "importNotFound", "IMP-2052", [
     Row("no record", {}, "the store has no smimeEncryption certificate for this user"),
-    Row("a thumbprint that nobody has", {"thumbprints": ["ab" * 20]}, "the store has no smimeEncryption certificate for this user"),
+    Row("a thumbprint that nobody has", {"thumbprints": ["ab" * 20]},
+        "/thumbprints: the store has none of these as a smimeEncryption certificate for this user"),
     Row("another purpose", {"purpose": "wifi"}, "the store has no wifi certificate for this user"),
 ], base="deliver")
 
