@@ -66,7 +66,7 @@ User read_user(const Fields& fields, bool used) {
     user.on_premises_distinguished_name = fields.maybe_text("onPremisesDistinguishedName");
     user.on_premises_security_identifier = fields.maybe_text("onPremisesSecurityIdentifier");
     if (user.on_premises_security_identifier && !is_sid(*user.on_premises_security_identifier))
-        fields.raise("onPremisesSecurityIdentifier", "not a security identifier (S-1-5-21-…)");
+        fields.raise("onPremisesSecurityIdentifier", "not a security identifier (S-1-5-21-...)");
     return user;
 }
 

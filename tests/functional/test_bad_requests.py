@@ -41,12 +41,12 @@ class Requests(Orders):
         self.check_audit_whole()
         self.check_nothing_broken()
 
-    def test_every_row_where_all_san_types_are_allowed(self) -> None:
+    def test_every_row_where_all_san_types_are_allowed_and_one_kind_is_asked_for(self) -> None:
         """A security identifier, a device's name or another person's stays out even there."""
         self.reconfigure(requests.WIDE_CONFIG)
         self.run_tables(*requests.WIDE_TABLES)
         self.lab.delivered(self.lab.issue(self.alice, self.phone, sans=(("email", "{{EmailAddress}}"), ("upn", "{{UserPrincipalName}}")), key_type="ecP256"))
-        self.reconfigure({"policy": {"allowed_san_types": ["email"]}})
+        self.reconfigure({"policy": {"allowed_san_types": ["email"]}, "connector": {"kinds": None}})
 
     def test_a_duplicate_key_in_one_request_is_its_own_fault_alone(self) -> None:
         self.lab.fault("duplicate-keys-in-request")

@@ -73,9 +73,13 @@ class Disk(unittest.TestCase):
 class Database(unittest.TestCase):
     """Whoever can write the state directory's database still decides nothing."""
 
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.pki = cls.enterClassContext(tempfile.TemporaryDirectory(prefix="pfx-pki-"))
+
     def setUp(self) -> None:
         # One each: a register that was meddled with stays under suspicion.
-        self.lab = self.enterContext(Lab())
+        self.lab = self.enterContext(Lab(pki_directory=self.pki))
         self.connector = self.lab.connector({"recipients": {"binding": "register"}})
         self.people = 0
 

@@ -41,7 +41,7 @@ FORM = Table("A field of the wrong form", "invalidRequest", UNREADABLE, [
     field_row("user/otherMails", "alice@corp.example", "not a list of strings"), field_row("user/otherMails", [7], "not a list of strings"),
     field_row("user/displayName", "x" * 4097, "longer than 4096 octets"), field_row("user/displayName", "bell \x07", "a control character"),
     field_row("user/displayName", "nul \x00 here", "a control character"), field_row("user/givenName", "line\nline", "a control character"),
-    field_row("user/onPremisesSecurityIdentifier", "S-1-5-21-x", "not a security identifier (S-1-5-21-…)"),
+    field_row("user/onPremisesSecurityIdentifier", "S-1-5-21-x", "not a security identifier (S-1-5-21-...)"),
     field_row("device", GONE, "missing"), field_row("device", 1, "not an object"), field_row("device/id", GONE, "missing"),
     field_row("device/id", "d" * 129, ID), field_row("device/id", "d\u00e9", ID), field_row("device/platform", GONE, "missing"),
     field_row("device/recipientCertificate", GONE, "missing"), field_row("device/recipientCertificate", "no base64!", BASE64),
@@ -79,6 +79,16 @@ UNKNOWN = Table("What is not known here", "unsupported", UNREADABLE, [
     field_row("profile/keyType", "ed25519", "ed25519 is not supported; …"),
     field_row("delivery/format", "zip", "zip is not supported; cms is, on windows windowsCsp, on ios and macos appleProfile"),
     field_row("delivery/format", "windowsCsp", "windowsCsp for ios is not supported; cms is, for any platform"),
+])
+
+def not_asked(kind: str) -> str:
+    return f"/kind: {kind} was not asked for; [connector] kinds does not list it"
+
+
+OLD = {"issuer": "CN=Lab Issuing CA", "serialNumber": "4f1c"}
+NOT_ASKED = Table("A kind that was not asked for", "unsupported", UNREADABLE, [
+    Row("`pkcs.renew`", {"kind": "pkcs.renew", "previous": OLD}, not_asked("pkcs.renew")),
+    Row("`certificate.revoke`", {"kind": "certificate.revoke", "authority": "corp", "reason": "superseded", **OLD}, not_asked("certificate.revoke")),
 ])
 
 IMPORTS_FORM = Table("An order for imports of the wrong form", "invalidRequest", UNREADABLE, [
@@ -200,7 +210,7 @@ POLICY = Table("Beyond the policy", "policyRefused", "PKCS-1060", [
 ])
 
 AT = "/profile/subjectAltNames/1/value"
-WIDE_CONFIG = {"policy": {"allowed_san_types": ["email", "upn", "uri", "dns"]}}
+WIDE_CONFIG = {"policy": {"allowed_san_types": ["email", "upn", "uri", "dns"]}, "connector": {"kinds": ["pkcs.issue"]}}
 ALL_SAN_TYPES = Table("With every SAN type allowed", "policyRefused", "PKCS-1060", [
     beside_mail("uri", f"tag:microsoft.com,2022-09-14:sid:{SID}", f"{AT}: [policy] allow_security_identifier does not permit it", "the security identifier"),
     beside_mail("uri", f"TAG:Microsoft.COM,2022-09-14:SID:{SID}", f"{AT}: a security identifier in a form that is not Microsoft's", "… in capitals"),
@@ -291,5 +301,9 @@ UNBOUND = [
 DEVICES = Table("A device certificate", "recipientUntrusted", "KEY-4002", [*UNTRUSTED, *UNBOUND])
 DEVICES_FOR_IMPORTS = Table("A device certificate, when imports are ordered", "recipientUntrusted", "KEY-4002", [*UNTRUSTED, *UNBOUND], base="deliver")
 
-TABLES = [FORM, UNKNOWN, IMPORTS_FORM, NO_IMPORTS, AUTHORITIES, SUBJECTS, NAMES, POLICY, *LIES, DEVICES, DEVICES_FOR_IMPORTS]
-WIDE_TABLES = [ALL_SAN_TYPES, ALL_SAN_TYPES_FORM]
+TABLES = [FORM, UNKNOWN, NOT_ASKED, IMPORTS_FORM, NO_IMPORTS, AUTHORITIES, SUBJECTS, NAMES, POLICY, *LIES, DEVICES, DEVICES_FOR_IMPORTS]
+KINDS = Table('With `kinds = ["pkcs.issue"]`', "unsupported", UNREADABLE, [
+    Row("`pfx.deliver`", {}, not_asked("pfx.deliver")),
+    Row("`pfx.withdraw`", {"kind": "pfx.withdraw", "reason": "unenrolled"}, not_asked("pfx.withdraw")),
+], base="deliver", config=WIDE_CONFIG)
+WIDE_TABLES = [ALL_SAN_TYPES, ALL_SAN_TYPES_FORM, KINDS]
