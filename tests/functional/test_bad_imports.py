@@ -202,15 +202,6 @@ class Histories(Imports):
         self.assertEqual([each["sha256"] for each in result["certificates"]], [mine.sha256])
         self.assertEqual([each["code"] for each in result["omitted"]], ["importUnsigned"])
 
-    def test_a_broken_answer_of_the_store_is_asked_for_again(self) -> None:
-        for fault in ("drop-before", "drop-after", "503", "500", "not-json", "broken-json", "truncated", "redirect"):
-            with self.subTest(fault):
-                user, phone = self.person()
-                history = self.lab.import_history(user, (2019,))
-                self.lab.fault(fault, call="imports")
-                result = self.lab.delivered(self.lab.deliver(user, phone), timeout=10)
-                self.assertEqual([each["sha256"] for each in result["certificates"]], [each.sha256 for each in history])
-
     def test_no_imported_key_stays_behind(self) -> None:
         """Also while the package waits in the ledger: the service does not take results here."""
         user, phone = self.person()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from adversary import BadInput, Json, changed
-from bad_input.answers import CHANGES, LEASE, RESULTS, TLS, Answer, Tls
+from bad_input.answers import CHANGES, IMPORTS, LEASE, RESULTS, TLS, Answer, Tls
 from bad_input.table import matches
 from lab import Connector, Lab
 
@@ -27,9 +27,17 @@ class Lane:
         self.connector: Connector = self.lab.connector(QUICK)
         self.neighbour = self.lab.user("nora", "Neighbour")
         self.phone = self.lab.device(self.neighbour, key_kind="ecP256")
+        self.people = 0
 
     def honest(self) -> str:
         return self.lab.issue(self.neighbour, self.phone, key_type="ecP256")
+
+    def history(self) -> str:
+        """An order for the imported certificates of somebody new: nothing is remembered of them here."""
+        self.people += 1
+        user = self.lab.user(f"somebody{self.people}")
+        self.lab.import_history(user, (2019,))
+        return self.lab.deliver(user, self.lab.device(user, key_kind="ecP256"))
 
     def reasons(self, event: str, since: int) -> list[str]:
         lines = [line for line in self.connector.log()[since:].splitlines() if f" {event} " in line]
@@ -45,7 +53,7 @@ class Lane:
         since, log = self.lab.last_call(), len(self.connector.log())
         options = {key: value.replace("SELF", self.lab.url) if isinstance(value, str) else value for key, value in row.options.items()}
         self.lab.fault(row.fault, call=row.call, **options)
-        first = self.honest()
+        first = self.honest() if row.call != "imports" else self.history()
         self.connector.wait_until(lambda: any(each["struck"] for each in self.lab.control.get("faults")["faults"]), 20, f"{row.what} to strike")
         second = self.honest()
         for order in (first, second):
@@ -89,7 +97,7 @@ class Service(unittest.TestCase):
         place = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="pfx-service-")))
         Lab(place / "first", pki_directory=place / "pki")  # makes the PKI that all use
         rows: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for row in (*TLS, *LEASE, *RESULTS):
+        for row in (*TLS, *LEASE, *RESULTS, *IMPORTS):
             rows.put(row)
         done: list[tuple[str, str]] = []
 
@@ -120,7 +128,7 @@ class Service(unittest.TestCase):
         for name, trouble in done:
             with self.subTest(name):
                 self.assertFalse(trouble, trouble)
-        self.assertEqual(len(done), len(TLS) + len(LEASE) + len(RESULTS) + LANES)
+        self.assertEqual(len(done), len(TLS) + len(LEASE) + len(RESULTS) + len(IMPORTS) + LANES)
 
 
 class Orders(BadInput):

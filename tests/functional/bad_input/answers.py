@@ -39,6 +39,24 @@ LEASE = [
     Answer("wrong types", "lease", "wrong-types", "MGT-6005", READ + "/requests: not a list"),
     Answer("a list that is cut off", "lease", "truncated", "MGT-6001", "…: stream truncated"),
     Answer("a connection that breaks after the work", "lease", "drop-after", "", ""),
+    Answer("the same request twice", "lease", "duplicate-leases", "", ""),
+    Answer("a lease until the year 9999", "lease", "far-leases", "", ""),
+    Answer("a chunked body", "lease", "chunked", "", ""),
+]
+IMPORTS = [
+    Answer("a redirect", "imports", "redirect", "IMP-2051", REDIRECT.format(307)),
+    Answer("a sign-in page", "imports", "not-json", "IMP-2051", READ + "not a JSON object"),
+    Answer("JSON that breaks off", "imports", "broken-json", "IMP-2051", READ + "a value is missing or does not end"),
+    Answer("wrong types", "imports", "wrong-types", "IMP-2051", READ + "/value: not a list"),
+    Answer("an endless body", "imports", "endless", "IMP-2051", LARGE),
+    Answer("an answer that never comes", "imports", "hang", "IMP-2051", LATE),
+    Answer("a list that is cut off", "imports", "truncated", "IMP-2051", "…: stream truncated"),
+    Answer("a next page on another host", "imports", "next-link", "IMP-2051", "…", {"url": "https://elsewhere.example/api/v1/users/x"}),
+    Answer("a next page without end", "imports", "next-link", "IMP-2051", "…"),
+    Answer("500", "imports", "500", "IMP-2051", "the management service answers 500: armed"),
+    Answer("503", "imports", "503", "IMP-2051", "the management service answers 503: armed"),
+    Answer("a connection that breaks before the work", "imports", "drop-before", "", ""),
+    Answer("a connection that breaks after the work", "imports", "drop-after", "", ""),
 ]
 RESULTS = [
     Answer("a redirect", "results", "redirect", "MGT-6012", REDIRECT.format(307)),

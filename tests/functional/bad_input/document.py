@@ -88,7 +88,7 @@ def page() -> str:
             *lines_of(["the call", "exit", "said on standard error"], [[cell(row.what), str(row.code), code_span(row.says)] for row in tool.COMMANDS]),
             "## The management service", "",
             "The call is made again, later each time; nothing is lost and nothing is done twice. Redirects are never followed.", ""]
-    for title, rows in (("its answer to a lease", answers.LEASE), ("its answer to a report", answers.RESULTS)):
+    for title, rows in (("its answer to a lease", answers.LEASE), ("its answer to a report", answers.RESULTS), ("its answer where imported certificates are asked for", answers.IMPORTS)):
         out += lines_of([title, "event", "its reason"], [[cell(row.what), row.event or "none: asked again at once", code_span(row.says)] for row in rows])
     out += ["Where the service does not prove itself not one octet of a request is sent, and the connector is not ready until it does.", "",
             *lines_of(["the service has", "event", "its reason"], [[cell(row.what), row.event, code_span(row.says)] for row in answers.TLS]),
