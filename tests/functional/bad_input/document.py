@@ -17,9 +17,10 @@ PAGE = FUNCTIONAL.parents[1] / "docs" / "bad-input.md"
 DO = {
     "invalidRequest": "The message begins with a JSON pointer to the field. A fault of the service (or of a template typed into it): mend it there and order anew.",
     "unsupported": "Choose one of what the message names.",
-    "policyRefused": "Right as it is, unless the policy is narrower than was meant: the message names the `[policy]` key or the name that nobody proves. "
-                     "`doctor --trust` shows what a wider one would let through.",
-    "recipientUntrusted": "The device needs another certificate from a CA of `[recipients] ca_file`. If it has the right one, the service sent a wrong one: look who could.",
+    "policyRefused": "Right as it is, unless the policy is narrower than was meant: the message names the `[policy]` key or the name that nobody "
+                     "proves. `doctor --trust` shows what a wider one would let through.",
+    "recipientUntrusted": "The device needs another certificate from a CA of `[recipients] ca_file`. If it has the right one, the service sent a "
+                          "wrong one: look who could.",
     "recipientUnbound": "Device certificate and user do not belong together. A mistake in the enrolment of the device, or somebody tries another's name.",
     "recipientChanged": "`requests list --stage held`, then `requests approve` in time; or order anew and approve.",
     "approvalNeeded": "As for recipientChanged.",
@@ -65,9 +66,9 @@ def orders(table: Table) -> list[str]:
 
 def page() -> str:
     out = ["# Bad input: what is said, and what to do", "",
-           "Whatever is wrong with an order, a record or a file costs that one alone. It gets a code of the management API, a message that names the field, and",
-           "a line in the audit log; its neighbours are served. Each row below is a test (`tests/functional/bad_input`), and this page is written from it:",
-           "`tests/functional/bad_input/document.py --write`. `…` stands for what differs from case to case.", "",
+           "Whatever is wrong with an order, a record or a file costs that one alone. It gets a code of the management API, a message that names the",
+           "field, and a line in the audit log; its neighbours are served. Each row below is a test (`tests/functional/bad_input`), and this page is",
+           "written from it: `tests/functional/bad_input/document.py --write`. `…` stands for what differs from case to case.", "",
            "## What to do, by code", "",
            *lines_of(["code", "worth ordering again as it is", "what to do"], [[f"`{code}`", REPEAT.get(code, "no"), what] for code, what in DO.items()]),
            "## Orders", ""]
@@ -78,8 +79,8 @@ def page() -> str:
     out += ["### The same order under its id, but changed", "Code `invalidRequest` (`orderChanged`), in the audit log as MGT-6008; the open order stays as it was.", "",
             *lines_of(["what changed"], [[what] for what, _ in answers.CHANGES]),
             "## Imported certificates", "",
-            "A bad record is left out and named in the result's `omitted`, the rest of the history is delivered; only where nothing opens does the order fail, with",
-            "the fault of the newest record. In the audit log as IMP-2060, with the record's thumbprint.", "",
+            "A bad record is left out and named in the result's `omitted`, the rest of the history is delivered; only where nothing opens does the",
+            "order fail, with the fault of the newest record. In the audit log as IMP-2060, with the record's thumbprint.", "",
             *lines_of(["the record", "code", "the message"], [[cell(row.what), f"`{row.code}`", code_span(row.says)] for row in records.RECORDS]),
             "## `import add`", "",
             "A bad row is refused and stands in the report with its reason; the other rows are imported, and the exit code is 1.", "",
@@ -88,14 +89,16 @@ def page() -> str:
             *lines_of(["the call", "exit", "said on standard error"], [[cell(row.what), str(row.code), code_span(row.says)] for row in tool.COMMANDS]),
             "## The management service", "",
             "The call is made again, later each time; nothing is lost and nothing is done twice. Redirects are never followed.", ""]
-    for title, rows in (("its answer to a lease", answers.LEASE), ("its answer to a report", answers.RESULTS), ("its answer where imported certificates are asked for", answers.IMPORTS)):
+    for title, rows in (("its answer to a lease", answers.LEASE), ("its answer to a report", answers.RESULTS),
+                        ("its answer where imported certificates are asked for", answers.IMPORTS)):
         out += lines_of([title, "event", "its reason"], [[cell(row.what), row.event or "none: asked again at once", code_span(row.says)] for row in rows])
     out += ["Where the service does not prove itself not one octet of a request is sent, and the connector is not ready until it does.", "",
             *lines_of(["the service has", "event", "its reason"], [[cell(row.what), row.event, code_span(row.says)] for row in answers.TLS]),
             "## Disk and database", "",
             *lines_of(["", "event", "what to do"], [
                 ["the disk is full", "STO-8005", "Make room: work goes on by itself, nothing is lost."],
-                ["a database of a newer version", "STO-8003", "Install the newer program again, or restore the backup from before the update; `run` exits with 2 and writes nothing."],
+                ["a database of a newer version", "STO-8003",
+                 "Install the newer program again, or restore the backup from before the update; `run` exits with 2 and writes nothing."],
                 ["a row that was edited", "STO-8004", "It is quarantined and never delivered; find out who can write the state directory."],
                 ["a file that is damaged", "STO-8010", "Restore the last backup."],
                 ["an older copy put back", "STO-8008", "`run --accept-restore` once a person has looked."]])]
