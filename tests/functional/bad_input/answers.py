@@ -51,8 +51,8 @@ IMPORTS = [
     Answer("an endless body", "imports", "endless", "IMP-2051", LARGE),
     Answer("an answer that never comes", "imports", "hang", "IMP-2051", LATE),
     Answer("a list that is cut off", "imports", "truncated", "IMP-2051", "…: stream truncated"),
-    Answer("a next page on another host", "imports", "next-link", "IMP-2051", "…", {"url": "https://elsewhere.example/api/v1/users/x"}),
-    Answer("a next page without end", "imports", "next-link", "IMP-2051", "…"),
+    Answer("a next page on another host", "imports", "next-link", "IMP-2051", READ + "nextLink leaves the service: …", {"url": "https://elsewhere.example/api/v1/users/x"}),
+    Answer("the same page twice", "imports", "next-link", "", ""),
     Answer("500", "imports", "500", "IMP-2051", "the management service answers 500: armed"),
     Answer("503", "imports", "503", "IMP-2051", "the management service answers 503: armed"),
     Answer("a connection that breaks before the work", "imports", "drop-before", "", ""),
@@ -71,11 +71,12 @@ RESULTS = [
     Answer("an outcome left out", "results", "omit-outcomes", "", ""),
     Answer("an outcome of somebody else's request", "results", "foreign-outcomes", "", ""),
 ]
+NOT_ACCEPTED = "…: the server's certificate is not accepted: "
 TLS = [
-    Tls("a certificate for another name", ("--tls-certificate", "wrong-name"), "…"),
-    Tls("an expired certificate", ("--tls-certificate", "expired"), "…"),
-    Tls("a certificate of a foreign CA", ("--tls-certificate", "foreign"), "…"),
-    Tls("TLS 1.1", ("--tls-max", "1.1"), "…"),
+    Tls("a certificate for another name", ("--tls-certificate", "wrong-name"), NOT_ACCEPTED + "IP address mismatch"),
+    Tls("an expired certificate", ("--tls-certificate", "expired"), NOT_ACCEPTED + "certificate has expired"),
+    Tls("a certificate of a foreign CA", ("--tls-certificate", "foreign"), NOT_ACCEPTED + "unable to get local issuer certificate"),
+    Tls("TLS 1.1", ("--tls-max", "1.1"), "…: no TLS connection: …protocol version…"),
 ]
 CHANGES: list[tuple[str, dict[str, Any] | str]] = [
     ("another device", "device"), ("another person", "user"), ("another device and person", "both"), ("another key type", {"profile": {"keyType": "rsa2048"}}),
