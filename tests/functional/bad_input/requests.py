@@ -304,6 +304,8 @@ DEVICES_FOR_IMPORTS = Table("A device certificate, when imports are ordered", "r
 TABLES = [FORM, UNKNOWN, NOT_ASKED, IMPORTS_FORM, NO_IMPORTS, AUTHORITIES, SUBJECTS, NAMES, POLICY, *LIES, DEVICES, DEVICES_FOR_IMPORTS]
 KINDS = Table('With `kinds = ["pkcs.issue"]`', "unsupported", UNREADABLE, [
     Row("`pfx.deliver`", {}, not_asked("pfx.deliver")),
-    Row("`pfx.withdraw`", {"kind": "pfx.withdraw", "reason": "unenrolled"}, not_asked("pfx.withdraw")),
+    # Somebody else's: the service itself ends the open requests of whom a withdrawal names.
+    Row("`pfx.withdraw`", lambda room: {"kind": "pfx.withdraw", "reason": "unenrolled", "user": room.mallory.json(), "device": room.mallorys_phone.json()},
+        not_asked("pfx.withdraw")),
 ], base="deliver", config=WIDE_CONFIG)
 WIDE_TABLES = [ALL_SAN_TYPES, ALL_SAN_TYPES_FORM, KINDS]

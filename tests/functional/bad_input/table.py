@@ -91,7 +91,8 @@ class Orders(BadInput):
         self.check_neighbour(ids[1])
         self.check_neighbour(ids[-1])
 
-    def check_row(self, result: Json, code: str, says: str) -> Json:
+    def check_row(self, result: Json | None, code: str, says: str) -> Json:
+        assert result is not None, "no result was accepted"
         self.assertEqual(result["status"], "failed", result)
         error = result["error"]
         self.assertEqual(error["code"], code, error)
