@@ -92,7 +92,9 @@ constexpr auto k_events = std::to_array<EventDefinition>({
     {event::k_element_skipped, warning, false, "Part of an answer was skipped.",
      "It has no usable id, so that not even its failure can be told.", "Show this line to whoever runs the service."},
     {event::k_request_unreadable, warning, true, "A request cannot be read.",
-     "It was reported as failed, invalidRequest; the field is named.", "Show this line to whoever runs the service."},
+     "It was reported as failed, as invalidRequest or unsupported; the field is named. A kind that was not asked for "
+     "counts as such.",
+     "Show this line to whoever runs the service."},
     {event::k_order_changed, error, true, "The service changed an order while it was being worked.",
      "The same id came with another user, device, key or content. Nothing was done with the new one.",
      "A correct service never does this. Ask who has access to it."},

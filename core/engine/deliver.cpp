@@ -81,8 +81,10 @@ Worker::Going Worker::deliver() {
     auto all = std::make_shared<const std::vector<trust::ImportedRecord>>(migrating ? cached->records
                                                                                     : std::vector<trust::ImportedRecord>());
     if (selection->records.empty() && (unreadable.empty() || !order.thumbprints.empty())) {
+        const std::string_view which =
+            order.thumbprints.empty() ? "the store has no " : "/thumbprints: the store has none of these as a ";
         Error none(ErrorKind::refused, "importNotFound",
-                   "the store has no " + std::string(to_string(order.purpose)) + " certificate for this user");
+                   std::string(which) + std::string(to_string(order.purpose)) + " certificate for this user");
         auto failing = fail(std::move(none));
         co_return co_await std::move(failing);
     }
@@ -149,6 +151,8 @@ Worker::Going Worker::deliver() {
             co_await std::move(counting_failure);
         }
     }
+    for (const auto& fault : selection->missing) note_omitted(fault);
+    for (const auto& fault : unreadable) note_omitted(fault);
     if (opened->good.empty()) {
         Error error = opened->newest_fault.value_or(
             Error(ErrorKind::refused, unreadable.empty() ? "importNotFound" : unreadable.back().code,
@@ -179,7 +183,6 @@ Worker::Going Worker::deliver() {
     }
     package.omitted = selection->missing;
     package.omitted.insert(package.omitted.end(), unreadable.begin(), unreadable.end());
-    for (const auto& fault : package.omitted) note_omitted(fault);
     package.omitted.insert(package.omitted.end(), opened->faults.begin(), opened->faults.end());
     const std::size_t delivered = identities.size();
     auto wrapping = wrap(proof_now->recipient, std::string(to_string(order.purpose)), std::move(identities), std::move(package));

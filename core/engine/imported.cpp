@@ -62,7 +62,9 @@ namespace {
 Result<trust::ImporterStatement> signed_statement(const trust::ImportedRecord& record, const trust::ImporterRules& rules,
                                                   const ports::Crypto& crypto) {
     const auto content = crypto.verify_attached(record.importer_signature, rules.signers);
-    if (!content) return Error(ErrorKind::refused, "importUnsigned", content.error().message);
+    if (!content)
+        return Error(ErrorKind::refused, "importUnsigned",
+                     "importerSignature: " + content.error().message + "; [importer] signers names who may sign");
     auto statement = trust::parse_statement(content->content);
     if (!statement) return statement.error();
     if (auto sealed = trust::check_sealed(*statement, record, crypto.sha256(record.pfx)); !sealed) return sealed.error();

@@ -15,6 +15,22 @@ Tick lease_end(UtcTime expires_at, std::optional<UtcTime> date, UtcTime now, Tic
     return sent + left;
 }
 
+namespace {
+
+bool asked_for(request::Kind kind, const std::vector<request::Kind>& kinds) noexcept {
+    return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
+
+// A service that gives out what was not asked for: nobody here would work it, and its lease would be renewed for ever.
+ports::UnreadableRequest not_asked_for(const ports::LeasedRequest& leased) {
+    const std::string kind(request::to_string(leased.request.kind()));
+    return {leased.request.id,
+            leased.lease.id,
+            {"unsupported", "/kind: " + kind + " was not asked for; [connector] kinds does not list it", false, {}}};
+}
+
+}  // namespace
+
 bool Poller::may_lease() {
     auto& status = context_.status;
     // The first heartbeat comes before the first lease; a refused credential is only knocked at by heartbeats.
@@ -80,6 +96,10 @@ asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
             // Given out before the service took our result, and over meanwhile. An order made anew under this id comes
             // again once this lease has run out.
             if (context_.told.contains(leased->request.id)) continue;
+            if (!asked_for(leased->request.kind(), context_.rules.kinds)) {
+                unreadable.push_back(not_asked_for(*leased));
+                continue;
+            }
             batch.push_back(std::move(*leased));
         } else {
             unreadable.push_back(std::move(std::get<ports::UnreadableRequest>(element)));

@@ -119,6 +119,10 @@ bool begins_with_any_case(std::string_view text, std::string_view prefix) {
     return text.size() >= prefix.size() && ascii_equal(text.substr(0, prefix.size()), prefix);
 }
 
+std::string not_among(std::string_view what, std::string_view key) {
+    return "[policy] " + std::string(key) + " does not list " + std::string(what);
+}
+
 class Judge {
 public:
     Judge(const CertificateRequest& request, const Profile& profile, const trust::Person& person,
@@ -132,7 +136,7 @@ public:
         for (std::size_t i = 0; i < profile_.subject_alt_names.size(); ++i)
             if (!among(profile_.subject_alt_names[i].type, rules_.allowed_san_types))
                 return refused("/profile/subjectAltNames/" + std::to_string(i) + "/type",
-                               std::string(to_string(profile_.subject_alt_names[i].type)) + " is not allowed");
+                               not_among(to_string(profile_.subject_alt_names[i].type), "allowed_san_types"));
         auto names = fill_names(profile_, request_.user, request_.device);
         if (!names) return names.error();
         for (const auto& use : names->claims)
@@ -160,7 +164,7 @@ public:
 private:
     std::optional<Error> judge_key() const {
         if (among(profile_.key_type, rules_.key_types)) return std::nullopt;
-        return refused("/profile/keyType", std::string(to_string(profile_.key_type)) + " is not allowed");
+        return refused("/profile/keyType", not_among(to_string(profile_.key_type), "key_types"));
     }
 
     std::optional<Error> judge_usage() const {
@@ -169,8 +173,9 @@ private:
         for (const auto word : profile_.key_usage.words()) {
             const KeyUsage one = KeyUsage::parse_one(word).value_or(KeyUsage());
             // No configuration makes a certification authority of a mail user.
-            if (one.any_of(KeyUsage::k_key_cert_sign | KeyUsage::k_crl_sign) || !one.within(rules_.allowed_key_usages))
-                return refused(usage, std::string(word) + " is not allowed");
+            if (one.any_of(KeyUsage::k_key_cert_sign | KeyUsage::k_crl_sign))
+                return refused(usage, std::string(word) + " is a certification authority's; no policy lets it pass");
+            if (!one.within(rules_.allowed_key_usages)) return refused(usage, not_among(word, "allowed_key_usages"));
         }
         const bool ec = profile_.key_type == KeyType::ec_p256 || profile_.key_type == KeyType::ec_p384;
         // RFC 5480 3, RFC 3279 2.3.1.
@@ -183,8 +188,9 @@ private:
         if (profile_.extended_key_usage.empty()) return refused(extended, "none is asked for, which would mean any");
         for (const auto& purpose : profile_.extended_key_usage) {
             if (!is_dotted_oid(purpose)) return invalid(extended, "\"" + purpose + "\" is not a dotted OID");
-            if (purpose == eku::k_any || !among(purpose, rules_.allowed_extended_key_usages))
-                return refused(extended, purpose + " is not allowed");
+            if (purpose == eku::k_any) return refused(extended, purpose + " is any purpose; no policy lets it pass");
+            if (!among(purpose, rules_.allowed_extended_key_usages))
+                return refused(extended, not_among(purpose, "allowed_extended_key_usages"));
         }
         return std::nullopt;
     }
@@ -196,8 +202,9 @@ private:
         if (!profile_.validity_days) return std::nullopt;
         if (*profile_.validity_days == 0) return invalid("/profile/validityDays", "it is at least 1");
         if (*profile_.validity_days > rules_.max_validity_days)
-            return refused("/profile/validityDays", std::to_string(*profile_.validity_days) + " days, at most " +
-                                                        std::to_string(rules_.max_validity_days) + " are allowed");
+            return refused("/profile/validityDays", std::to_string(*profile_.validity_days) +
+                                                        " days; [policy] max_validity_days is " +
+                                                        std::to_string(rules_.max_validity_days));
         return std::nullopt;
     }
 

@@ -27,7 +27,7 @@ std::optional<boost::json::value> element(std::string_view text) {
 trust::ImportedRecord read_record(const Fields& fields, bool with_secrets) {
     trust::ImportedRecord record;
     record.id = fields.word("id");
-    if (!is_usable_id(record.id)) fields.raise("id", "not an identifier");
+    if (!is_usable_id(record.id)) fields.raise("id", k_not_an_id);
     record.thumbprint = fields.hex("thumbprint", 20);
     const auto purpose = request::parse_purpose(fields.word("intendedPurpose"));
     if (!purpose) fields.raise("intendedPurpose", "not a purpose of the API");
@@ -46,12 +46,16 @@ trust::ImportedRecord read_record(const Fields& fields, bool with_secrets) {
     return record;
 }
 
-// The thumbprint of a record that cannot be read, if that much can.
-std::string thumbprint_of(std::string_view text) {
+// A record that cannot be read, by its thumbprint if that much can, else with its id in the message.
+request::Omitted omitted_record(std::string_view text, const std::string& why) {
+    request::Omitted omitted{{}, "importInvalid", why};
     const auto members = json::split_object(text);
-    if (!members) return {};
-    const auto parsed = Thumbprint::from_hex_text(json::find_text(*members, "thumbprint").value_or(""));
-    return parsed ? parsed->hex() : std::string();
+    if (!members) return omitted;
+    if (const auto parsed = Thumbprint::from_hex_text(json::find_text(*members, "thumbprint").value_or("")))
+        omitted.thumbprint = parsed->hex();
+    const std::string id = json::find_text(*members, "id").value_or("");
+    if (omitted.thumbprint.empty() && is_usable_id(id)) omitted.message += " (record " + id + ")";
+    return omitted;
 }
 
 std::variant<trust::ImportedRecord, request::Omitted> read_stored(std::string_view text, bool with_secrets) {
@@ -65,11 +69,7 @@ std::variant<trust::ImportedRecord, request::Omitted> read_stored(std::string_vi
         auto record = read_record(Fields(&value->get_object(), "", fault), with_secrets);
         if (!fault) return record;
     }
-    request::Omitted omitted;
-    omitted.thumbprint = thumbprint_of(text);
-    omitted.code = "importInvalid";
-    omitted.message = fault.error().message;
-    return omitted;
+    return omitted_record(text, fault.error().message);
 }
 
 bool is_code(std::string_view text) noexcept {

@@ -66,7 +66,7 @@ User read_user(const Fields& fields, bool used) {
     user.on_premises_distinguished_name = fields.maybe_text("onPremisesDistinguishedName");
     user.on_premises_security_identifier = fields.maybe_text("onPremisesSecurityIdentifier");
     if (user.on_premises_security_identifier && !is_sid(*user.on_premises_security_identifier))
-        fields.raise("onPremisesSecurityIdentifier", "not a security identifier");
+        fields.raise("onPremisesSecurityIdentifier", "not a security identifier (S-1-5-21-...)");
     return user;
 }
 
@@ -77,7 +77,7 @@ Device read_device(const Fields& fields, bool used) {
         const std::string word = fields.word("platform");
         const auto platform = parse_platform(word);
         if (platform) device.platform = *platform;
-        if (used && !platform) fields.unsupported("platform", word);
+        if (used && !platform) fields.unsupported("platform", word, "ios, macos, android, windows or linux is");
     }
     device.os_version = fields.maybe_text("osVersion");
     device.name = fields.maybe_text("name");
@@ -115,11 +115,12 @@ Delivery read_delivery(const Fields& fields, const Device& device) {
         const auto* format = std::find_if(k_formats.begin(), k_formats.end(),
                                           [&word](DeliveryFormat one) { return to_string(one) == *word; });
         if (format == k_formats.end()) {
-            fields.unsupported("format", *word);
+            fields.unsupported("format", *word, "cms is, on windows windowsCsp, on ios and macos appleProfile");
         } else {
             delivery.format = *format;
             if (!fits(*format, device.platform))
-                fields.unsupported("format", *word + " for " + std::string(to_string(device.platform)));
+                fields.unsupported("format", *word + " for " + std::string(to_string(device.platform)),
+                                   "cms is, for any platform");
         }
     }
     if (const auto word = fields.maybe_text("pkcs12")) {
@@ -141,7 +142,7 @@ void read_usages(const Fields& fields, Profile& profile) {
         std::uint16_t bits = 0;
         for (const std::string& word : fields.texts("keyUsage", k_most_names)) {
             const auto one = KeyUsage::parse_one(word);
-            if (!one) fields.raise("keyUsage", "an unknown usage");
+            if (!one) fields.raise("keyUsage", "\"" + printable(word, 64) + "\" is not a key usage of RFC 5280");
             if (one) bits = static_cast<std::uint16_t>(bits | one->bits());
         }
         if (bits == 0) fields.raise("keyUsage", "empty");
@@ -169,7 +170,7 @@ Profile read_profile(const Fields& fields) {
     }
     const std::string type = fields.word("keyType");
     const auto key_type = parse_key_type(type);
-    if (!key_type) fields.unsupported("keyType", type);
+    if (!key_type) fields.unsupported("keyType", type, "rsa2048, rsa3072, rsa4096, ecP256 or ecP384 is");
     if (key_type) profile.key_type = *key_type;
     read_usages(fields, profile);
     if (const auto days = fields.maybe_number("validityDays", 1, 36500))
@@ -243,7 +244,8 @@ Result<ports::LeasedRequest> read_request(const boost::json::object& object, con
     leased.lease.id = fields.id<LeaseId>("leaseId");
     const std::string word = fields.word("kind");
     const auto kind = parse_kind(word);
-    if (!kind) fields.unsupported("kind", word);
+    if (!kind)
+        fields.unsupported("kind", word, "pkcs.issue, pkcs.renew, pfx.deliver, pfx.withdraw or certificate.revoke is");
     if (fault) return fault.error();
     leased.lease.expires_at = fields.time("leaseExpiresAt");
     leased.lease.attempt = static_cast<std::uint32_t>(fields.maybe_number("attempt", 1, 2147483647).value_or(1));

@@ -5,6 +5,8 @@
 #include "daemon/management/json.hpp"
 #include "daemon/management/wire.hpp"
 
+#include <algorithm>
+
 namespace connector::management {
 namespace {
 
@@ -50,9 +52,12 @@ Result<void> write_delivered(Writer& out, const RequestId& id, const request::Pa
     out.key("chain").open('[');
     for (const Bytes& issuer : package.chain) out.octets(crypto::to_base64(issuer));
     out.close(']');
-    if (!package.omitted.empty()) {
+    // A record whose thumbprint cannot be read has no name in a result; the events tell of it.
+    const auto named = [](const request::Omitted& omitted) { return !omitted.thumbprint.empty(); };
+    if (std::any_of(package.omitted.begin(), package.omitted.end(), named)) {
         out.key("omitted").open('[');
         for (const auto& omitted : package.omitted) {
+            if (!named(omitted)) continue;
             out.open('{');
             out.key("thumbprint").text(omitted.thumbprint);
             out.key("code").text(omitted.code);

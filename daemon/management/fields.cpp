@@ -33,8 +33,8 @@ std::string Fields::pointer_to(std::string_view key) const {
     return pointer_ + json::step(key);
 }
 
-void Fields::unsupported(std::string_view key, std::string_view what) const {
-    fault_->raise("unsupported", pointer_to(key), printable(what, 64) + " is not supported");
+void Fields::unsupported(std::string_view key, std::string_view what, std::string_view instead) const {
+    fault_->raise("unsupported", pointer_to(key), printable(what, 64) + " is not supported; " + std::string(instead));
 }
 
 std::string Fields::text(std::string_view key) const {
@@ -128,7 +128,7 @@ Bytes Fields::maybe_octets(std::string_view key) const {
     if (!value) return {};
     auto decoded = crypto::from_base64(*value);
     if (!decoded || decoded->empty()) {
-        raise(key, "not base64");
+        raise(key, "not base64 (standard alphabet, padded, no line breaks)");
         return {};
     }
     return std::move(*decoded);

@@ -17,6 +17,8 @@
 
 namespace connector::management {
 
+inline constexpr std::string_view k_not_an_id = "not 1 to 128 of A-Z a-z 0-9 . _ : @ + -";
+
 // The first fault of a message, shared by the readers of all of its objects.
 class Fault {
 public:
@@ -64,7 +66,7 @@ public:
     template <class Identifier>
     [[nodiscard]] Identifier id(std::string_view key) const {
         auto parsed = Identifier::parse(word(key));
-        if (!parsed) raise(key, "not an identifier");
+        if (!parsed) raise(key, k_not_an_id);
         return parsed ? std::move(*parsed) : Identifier();
     }
 
@@ -73,7 +75,8 @@ public:
     void raise(std::string_view key, std::string_view why) const {
         fault_->raise("invalidRequest", pointer_to(key), why);
     }
-    void unsupported(std::string_view key, std::string_view what) const;
+    // `instead`: what is.
+    void unsupported(std::string_view key, std::string_view what, std::string_view instead) const;
 
 private:
     const boost::json::object* object_;

@@ -19,7 +19,7 @@ constexpr std::size_t k_blob = 512U * 1024U;
 constexpr std::size_t k_pem = 64U * 1024U;
 
 Error broken(std::string_view why) {
-    return Error(ErrorKind::invalid, "answerInvalid", "the answer is not JSON: " + std::string(why));
+    return Error(ErrorKind::invalid, "answerInvalid", "the answer is not of the API: " + std::string(why));
 }
 
 std::size_t limit_of(std::string_view key, Texts texts) noexcept {
@@ -202,7 +202,8 @@ struct Handler {
         return true;
     }
     bool on_string_part(bj::string_view piece, std::size_t size, boost::system::error_code& code) {
-        if (size > limit_of(nearest_key(), texts)) return refuse(code, "too long");
+        const std::size_t most = limit_of(nearest_key(), texts);
+        if (size > most) return refuse(code, "longer than " + std::to_string(most) + " octets");
         part.append(piece.data(), piece.size());
         return true;
     }
@@ -274,7 +275,7 @@ void append_canonical(std::string& out, const bj::value& value) {
 Result<std::vector<Member>> split_object(std::string_view text) {
     Scanner scanner(text);
     std::vector<Member> members;
-    if (!scanner.take('{')) return broken("no object");
+    if (!scanner.take('{')) return broken("not a JSON object");
     if (scanner.take('}')) {
         if (!scanner.ended()) return broken("more than one value");
         return members;
@@ -332,10 +333,10 @@ Result<ListAnswer> only_list(std::string_view body, std::string_view key) {
     ListAnswer answer;
     std::set<std::string, std::less<>> seen;
     for (const Member& member : *members) {
-        if (!seen.insert(member.key).second) return broken(step(member.key) + " stands twice");
+        if (!seen.insert(member.key).second) return broken(step(member.key) + ": twice in one object");
         if (member.key == key) {
             auto elements = split_array(member.value);
-            if (!elements) return elements.error();
+            if (!elements) return broken(step(member.key) + ": not a list");
             answer.elements = std::move(*elements);
             continue;
         }
@@ -343,14 +344,14 @@ Result<ListAnswer> only_list(std::string_view body, std::string_view key) {
         if (!value) return broken(step(member.key) + value.error().message);
         answer.rest.emplace(bj::string_view(member.key.data(), member.key.size()), std::move(*value));
     }
-    if (seen.find(key) == seen.end()) return broken(step(key) + " is missing");
+    if (seen.find(key) == seen.end()) return broken(step(key) + ": missing");
     return answer;
 }
 
 Result<bj::object> whole_object(std::string_view body, Texts texts) {
     auto value = parse_strict(body, 0, texts);
     if (!value) return broken(value.error().message);
-    if (!value->is_object()) return broken("no object");
+    if (!value->is_object()) return broken("not a JSON object");
     return std::move(value->get_object());
 }
 

@@ -6,7 +6,7 @@ import sys
 import unittest
 import uuid
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
 import imports  # noqa: E402
@@ -14,7 +14,6 @@ import pki  # noqa: E402
 from lab import Connector, ConnectorError, Device, Lab, User  # noqa: E402
 
 Json = dict[str, Any]
-Case = tuple[str, Json, str, "str | tuple[str, ...]"]
 GONE = object()
 RETRYABLE = {"recipientChanged", "approvalNeeded", "limitReached", "authorityMisconfigured", "authorityUnreachable"}
 EITHER = {"importUndecryptable", "internal"}
@@ -31,9 +30,15 @@ class BadInput(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.lab = cls.enterClassContext(Lab())
-        cls.connector = cls.lab.connector(cls.config)
+        cls.connector = cls.lab.connector(cls.config, start=False)
+        cls.prepare()
+        cls.connector.start()
         cls.neighbour = cls.lab.user("nora", "Neighbour")
         cls.neighbours_phone = cls.lab.device(cls.neighbour, key_kind="ecP256")
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Before the daemon starts."""
 
     def tearDown(self) -> None:
         self.lab.good()
@@ -50,22 +55,6 @@ class BadInput(unittest.TestCase):
 
     def serve_neighbour(self) -> None:
         self.check_neighbour(self.lab.queue(self.honest())[0])
-
-    def refuse_all(self, cases: Sequence[Case]) -> dict[str, Json]:
-        """Each case (name, request, code, pointers) among honest ones; answers the errors by name. Wanted of each: the table's code, a message that
-        begins with the pointer ("" = any), whether it may be asked again, a line in the audit log; and that the neighbours are served."""
-        middle = len(cases) // 2
-        requests = [made(request) for _, request, _, _ in cases]
-        requests.insert(middle, made(self.honest()))
-        ids = self.lab.queue(*requests, raw=True)
-        self.lab.wait(*ids, timeout=40)
-        good = ids.pop(middle)
-        self.check_neighbour(good)
-        errors: dict[str, Json] = {}
-        for (name, _, code, pointers), order in zip(cases, ids):
-            with self.subTest(name):
-                errors[name] = self.check_refused(order, code, pointers)
-        return errors
 
     def check_refused(self, order: str, code: str, pointers: str | tuple[str, ...]) -> Json:
         error = self.lab.error(order)

@@ -1,39 +1,20 @@
 #!/usr/bin/python3
 """Imported certificates as they should not be: what opens is delivered, the rest is named, and nothing of another's is ever opened."""
 import base64
-import hashlib
-import hmac
 import unittest
 from typing import Any, Sequence
 
-from adversary import BadInput, Json, User, imports, pki
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives import hashes, serialization
-import der
-import pfx
-
-PASSWORD = "correct horse battery"
+from adversary import Json, User, imports, pki
+from bad_input.records import ONE_TEXT, PASSWORD, RECORDS, Record
+from bad_input.table import Orders, matches
+from cryptography.hazmat.primitives import serialization
 
 
-def certificate_and_key(certificate_of: bytes, key_of: bytes) -> bytes:
-    """The certificates of the one file, the key of the other, under a right MAC: no program writes that, so it is put together here."""
-    def contents(file: bytes) -> list[der.Node]:
-        data = der.read(file).children()[1].children()[1].children()[0].expect(der.OCTET_STRING)
-        return der.read(data.content).children()
-    authenticated = der.encode(der.SEQUENCE, contents(certificate_of)[0].raw + contents(key_of)[1].raw)
-    mac = hmac.new(pfx._pkcs12_kdf(PASSWORD, b"two-keys", 2048, 3, 32), authenticated, hashlib.sha256).digest()
-    data = der.encode(der.SEQUENCE, bytes.fromhex("06092a864886f70d010701") + der.encode(0xA0, der.encode(der.OCTET_STRING, authenticated)))
-    digest = der.encode(der.SEQUENCE, bytes.fromhex("300d06096086480165030402010500") + der.encode(der.OCTET_STRING, mac))
-    return der.encode(der.SEQUENCE, der.encode_integer(3) + data + der.encode(
-        der.SEQUENCE, digest + der.encode(der.OCTET_STRING, b"two-keys") + der.encode_integer(2048)))
-
-
-class Imports(BadInput):
+class Imports(Orders):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
         cls.users = 0
-        cls.own = {}
 
     def person(self) -> tuple[User, Any]:
         """Somebody new with a phone, so that no case sees another's records."""
@@ -51,137 +32,89 @@ class Imports(BadInput):
 
 
 class Records(Imports):
-    """A single record each: the request fails with the record's own fault."""
+    def stored(self, row: Record, user: User) -> Json:
+        """One record of the store, made as the row says."""
+        identity = self.identity(user, **row.certificate)
+        how = dict(row.how)
+        if row.blob is not None:
+            how["blobs"] = [row.blob(self, identity, user)]
+        record = self.lab.records(user, [identity], **how)[0]
+        if row.change is not None:
+            row.change(self, record, user)
+        return record
 
-    def test_every_bad_record_has_its_code(self) -> None:
-        cases: list[tuple[str, str, str, str]] = []
-
-        def add(name: str, code: str, change: Any, text: str = "", **how: Any) -> None:
+    def test_every_row_alone(self) -> None:
+        """It is the whole of its user's history: the order fails with the record's fault. Beside it stands a neighbour with a good one."""
+        good = self.lab.user("goodneighbour")
+        tablet = self.lab.device(good, key_kind="ecP256")
+        history = self.lab.import_history(good, (2018,))
+        requests: list[Json] = []
+        for row in RECORDS:
             user, phone = self.person()
-            certificate = how.pop("certificate", {})
-            purpose = how.get("purpose", "smimeEncryption")
-            identity = self.identity(user, **certificate)
-            records = self.lab.records(user, [identity], **how)
-            if change is not None:
-                change(records[0], user)
-            cases.append((name, code, text, self.order(records, user, phone, purpose=purpose)))
-
-        def put(field: str, value: Any) -> Any:
-            return lambda record, user: record.update({field: value(record) if callable(value) else value})
-
-        def rewrap(record: Json, user: User, scheme: str = "oaepSha512", password: bytes = b"another password") -> None:
-            record["encryptedPfxPassword"] = base64.b64encode(imports.wrap_password(password, self.lab.pki.import_key.public_key(), scheme)).decode()
-
-        def pkcs1(record: Json, user: User) -> None:
-            record["paddingScheme"] = "pkcs1"
-            record["encryptedPfxPassword"] = base64.b64encode(
-                self.lab.pki.import_key.public_key().encrypt(PASSWORD.encode(), padding.PKCS1v15())).decode()
-
-        def oaep1(record: Json, user: User) -> None:
-            record["paddingScheme"] = "oaepSha1"
-            record["encryptedPfxPassword"] = base64.b64encode(self.lab.pki.import_key.public_key().encrypt(
-                PASSWORD.encode(), padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None))).decode()
-
-        other = rsa.generate_private_key(65537, 2048)
-        foreign = self.lab.pki.foreign_importer
-        add("wrong password", "importUndecryptable", rewrap)
-        add("wrapped under another key", "importUndecryptable", None, import_public_key=other.public_key())
-        add("wrapped under another hash", "importUndecryptable", put("paddingScheme", "oaepSha256"))
-        add("a wrapped password that is none", "importUndecryptable", put("encryptedPfxPassword", base64.b64encode(b"x" * 256).decode()))
-        add("a wrapped password too short", "importUndecryptable", put("encryptedPfxPassword", base64.b64encode(b"x").decode()))
-        add("an empty password", "importUndecryptable", lambda record, user: rewrap(record, user, password=b""))
-        add("a blob that is no PFX, signed", "importUndecryptable", None, blobs=[b"no pfx at all"])
-        add("half a PFX, signed", "importUndecryptable", None, blobs=[pfx.export(self.identity(self.lab.user("half")), PASSWORD)[:900]])
-        add("unknown key name", "importUndecryptable", put("keyName", "ImportKey2"), "ImportKey2")
-        add("key name in capitals", "importUndecryptable", put("keyName", "IMPORTKEY1"), "IMPORTKEY1")
-        add("unknown provider", "importUndecryptable", put("providerName", "Microsoft Software KSP"), "Microsoft Software KSP")
-        add("no MAC", "importInvalid", None, form="no-mac")
-        add("fifty million iterations", "importInvalid", None, form="expensive")
-        add("larger than 256 KiB", "importInvalid", None, blobs=[b"\x30\x83\x05\x00\x00" + bytes(300_000)])
-        add("paddingScheme pkcs1", "unsupported", pkcs1, "pkcs1")
-        add("paddingScheme oaepSha1", "unsupported", oaep1, "oaepSha1")
-        add("paddingScheme none", "unsupported", put("paddingScheme", "none"), "none")
-        add("paddingScheme oaepsha512", "unsupported", put("paddingScheme", "oaepsha512"))
-        add("unsigned", "importUnsigned", lambda record, user: record.pop("importerSignature"))
-        add("signed by a foreign importer", "importUnsigned", None, importer=foreign)
-        add("signature is junk", "importUnsigned", put("importerSignature", base64.b64encode(b"junk").decode()))
-        add("blob changed after the signature", "importUnsigned", lambda record, user: record.update(
-            encryptedPfxBlob=base64.b64encode(pfx.export(self.identity(user), PASSWORD)).decode()))
-        add("owner changed after the signature", "importUnsigned", lambda record, user: record.update(
-            importerSignature=self.lab.records(self.lab.user("someoneelse"), [self.identity(user)])[0]["importerSignature"]))
-        add("other mailboxes signed", "importUnsigned", None, mailboxes=["chief@corp.example"])
-        add("a foreign address, signed", "importInvalid", None, certificate={"mails": ["carla@corp.example"]})
-        add("a foreign address in the DN", "importInvalid", None, certificate={"mails": ["carla@corp.example"], "common": "alice"})
-        add("a signing certificate for encryption", "importInvalid", None, certificate={"purpose": "smimeSigning"})
-        add("an encryption certificate for signing", "importInvalid", None, purpose="smimeSigning", certificate={"year": 2025, "years": 5})
-        add("for wifi without clientAuth", "importInvalid", None, purpose="wifi", certificate={"year": 2025, "years": 5})
-        add("thumbprint of another", "importInvalid", put("thumbprint", "ab" * 20))
-        add("thumbprint no hex", "importInvalid", put("thumbprint", "zz" * 20))
-        add("a time that is none", "importInvalid", put("startDateTime", "never"))
-        add("no blob", "importInvalid", lambda record, user: record.pop("encryptedPfxBlob"))
-        add("owner of the wrong type", "importInvalid", put("thumbprint", 7))
-        user, phone = self.person()
-        two = [self.identity(user, 2018), self.identity(user, 2020, slot=1)]
-        blob = pfx.export(two[0], PASSWORD, "two-identities", others=[two[1]])
-        cases.append(("two identities", "importInvalid", "", self.order(self.lab.records(user, two[:1], blobs=[blob]), user, phone)))
-        user, phone = self.person()
-        one = self.identity(user)
-        blob = certificate_and_key(pfx.export(one, PASSWORD), pfx.export(self.identity(user, slot=1), PASSWORD))
-        cases.append(("key and certificate apart", "importInvalid", "", self.order(self.lab.records(user, [one], blobs=[blob]), user, phone)))
-        user, phone = self.person()
-        cases.append(("no imports", "importNotFound", "", self.lab.deliver(user, phone)))
-
-        good = self.lab.queue(self.honest())[0]
-        self.lab.wait(good, *(order for _, _, _, order in cases), timeout=60)
-        self.check_neighbour(good)
-        texts = set()
-        for name, code, text, order in cases:
-            with self.subTest(name):
-                error = self.check_refused(order, code, "")
-                self.assertIn(text, error["message"])
-                if code == "importUndecryptable" and not text:
-                    texts.add(error["message"])
-                    self.assertFalse(error["retryable"], error)
-                if code == "importUndecryptable" and text:
-                    self.assertTrue(error["retryable"], "a key that is not configured here can be")
-        with self.subTest("one text for all causes of importUndecryptable"):
-            self.assertEqual(len(texts), 1, texts)
+            self.lab.store([self.stored(row, user)], raw=True)
+            requests += [self.lab.deliver_request(user, phone, purpose=row.purpose), self.lab.deliver_request(good, tablet)]
+        ids = self.lab.queue(*requests)
+        states = self.lab.wait(*ids, timeout=180)
+        audited = self.audited(ids[::2])
+        for row, order, neighbour, request in zip(RECORDS, ids[::2], ids[1::2], requests[::2], strict=True):
+            with self.subTest(row.what):
+                self.check_row(states[order]["result"], row.code, row.says)
+                self.check_line(audited[order], "IMP-2060", row.code, row.says, user=request["user"]["userPrincipalName"], device=request["device"]["id"])
+            with self.subTest(f"{row.what}: the neighbour"):
+                self.assertEqual([each["sha256"] for each in states[neighbour]["result"].get("certificates", [])], [each.sha256 for each in history])
+        self.assertEqual({row.says for row in RECORDS if row.code == "importUndecryptable" and "[import.NAME]" not in row.says}, {ONE_TEXT},
+                         "one text for all causes")
         self.check_audit_whole()
+
+    def test_all_of_them_beside_five_good_ones(self) -> None:
+        """What opens is delivered, each bad one stands in `omitted` with its own fault."""
+        user, phone = self.person()
+        good = [self.identity(user, year, slot=year % 3) for year in (2013, 2014, 2016, 2017, 2019)]
+        records = self.lab.records(user, good)
+        rows = [row for row in RECORDS if row.purpose == "smimeEncryption"]
+        for index, row in enumerate(rows):
+            record = self.stored(row, user)
+            records.insert(index % (len(records) + 1), {**record, "id": f"bad-{index}"})
+        order = self.order(records, user, phone)
+        result = self.lab.delivered(order, timeout=60)
+        self.assertEqual([each["sha256"] for each in result["certificates"]], [each.sha256 for each in good])
+        omitted = [(each["code"], each["message"]) for each in result["omitted"]]
+        for row in rows:
+            if "(record …)" in row.says:  # has no name in a result: the audit log tells of it
+                with self.subTest(row.what):
+                    self.check_line(self.audited([order])[order], "IMP-2060", row.code, row.says, thumbprint="")
+                continue
+            with self.subTest(row.what):
+                found = [each for each in omitted if each[0] == row.code and matches(row.says, each[1])]
+                self.assertTrue(found, f"{row.code} {row.says!r} is not among {omitted}")
+                omitted.remove(found[0])
+        self.assertEqual(omitted, [])
+        self.serve_neighbour()
+
+    def test_one_bad_record_among_five_good_ones(self) -> None:
+        user, phone = self.person()
+        identities = [self.identity(user, year, slot=year % 3) for year in (2012, 2014, 2016, 2018, 2020, 2022)]
+        records = self.lab.records(user, identities)
+        records[2]["paddingScheme"] = "pkcs1"
+        order = self.order(records, user, phone)
+        bad = identities.pop(2)
+        result = self.lab.delivered(order)
+        self.assertEqual([(each["thumbprint"], each["code"]) for each in result["omitted"]], [(bad.thumbprint, "unsupported")])
+        self.assertEqual([each.sha256 for each in self.lab.open(phone, order).identities], [each.sha256 for each in identities])
+        self.check_audited("IMP-2060", bad.thumbprint, request=order)
+
+    def test_a_thumbprint_that_is_not_the_users(self) -> None:
+        user, phone = self.person()
+        mine = self.lab.import_history(user, (2018,))
+        result = self.lab.delivered(self.lab.deliver(user, phone, thumbprints=[mine[0].thumbprint, "ab" * 20]))
+        self.assertEqual([(each["thumbprint"], each["code"]) for each in result["omitted"]], [("ab" * 20, "importNotFound")])
+        error = self.lab.error(self.lab.deliver(user, phone, thumbprints=["ab" * 20]))
+        self.assertEqual((error["code"], error["message"]),
+                         ("importNotFound", "/thumbprints: the store has none of these as a smimeEncryption certificate for this user"))
 
 
 class Histories(Imports):
-    """Several records: one bad one does not take the good ones with it."""
-
-    def test_one_bad_record_among_good_ones_is_omitted(self) -> None:
-        def wrong_password(record: Json) -> None:
-            record["encryptedPfxPassword"] = base64.b64encode(imports.wrap_password(b"wrong", self.lab.pki.import_key.public_key())).decode()
-
-        spoil: dict[str, tuple[str, Any]] = {
-            "wrong password": ("importUndecryptable", wrong_password),
-            "unsigned": ("importUnsigned", lambda record: record.pop("importerSignature")),
-            "pkcs1": ("unsupported", lambda record: record.update(paddingScheme="pkcs1")),
-            "unreadable": ("importInvalid", lambda record: record.update(expirationDateTime="never")),
-            "fifty million iterations": ("importInvalid", None),
-        }
-        for name, (code, change) in spoil.items():
-            with self.subTest(name):
-                user, phone = self.person()
-                identities = [self.identity(user, year, slot=year % 3) for year in (2012, 2014, 2016, 2018, 2020, 2022)]
-                bad = identities[2]
-                records = self.lab.records(user, identities)
-                if change is None:
-                    blobs = [base64.b64decode(each["encryptedPfxBlob"]) for each in records]
-                    blobs[2] = pfx.raise_iterations(blobs[2], pfx.FIFTY_MILLION)
-                    records = self.lab.records(user, identities, blobs=blobs)
-                else:
-                    change(records[2])
-                order = self.order(records, user, phone)
-                result = self.lab.delivered(order)
-                self.assertEqual([each["sha256"] for each in result["certificates"]], [each.sha256 for each in identities if each is not bad])
-                self.assertEqual([(each["thumbprint"], each["code"]) for each in result["omitted"]], [(bad.thumbprint, code)])
-                self.assertEqual(len(self.lab.open(phone, order).identities), 5)
-                self.check_audited("IMP-2060", bad.thumbprint, request=order)
-        self.serve_neighbour()
+    """Several records, and a store that is the attacker."""
 
     def test_the_newest_records_fault_is_the_requests(self) -> None:
         user, phone = self.person()
@@ -268,15 +201,6 @@ class Histories(Imports):
         result = self.lab.delivered(self.order(records, user, phone))
         self.assertEqual([each["sha256"] for each in result["certificates"]], [mine.sha256])
         self.assertEqual([each["code"] for each in result["omitted"]], ["importUnsigned"])
-
-    def test_a_broken_answer_of_the_store_is_asked_for_again(self) -> None:
-        for fault in ("drop-before", "drop-after", "503", "500", "not-json", "broken-json", "truncated", "redirect"):
-            with self.subTest(fault):
-                user, phone = self.person()
-                history = self.lab.import_history(user, (2019,))
-                self.lab.fault(fault, call="imports")
-                result = self.lab.delivered(self.lab.deliver(user, phone), timeout=10)
-                self.assertEqual([each["sha256"] for each in result["certificates"]], [each.sha256 for each in history])
 
     def test_no_imported_key_stays_behind(self) -> None:
         """Also while the package waits in the ledger: the service does not take results here."""

@@ -1,337 +1,187 @@
 #!/usr/bin/python3
-"""A management service that is not what it should be, a disk that is full, a database that somebody had his hands in."""
-import os
-import shutil
-import sqlite3
-import subprocess
-import sys
+"""A management service that is not what it should be: the tables of bad_input/answers.py. What is under way is served in the end, and so is the neighbour."""
+import queue
+import re
+import tempfile
+import threading
+import traceback
 import unittest
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from adversary import BadInput, Json, changed
+from bad_input.answers import CHANGES, IMPORTS, LEASE, RESULTS, TLS, Answer, Tls
+from bad_input.table import matches
 from lab import Connector, Lab
 
-
-class Answers(BadInput):
-    """One bad answer at a time. The request that is under way is served in the end, and so is the neighbour."""
-    config = {"management": {"request_timeout_seconds": 1, "poll_wait_seconds": 1}}
-
-    def struck(self, name: str) -> bool:
-        return any(each["name"] == name and each["struck"] for each in self.lab.control.get("faults")["faults"])
-
-    def test_lease(self) -> None:
-        for fault, options in (("redirect", {"location": self.lab.url + "/connectors"}), ("redirect", {"status": 301}), ("endless", {}), ("too-large", {}),
-                               ("hang", {}), ("not-json", {}), ("broken-json", {}), ("empty", {}), ("deep-json", {"depth": 100000}),
-                               ("duplicate-keys", {}), ("wrong-types", {}), ("truncated", {}), ("drop-after", {})):
-            with self.subTest(fault, **options):
-                before = self.lab.last_call()
-                self.lab.fault(fault, call="lease", **options)
-                first = self.lab.queue(self.honest())[0]
-                self.connector.wait_until(lambda: self.struck(fault), 10, f"the {fault} to strike")
-                second = self.lab.queue(self.honest())[0]
-                self.lab.delivered(first, timeout=15)
-                self.lab.delivered(second, timeout=15)
-                self.assertEqual([each for each in self.lab.calls(since=before) if each["call"] in ("unknown", "enrol")], [], "no redirect was followed")
-                self.lab.good()
-        self.lab.check_clean()
-
-    def test_results(self) -> None:
-        for fault, options in (("redirect", {}), ("endless", {}), ("hang", {}), ("broken-json", {}), ("wrong-types", {}), ("drop-before", {}),
-                               ("drop-after", {}), ("500", {}), ("503", {}), ("omit-outcomes", {}), ("foreign-outcomes", {})):
-            with self.subTest(fault):
-                self.lab.fault(fault, call="results", **options)
-                order = self.lab.queue(self.honest())[0]
-                self.check_neighbour_within(order)
-                outcomes = [each["outcome"] for each in self.lab.state(order)["reports"]]
-                self.assertEqual(outcomes[:1] + [each for each in outcomes[1:] if each != "duplicate"], ["accepted"])
-                self.lab.good()
-        self.lab.check_clean()
-
-    def check_neighbour_within(self, order: str) -> None:
-        self.assertEqual(len(self.neighbours_phone.open(self.lab.delivered(order, timeout=15)).identities), 1)
+LANES = 4
+QUICK = {"management": {"request_timeout_seconds": 1, "poll_wait_seconds": 1}}
 
 
-class Tls(BadInput):
-    def test_a_service_that_does_not_prove_itself_gets_nothing(self) -> None:
-        connector, lab = self.connector, self.lab
-        lab.stop_service()
-        first = True
-        for flavour, options in (("wrong-name", ()), ("expired", ()), ("foreign", ()), ("TLS 1.1", ("--tls-max", "1.1"))):
-            with self.subTest(flavour):
-                lab.stop_service()
-                lab.start_service(*(options or ("--tls-certificate", flavour)))
-                order = lab.queue(self.honest())[0]
-                if not first:
-                    connector.terminate()
-                    connector.start(wait_ready=False)
-                first = False
-                lab.wait_for_calls("handshake", timeout=15)
-                connector.wait_until(lambda: connector.health("/readyz")[0] == 503, 10, "not-readiness")
-                self.assertEqual([each["call"] for each in lab.calls() if each["call"] != "handshake"], [], "not one octet of a request")
-                self.assertTrue([line for line in connector.log().splitlines() if "MGT-6001" in line or "SVC-5001" in line])
-                self.assertEqual(lab.state(order)["state"], "queued")
-                lab.stop_service()
-                lab.start_service()
-                self.check_neighbour(order)
-        lab.check_clean()
+class Lane:
+    """A service and a daemon of their own: most of a row's time is waiting, so several are waited for at once."""
 
-    def check_neighbour(self, order: str) -> None:
-        self.lab.delivered(order, timeout=40)
+    def __init__(self, place: Path, pki: Path) -> None:
+        self.lab = Lab(place, pki_directory=pki)
+        self.lab.__enter__()
+        self.connector: Connector = self.lab.connector(QUICK)
+        self.neighbour = self.lab.user("nora", "Neighbour")
+        self.phone = self.lab.device(self.neighbour, key_kind="ecP256")
+        self.people = 0
+
+    def honest(self) -> str:
+        return self.lab.issue(self.neighbour, self.phone, key_type="ecP256")
+
+    def history(self) -> str:
+        """An order for the imported certificates of somebody new: nothing is remembered of them here."""
+        self.people += 1
+        user = self.lab.user(f"somebody{self.people}")
+        self.lab.import_history(user, (2019,))
+        return self.lab.deliver(user, self.lab.device(user, key_kind="ecP256"))
+
+    def reasons(self, event: str, since: int) -> list[str]:
+        lines = [line for line in self.connector.log()[since:].splitlines() if f" {event} " in line]
+        return [found[1] or found[2] for line in lines if (found := re.search(r' reason=(?:"((?:[^"\\]|\\.)*)"|(\S+))', line))]
+
+    def check_reason(self, event: str, says: str, since: int) -> None:
+        found = self.reasons(event, since)
+        if not any(matches(says, reason) for reason in found):
+            told = "\n".join(line for line in self.connector.log()[since:].splitlines() if " debug " not in line)
+            raise AssertionError(f"no {event} with {says!r} in\n{told[-3000:]}")
+
+    def answer(self, row: Answer) -> None:
+        since, log = self.lab.last_call(), len(self.connector.log())
+        options = {key: value.replace("SELF", self.lab.url) if isinstance(value, str) else value for key, value in row.options.items()}
+        self.lab.fault(row.fault, call=row.call, **options)
+        first = self.honest() if row.call != "imports" else self.history()
+        self.connector.wait_until(lambda: any(each["struck"] for each in self.lab.control.get("faults")["faults"]), 20, f"{row.what} to strike")
+        second = self.honest()
+        for order in (first, second):
+            self.lab.delivered(order, timeout=30)
+            outcomes = [each["outcome"] for each in self.lab.state(order)["reports"]]
+            if outcomes[:1] != ["accepted"] or set(outcomes[1:]) - {"duplicate"}:
+                raise AssertionError(f"{order} was reported as {outcomes}")
+        followed = [each for each in self.lab.calls(since=since) if each["call"] in ("unknown", "enrol")]
+        if followed:
+            raise AssertionError(f"a redirect was followed: {followed}")
+        self.lab.good()
+        if row.event:
+            self.check_reason(row.event, row.says, log)
+
+    def tls(self, row: Tls) -> None:
+        log = len(self.connector.log())
+        self.lab.stop_service(kill=True)
+        self.lab.start_service(*row.service)
+        order = self.honest()
+        self.lab.wait_for_calls("handshake", timeout=30)
+        self.connector.wait_until(lambda: self.connector.health("/readyz")[0] == 503, 20, "not-readiness")
+        self.connector.wait_until(lambda: self.reasons(row.event, log), 20, row.event)
+        said = [each["call"] for each in self.lab.calls() if each["call"] != "handshake"]
+        if said:
+            raise AssertionError(f"not one octet of a request: {said}")
+        if self.lab.state(order)["state"] != "queued":
+            raise AssertionError("it was leased")
+        self.lab.stop_service(kill=True)
+        self.lab.start_service()
+        self.lab.open(self.phone, order, timeout=60)
+        self.check_reason(row.event, row.says, log)
+
+    def run(self, row: Answer | Tls) -> None:
+        self.tls(row) if isinstance(row, Tls) else self.answer(row)
+        if not self.connector.running:
+            raise AssertionError("the daemon ended")
+
+
+class Service(unittest.TestCase):
+    def test_every_row(self) -> None:
+        place = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="pfx-service-")))
+        Lab(place / "first", pki_directory=place / "pki")  # makes the PKI that all use
+        rows: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for row in (*TLS, *LEASE, *RESULTS, *IMPORTS):
+            rows.put(row)
+        done: list[tuple[str, str]] = []
+
+        def attempt(name: str, what: Callable[[], None]) -> bool:
+            try:
+                what()
+                done.append((name, ""))
+            except Exception:  # noqa: BLE001 - told by the test's own thread
+                done.append((name, traceback.format_exc()))
+            return not done[-1][1]
+
+        def work(number: int) -> None:
+            lane = Lane(place / f"lane-{number}", place / "pki")
+            while True:
+                try:
+                    row = rows.get_nowait()
+                except queue.Empty:
+                    break
+                if not attempt(f"{getattr(row, 'call', 'TLS')}: {row.what}", lambda: lane.run(row)):
+                    lane.lab.restart_service()
+            attempt(f"lane {number}: no word on either side broke the document", lane.lab.check_clean)
+            lane.lab.__exit__()
+        lanes = [threading.Thread(target=work, args=(number,)) for number in range(LANES)]
+        for lane in lanes:
+            lane.start()
+        for lane in lanes:
+            lane.join()
+        for name, trouble in done:
+            with self.subTest(name):
+                self.assertFalse(trouble, trouble)
+        self.assertEqual(len(done), len(TLS) + len(LEASE) + len(RESULTS) + len(IMPORTS) + LANES)
 
 
 class Orders(BadInput):
     """The same id, another order. Held by a limit, a request stays open for as long as the test needs."""
     config = {"limits": {"issue_per_user_per_day": 1}}
 
-    def held(self, name: str) -> tuple[Any, Any, str]:
-        user = self.lab.user(name)
-        phone = self.lab.device(user, key_kind="ecP256")
-        self.lab.delivered(self.lab.issue(user, phone, key_type="ecP256"))
-        order = self.lab.issue(user, phone, key_type="ecP256")
-        self.connector.wait_until(lambda: [line for line in self.connector.audit() if "KEY-4003" in line and order in line], 10, "the hold")
-        return user, phone, order
+    def held(self, *names: str) -> list[str]:
+        pairs = [(user, self.lab.device(user, key_kind="ecP256")) for user in map(self.lab.user, names)]
+        for _ in range(2):
+            orders = [self.lab.issue(user, phone, key_type="ecP256") for user, phone in pairs]
+            if _ == 0:
+                self.lab.wait(*orders)
+        self.connector.wait_until(lambda: all(any("KEY-4003" in line and order in line for line in self.connector.audit()) for order in orders), 20, "the hold")
+        return orders
 
     def test_an_order_that_changes_under_its_id_is_refused_and_nothing_is_done(self) -> None:
         mallory = self.lab.user("mallory", "Malone")
         phone = self.lab.device(mallory, key_kind="ecP256")
-        patches: dict[str, Json] = {
-            "recipient": {"device": phone.json()}, "person": {"user": mallory.json()}, "both": {"user": mallory.json(), "device": phone.json()},
-            "profile": {"profile": {"keyType": "rsa2048"}}, "delivery": {"delivery": {"pkcs12": "legacy3des"}},
-            "kind": {"kind": "pfx.deliver", "purpose": "smimeEncryption"}}
-        for index, (name, patch) in enumerate(patches.items()):
-            with self.subTest(name):
-                _, _, order = self.held(f"holder{index}")
-                self.lab.change(order, patch)
-                self.lab.expire_leases(order)
-                error = self.lab.error(order, timeout=8)
+        patches: dict[str, Json] = {"device": {"device": phone.json()}, "user": {"user": mallory.json()}, "both": {"user": mallory.json(), "device": phone.json()}}
+        orders = self.held(*(f"holder{index}" for index in range(len(CHANGES))))
+        changed_ones = []
+        for (what, change), order in zip(CHANGES, orders):
+            if change == "unreadable":
+                # Otherwise its lease ends and it comes again, for ever, and nobody says why.
+                self.addCleanup(self.lab.control.post, "cancel", {"ids": [order]})
+                self.lab.queue(changed(self.lab.state(order)["request"], {"user/id": 7}), raw=True)
+                continue
+            self.lab.change(order, patches[change] if isinstance(change, str) else change)
+            changed_ones.append(order)
+        self.lab.expire_leases(*changed_ones)
+        neighbour = self.lab.issue(mallory, phone, key_type="ecP256")
+        self.lab.wait(*orders, timeout=40)
+        listed = {each["id"] for each in self.connector.command_json("requests", "list", "--stage", "held")["requests"]}
+        for (what, change), order in zip(CHANGES, orders):
+            with self.subTest(what):
+                error = self.lab.error(order)
                 self.assertEqual(error["code"], "invalidRequest", error)
                 self.assertTrue(error["message"].startswith("/"), error)
-                self.assertIn("orderChanged", error["message"])
-                self.check_audited("MGT-6008", request=order)
-                self.check_still_held(order)
-        someone = self.lab.user("someone")
-        one = self.lab.device(someone, key_kind="ecP256")
-        self.lab.delivered(self.lab.issue(someone, one, key_type="ecP256"))
-
-    def check_still_held(self, order: str) -> None:
-        held = [each["id"] for each in self.connector.command_json("requests", "list", "--stage", "held")["requests"]]
-        self.assertIn(order, held, "the open record is as it was")
-
-    def test_an_order_that_becomes_unreadable_under_its_id_is_answered_too(self) -> None:
-        """Otherwise its lease ends and it comes again, for ever, and nobody says why."""
-        _, _, order = self.held("unreadable")
-        body = self.lab.state(order)["request"]
-        self.addCleanup(self.lab.control.post, "cancel", {"ids": [order]})
-        self.lab.queue(changed(body, {"user/id": 7}), raw=True)
-        error = self.lab.error(order, timeout=8)
-        self.assertEqual(error["code"], "invalidRequest", error)
-        self.assertTrue(error["message"].startswith("/"), error)
-        self.check_still_held(order)
+                if change != "unreadable":
+                    self.assertIn("orderChanged", error["message"])
+                    self.check_audited("MGT-6008", request=order)
+                self.assertIn(order, listed, "the open record is as it was")
+        self.lab.delivered(neighbour)
 
     def test_the_same_order_again_is_the_same_order(self) -> None:
         """Fields that are not the order's may change; the record takes the newest lease and nothing is done twice."""
-        _, _, order = self.held("patient")
+        order, = self.held("patient")
         self.lab.change(order, {"note": "again"})
         before = self.lab.state(order)["attempt"]
         self.lab.expire_leases(order)
         self.connector.wait_until(lambda: self.lab.state(order)["attempt"] > before, 10, "the second lease")
         self.connector.command("requests", "abandon", order, check=True)
         self.check_refused(order, "abandoned", "")
-
-
-class Disk(unittest.TestCase):
-    def test_a_full_disk_loses_nothing(self) -> None:
-        lab = self.enterContext(Lab())
-        connector = lab.connector(enrol=False, start=False)
-        state = connector.directory / "state"
-        if os.geteuid() != 0 or shutil.which("mount") is None:
-            self.skipped("not root: no small file system can be mounted")
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m,mode=0700", "tmpfs", str(state)], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            self.skipped(f"mount is not permitted: {done.stderr.strip()}")
-        try:
-            self.fill(lab, connector, state)
-        finally:
-            connector.__exit__()
-            subprocess.run(["umount", str(state)], check=True)
-
-    def skipped(self, reason: str) -> None:
-        print(f"skipped {self.id()}: {reason}", file=sys.stderr)
-        self.skipTest(reason)
-
-    def fill(self, lab: Lab, connector: Connector, state: Path) -> None:
-        connector.enrol(lab.token())
-        connector.start()
-        nora = lab.user("nora")
-        phone = lab.device(nora, key_kind="ecP256")
-        lab.open(phone, lab.issue(nora, phone, key_type="ecP256"))
-        ballast = state / "ballast"
-        with ballast.open("wb", buffering=0) as stream:
-            try:
-                while stream.write(bytes(4096)):
-                    pass
-            except OSError:
-                pass
-        orders = [lab.issue(nora, phone, key_type="ecP256") for _ in range(30)]
-        connector.wait_until(lambda: connector.health("/readyz")[0] == 503, 10, "not-readiness")
-        with self.subTest("the event of a full disk"):
-            connector.wait_until(lambda: "STO-8005" in connector.log(), 3, "it")
-        with self.subTest("a disk that is still full has not recovered"):
-            self.assertNotIn("STO-8001", connector.log())
-            self.assertNotIn("STO-8008", connector.log())
-        self.assertTrue(connector.running)
-        ballast.unlink()
-        lab.wait(*orders, timeout=40)
-        opened = [lab.result(order) for order in orders]
-        self.assertEqual({each["status"] for each in opened}, {"delivered"}, [each.get("error") for each in opened if each["status"] != "delivered"])
-        connector.wait_ready(20)
-        self.assertEqual(connector.terminate(), 0)
-        database = sqlite3.connect(state / "connector.db")
-        try:
-            self.assertEqual(database.execute("PRAGMA integrity_check").fetchone(), ("ok",))
-        finally:
-            database.close()
-        self.assertEqual(connector.command("audit", "verify").returncode, 0)
-        lab.check_clean()
-
-
-class Database(unittest.TestCase):
-    """Whoever can write the state directory's database still decides nothing."""
-
-    def setUp(self) -> None:
-        # One each: a register that was meddled with stays under suspicion.
-        self.lab = self.enterContext(Lab())
-        self.connector = self.lab.connector({"recipients": {"binding": "register"}})
-        self.people = 0
-
-    @property
-    def file(self) -> Path:
-        return self.connector.directory / "state" / "connector.db"
-
-    def edit(self, *statements: tuple[str, tuple[Any, ...]]) -> None:
-        """While the daemon is down; the WAL is written back on the way."""
-        if self.connector.running:
-            self.connector.terminate()
-        database = sqlite3.connect(self.file)
-        try:
-            for text, values in statements:
-                self.assertNotEqual(database.execute(text, values).rowcount, 0, text)
-            database.commit()
-        finally:
-            database.close()
-
-    def columns(self, text: str, *values: Any) -> list[Any]:
-        database = sqlite3.connect(self.file)
-        try:
-            return database.execute(text, values).fetchall()
-        finally:
-            database.close()
-
-    def held(self, user: Any = None) -> tuple[Any, Any, str]:
-        """A first use of a device, which the register binding holds for a person."""
-        self.people += 1
-        user = user or self.lab.user(f"person{self.people}")
-        phone = self.lab.device(user, key_kind="ecP256")
-        order = self.lab.issue(user, phone, key_type="ecP256")
-        self.connector.wait_until(lambda: [line for line in self.connector.audit() if "KEY-4003" in line and order in line], 10, "the hold")
-        return user, phone, order
-
-    def approve(self, order: str, phone: Any) -> None:
-        self.connector.command("requests", "approve", order, "--key", phone.key_sha256[:8], check=True)
-
-    def test_a_database_of_a_newer_version_is_left_alone(self) -> None:
-        _, phone, order = self.held()
-        self.connector.terminate()
-        (version,), = self.columns("PRAGMA user_version")
-        self.edit_version(version + 1)
-        before = self.file.read_bytes()
-        said = self.connector.command("run", timeout=20)
-        self.assertEqual(said.returncode, 2, said.stdout + said.stderr)
-        self.assertIn("newer version", said.stderr)
-        self.assertIn("connector.db", said.stderr)
-        self.assertEqual(len(said.stderr.strip().splitlines()), 1, said.stderr)
-        self.assertEqual(self.file.read_bytes(), before, "nothing was written")
-        self.edit_version(version)
-        self.connector.start()
-        self.approve(order, phone)
-        self.assertEqual(len(self.lab.open(phone, order).identities), 1)
-
-    def edit_version(self, version: int) -> None:
-        database = sqlite3.connect(self.file)
-        database.execute(f"PRAGMA user_version={version}")
-        database.close()
-
-    def test_edited_rows_are_quarantined_and_never_delivered(self) -> None:
-        _, _, approved = self.held()
-        victim, _, swapped = self.held()
-        _, _, mallorys = self.held()
-        _, phone, untouched = self.held()
-        self.connector.terminate()
-        (body, device), = self.columns("SELECT request, device_id FROM request WHERE id=?", mallorys)
-        leases = {order: self.lab.state(order)["leaseId"] for order in (approved, swapped)}
-        since = self.lab.last_call()
-        self.edit(("UPDATE request SET stage='accepted', held_reason=NULL, held_detail=NULL, held_since=NULL WHERE id=?", (approved,)),
-                  ("UPDATE request SET request=?, device_id=? WHERE id=?", (body, device, swapped)))
-        self.connector.start()
-        for order in (approved, swapped):
-            with self.subTest("quarantined", order=order):
-                self.connector.wait_until(lambda: [line for line in self.connector.log().splitlines() if "STO-8004" in line and order in line], 10,
-                                          "the event of a quarantined row")
-                self.check_audited("STO-8004", order)
-        with self.subTest("an untouched neighbour goes on"):
-            self.approve(untouched, phone)
-            self.assertEqual(len(self.lab.open(phone, untouched).identities), 1)
-        for order in (approved, swapped):
-            with self.subTest("never delivered", order=order):
-                self.assertNotEqual((self.lab.state(order)["result"] or {}).get("status"), "delivered")
-        with self.subTest("nothing is lost: a lease that nobody works on is not renewed for ever"):
-            renewed = {lease for call in self.lab.calls("lease-renew", since) for lease in (call.get("body") or {}).get("leases", [])}
-            self.assertFalse(renewed & set(leases.values()))
-        for order in (approved, swapped):
-            with self.subTest("leased anew it is judged anew", order=order):
-                self.lab.expire_leases(order)
-                self.connector.wait_until(lambda: [each for each in self.connector.command_json("requests", "list", "--stage", "held")["requests"]
-                                                   if each["id"] == order], 10, "the hold")
-
-    def test_a_register_that_was_written_by_hand_binds_nothing(self) -> None:
-        user, phone, order = self.held()
-        other, known, first = self.held()
-        self.approve(first, known)
-        self.lab.delivered(first)
-        self.connector.terminate()
-        key = bytes.fromhex(phone.key_sha256)
-        check = b"\0" * len(self.columns("SELECT check_value FROM pin LIMIT 1")[0][0])
-        self.edit(("INSERT INTO pin VALUES (?,?,?,?,?,'register:hand',1,1,?)",
-                   (phone.id, user.id, user.upn, key, bytes.fromhex(phone.recipient_sha256), check)),
-                  ("INSERT INTO approval VALUES (?,?,?,'root',1,4000000000,?)", (user.id, phone.id, key, check)),
-                  ("INSERT OR REPLACE INTO enrolment_window VALUES (1,1,4000000000,100,0,'root',?)", (check,)))
-        self.connector.start()
-        again = self.lab.issue(user, phone, key_type="ecP256")
-        self.check_not_delivered(again)
-        self.assertIsNone(self.lab.state(order)["result"])
-        self.lab.check_clean()
-        self.check_audited("STO-8004", "pin")
-
-    def test_a_pin_turned_to_another_key_is_not_believed(self) -> None:
-        user, phone, order = self.held()
-        self.approve(order, phone)
-        self.lab.delivered(order)
-        thief = self.lab.device(user, phone.id, key_kind="ecP256")
-        self.edit(("UPDATE pin SET spki_sha256=? WHERE device=?", (bytes.fromhex(thief.key_sha256), phone.id)))
-        self.connector.start()
-        stolen = self.lab.issue(user, thief, key_type="ecP256")
-        self.check_not_delivered(stolen)
-        self.lab.check_clean()
-
-    def check_not_delivered(self, order: str) -> None:
-        """Held, or failed with a code of the contract's table: the service hears of it either way."""
-        self.connector.wait_until(lambda: self.lab.state(order)["result"] is not None or [
-            line for line in self.connector.audit() if "KEY-4003" in line and order in line], 10, "a hold or a result")
-        self.assertNotEqual((self.lab.state(order)["result"] or {}).get("status"), "delivered")
-
-    def check_audited(self, *words: str) -> None:
-        self.assertTrue([line for line in self.connector.audit() if all(word in line for word in words)], f"no line in the audit log with {words}")
 
 
 if __name__ == "__main__":

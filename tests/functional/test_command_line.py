@@ -541,37 +541,6 @@ class Imports(WithLab):
         device = self.lab.device(user, key_kind="ecP256")
         self.lab.open(device, self.lab.deliver(user, device))
 
-    def test_what_is_wrong_is_refused_and_nothing_is_sent(self) -> None:
-        user, identities, files = self.person()
-        wrong = self.place / "wrong"
-        pki.write(wrong, b"hunter2 and more\n", private=True)
-        other, _, _ = self.person()
-        signing = pki.corporate_certificate(self.lab.pki, user.upn, 2024, purpose="smimeSigning")
-        signing_file = self.place / "signing.pfx"
-        signing_file.write_bytes(pfx.export(signing, "Tr0ub4dor & three"))
-        no_pfx = self.place / "no.pfx"
-        no_pfx.write_bytes(b"this is no PFX")
-        cases = {
-            "wrong password": (self.add(user, *files, word=wrong), (1,)),
-            "wrong user": (self.add(other, *files), (1,)),
-            "not a user": (self.add("nobody", *files), (2,)),
-            "wrong purpose": (self.add(user, signing_file), (1,)),
-            "no such purpose": (self.add(user, *files, purpose="smime"), (2,)),
-            "no such key": (self.add(user, *files, key="Nope"), (2,)),
-            "no PFX": (self.add(user, no_pfx), (1,)),
-            "no file": (self.add(user, self.place / "none.pfx"), (1, 2)),
-            "no password file": (self.add(user, *files, word=self.place / "none"), (1, 2)),
-            "one good, one bad": (self.add(user, *files, no_pfx), (1,)),
-            "no word": (self.connector.command("import", "add", *files, "--user", user.upn, "--purpose", "smimeEncryption", "--key", "ImportKey1"), (2,)),
-        }
-        for name, (done, codes) in cases.items():
-            with self.subTest(name):
-                self.assertIn(done.returncode, codes, done.stdout + done.stderr)
-                self.assertEqual(len(errors(done)), 1, done.stderr)
-                for secret in ("hunter2", "Tr0ub4dor", self.lab.admin_token):
-                    self.assertNotIn(secret, done.stdout + done.stderr)
-        self.assertEqual(self.stored(user) + self.stored(other), [])
-
     def test_a_password_on_standard_input(self) -> None:
         user, _, files = self.person()
         done = self.connector.command("import", "add", *files, "--user", user.upn, "--purpose", "smimeEncryption", "--key", "ImportKey1",
