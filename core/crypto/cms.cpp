@@ -136,11 +136,14 @@ bool finish(CMS_ContentInfo* cms, ByteView content) {
 Result<Cms> sign(ByteView content, const Signer& signer, unsigned attachment) {
     auto certificate = parse_certificate(signer.certificate);
     if (!certificate) return certificate.error().in("signer");
-    const auto key = PrivateKey::from_pkcs8(signer.pkcs8);
-    if (!key) return key.error().in("signer");
-    if (!key->fits(signer.certificate)) return invalid("signer: the key is not the certificate's");
+    // Not a PrivateKey: its public half need not be encoded and decoded again for a signature.
+    const unsigned char* at = signer.pkcs8.data();
+    const Pkcs8Info info(d2i_PKCS8_PRIV_KEY_INFO(nullptr, &at, static_cast<long>(signer.pkcs8.size())));
+    const PKey key(info && at == signer.pkcs8.data() + signer.pkcs8.size() ? private_key_from(info.get()) : nullptr);
+    if (!key) return openssl_invalid("signer: private key: does not parse");
+    if (X509_check_private_key(certificate->get(), key.get()) != 1) return invalid("signer: the key is not the certificate's");
     Cms cms(CMS_sign(nullptr, nullptr, nullptr, nullptr, CMS_PARTIAL | CMS_BINARY | attachment));
-    if (!cms || CMS_add1_signer(cms.get(), certificate->get(), key->native(), EVP_sha256(),
+    if (!cms || CMS_add1_signer(cms.get(), certificate->get(), key.get(), EVP_sha256(),
                                 CMS_BINARY | CMS_NOSMIMECAP) == nullptr)
         return openssl_internal("signature");
     for (const auto& issuer : signer.chain) {
