@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 namespace connector::crypto {
 namespace {
@@ -177,17 +178,15 @@ bool could_be_attributes(CMS_SignerInfo* signer, ByteView content) {
     return CMS_signed_get_attr_count(signer) <= 0 && !content.empty() && content.front() == der::k_set;
 }
 
-// Verified with this certificate's key and no other.
-bool verified_by(ByteView message, X509* certificate, BIO* detached) {
-    // Parsed anew: verification leaves its signer in the object.
-    const Cms cms = parse(message, NID_pkcs7_signed);
+// Verified with this certificate's key and no other. Leaves its signer in the object, which therefore serves once.
+bool verified_by(CMS_ContentInfo* cms, X509* certificate, BIO* detached) {
     const Certificates alone(sk_X509_new_null());
-    if (!cms || !alone || X509_up_ref(certificate) != 1) return false;
+    if (cms == nullptr || !alone || X509_up_ref(certificate) != 1) return false;
     if (sk_X509_push(alone.get(), certificate) == 0) {
         X509_free(certificate);
         return false;
     }
-    return CMS_verify(cms.get(), alone.get(), nullptr, detached, nullptr,
+    return CMS_verify(cms, alone.get(), nullptr, detached, nullptr,
                       CMS_NO_SIGNER_CERT_VERIFY | CMS_NOINTERN | CMS_BINARY) == 1;
 }
 
@@ -260,10 +259,13 @@ Result<VerifiedContent> verify_attached(ByteView cms, const std::vector<Bytes>& 
     if (attached == nullptr || *attached == nullptr) return not_signed("no content in it");
     const ByteView content = octets_of(*attached);
     if (could_be_attributes(*signer, content)) return not_signed("content could be signed attributes");
+    bool served = false;
     for (const auto& candidate : trusted) {
         const auto certificate = parse_certificate(candidate);
         if (!certificate || CMS_SignerInfo_cert_cmp(*signer, certificate->get()) != 0) continue;
-        if (verified_by(cms, certificate->get(), nullptr))
+        const Cms anew = served ? parse(cms, NID_pkcs7_signed) : nullptr;
+        CMS_ContentInfo* unused = std::exchange(served, true) ? anew.get() : message.get();
+        if (verified_by(unused, certificate->get(), nullptr))
             return VerifiedContent{Bytes(content.begin(), content.end()), candidate};
     }
     return not_signed("not signed by a trusted certificate");
@@ -289,7 +291,8 @@ Result<Bytes> verify_detached(ByteView cms, ByteView content, const Sha256& sign
         if (!certificate || CMS_SignerInfo_cert_cmp(*signer, certificate->get()) != 0) continue;
         if (key_facts(X509_get_X509_PUBKEY(certificate->get())).spki_sha256 != signer_spki) continue;
         const auto source = read_from(content);
-        if (source && verified_by(cms, certificate->get(), source.get())) return candidate;
+        const Cms anew = parse(cms, NID_pkcs7_signed);
+        if (source && verified_by(anew.get(), certificate->get(), source.get())) return candidate;
     }
     return not_signed("not signed by the expected key");
 }
