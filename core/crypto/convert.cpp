@@ -386,7 +386,7 @@ public:
     [[nodiscard]] Certificate find(ByteView der) {
         const std::lock_guard lock(mutex_);
         for (const auto& [octets, certificate] : kept_)
-            if (octets.size() == der.size() && std::equal(octets.begin(), octets.end(), der.begin()) &&
+            if (certificate && octets.size() == der.size() && std::equal(octets.begin(), octets.end(), der.begin()) &&
                 X509_up_ref(certificate.get()) == 1)
                 return Certificate(certificate.get());
         return nullptr;
