@@ -18,11 +18,13 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <vector>
 
 namespace connector::daemon {
 namespace {
 
 constexpr std::size_t k_most_remembered = 512;
+constexpr std::ptrdiff_t k_forgotten_at_once = 64;
 constexpr std::size_t k_longest_text = 2048;
 
 // Fields that name a person as such; in other values addresses are looked for.
@@ -222,12 +224,18 @@ struct LogSink::Impl {
         recent.emplace(key, Repeated{std::move(line), time});
     }
 
+    // Several at once: to find one is to look at all of them.
     void forget_oldest(UtcTime time) {
-        const auto oldest = std::min_element(recent.begin(), recent.end(), [](const auto& left, const auto& right) {
-            return left.second.first < right.second.first;
+        std::vector<decltype(recent)::iterator> all;
+        all.reserve(recent.size());
+        for (auto at = recent.begin(); at != recent.end(); ++at) all.push_back(at);
+        const auto last = all.begin() + k_forgotten_at_once;
+        std::nth_element(all.begin(), last, all.end(),
+                         [](const auto& left, const auto& right) { return left->second.first < right->second.first; });
+        std::for_each(all.begin(), last, [&](const auto& oldest) {
+            tell_count(oldest->second, time);
+            recent.erase(oldest);
         });
-        tell_count(oldest->second, time);
-        recent.erase(oldest);
     }
 
     void flush(bool all) {

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 namespace connector::crypto {
 namespace {
@@ -136,11 +137,14 @@ bool finish(CMS_ContentInfo* cms, ByteView content) {
 Result<Cms> sign(ByteView content, const Signer& signer, unsigned attachment) {
     auto certificate = parse_certificate(signer.certificate);
     if (!certificate) return certificate.error().in("signer");
-    const auto key = PrivateKey::from_pkcs8(signer.pkcs8);
-    if (!key) return key.error().in("signer");
-    if (!key->fits(signer.certificate)) return invalid("signer: the key is not the certificate's");
+    // Not a PrivateKey: its public half need not be encoded and decoded again for a signature.
+    const unsigned char* at = signer.pkcs8.data();
+    const Pkcs8Info info(d2i_PKCS8_PRIV_KEY_INFO(nullptr, &at, static_cast<long>(signer.pkcs8.size())));
+    const PKey key(info && at == signer.pkcs8.data() + signer.pkcs8.size() ? private_key_from(info.get()) : nullptr);
+    if (!key) return openssl_invalid("signer: private key: does not parse");
+    if (X509_check_private_key(certificate->get(), key.get()) != 1) return invalid("signer: the key is not the certificate's");
     Cms cms(CMS_sign(nullptr, nullptr, nullptr, nullptr, CMS_PARTIAL | CMS_BINARY | attachment));
-    if (!cms || CMS_add1_signer(cms.get(), certificate->get(), key->native(), EVP_sha256(),
+    if (!cms || CMS_add1_signer(cms.get(), certificate->get(), key.get(), EVP_sha256(),
                                 CMS_BINARY | CMS_NOSMIMECAP) == nullptr)
         return openssl_internal("signature");
     for (const auto& issuer : signer.chain) {
@@ -174,17 +178,15 @@ bool could_be_attributes(CMS_SignerInfo* signer, ByteView content) {
     return CMS_signed_get_attr_count(signer) <= 0 && !content.empty() && content.front() == der::k_set;
 }
 
-// Verified with this certificate's key and no other.
-bool verified_by(ByteView message, X509* certificate, BIO* detached) {
-    // Parsed anew: verification leaves its signer in the object.
-    const Cms cms = parse(message, NID_pkcs7_signed);
+// Verified with this certificate's key and no other. Leaves its signer in the object, which therefore serves once.
+bool verified_by(CMS_ContentInfo* cms, X509* certificate, BIO* detached) {
     const Certificates alone(sk_X509_new_null());
-    if (!cms || !alone || X509_up_ref(certificate) != 1) return false;
+    if (cms == nullptr || !alone || X509_up_ref(certificate) != 1) return false;
     if (sk_X509_push(alone.get(), certificate) == 0) {
         X509_free(certificate);
         return false;
     }
-    return CMS_verify(cms.get(), alone.get(), nullptr, detached, nullptr,
+    return CMS_verify(cms, alone.get(), nullptr, detached, nullptr,
                       CMS_NO_SIGNER_CERT_VERIFY | CMS_NOINTERN | CMS_BINARY) == 1;
 }
 
@@ -257,10 +259,13 @@ Result<VerifiedContent> verify_attached(ByteView cms, const std::vector<Bytes>& 
     if (attached == nullptr || *attached == nullptr) return not_signed("no content in it");
     const ByteView content = octets_of(*attached);
     if (could_be_attributes(*signer, content)) return not_signed("content could be signed attributes");
+    bool served = false;
     for (const auto& candidate : trusted) {
         const auto certificate = parse_certificate(candidate);
         if (!certificate || CMS_SignerInfo_cert_cmp(*signer, certificate->get()) != 0) continue;
-        if (verified_by(cms, certificate->get(), nullptr))
+        const Cms anew = served ? parse(cms, NID_pkcs7_signed) : nullptr;
+        CMS_ContentInfo* unused = std::exchange(served, true) ? anew.get() : message.get();
+        if (verified_by(unused, certificate->get(), nullptr))
             return VerifiedContent{Bytes(content.begin(), content.end()), candidate};
     }
     return not_signed("not signed by a trusted certificate");
@@ -286,7 +291,8 @@ Result<Bytes> verify_detached(ByteView cms, ByteView content, const Sha256& sign
         if (!certificate || CMS_SignerInfo_cert_cmp(*signer, certificate->get()) != 0) continue;
         if (key_facts(X509_get_X509_PUBKEY(certificate->get())).spki_sha256 != signer_spki) continue;
         const auto source = read_from(content);
-        if (source && verified_by(cms, certificate->get(), source.get())) return candidate;
+        const Cms anew = parse(cms, NID_pkcs7_signed);
+        if (source && verified_by(anew.get(), certificate->get(), source.get())) return candidate;
     }
     return not_signed("not signed by the expected key");
 }

@@ -212,6 +212,30 @@ Result<void> add_order_extensions(Extensions& list, const CertificateOrder& orde
     return {};
 }
 
+// X509_set_pubkey would encode the key and decode it again.
+bool set_public_key(X509* certificate, X509_PUBKEY* key) {
+    X509_ALGOR* identifier = nullptr;
+    const unsigned char* octets = nullptr;
+    int size = 0;
+    if (X509_PUBKEY_get0_param(nullptr, &octets, &size, &identifier, key) != 1 || size <= 0) return false;
+    int type = V_ASN1_UNDEF;
+    const void* parameter = nullptr;
+    X509_ALGOR_get0(nullptr, &type, &parameter, identifier);
+    if (type != V_ASN1_OBJECT && type != V_ASN1_NULL && type != V_ASN1_UNDEF)
+        return X509_set_pubkey(certificate, X509_PUBKEY_get0(key)) == 1;
+    Asn1Object algorithm(OBJ_dup(identifier->algorithm));
+    Asn1Object curve(type == V_ASN1_OBJECT ? OBJ_dup(static_cast<const ASN1_OBJECT*>(parameter)) : nullptr);
+    auto* copy = static_cast<unsigned char*>(OPENSSL_memdup(octets, static_cast<std::size_t>(size)));
+    if (!algorithm || (type == V_ASN1_OBJECT && !curve) || copy == nullptr ||
+        X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(certificate), algorithm.get(), type, curve.get(), copy, size) != 1) {
+        OPENSSL_free(copy);
+        return false;
+    }
+    static_cast<void>(algorithm.release());
+    static_cast<void>(curve.release());
+    return true;
+}
+
 Result<Bytes> make(const CertificateOrder& order, ByteView spki, const Issuing& issuer) {
     const Certificate made(X509_new());
     const auto serial = to_serial(order.serial);
@@ -222,15 +246,16 @@ Result<Bytes> make(const CertificateOrder& order, ByteView spki, const Issuing& 
     const auto not_before = to_asn1_time(order.not_before);
     const auto not_after = to_asn1_time(order.not_after);
     const unsigned char* at = spki.data();
-    const PKey public_key(d2i_PUBKEY(nullptr, &at, static_cast<long>(spki.size())));
-    if (!public_key || at != spki.data() + spki.size()) return openssl_invalid("public key: does not parse");
+    const PublicKeyInfo public_key(d2i_X509_PUBKEY(nullptr, &at, static_cast<long>(spki.size())));
+    if (!public_key || X509_PUBKEY_get0(public_key.get()) == nullptr || at != spki.data() + spki.size())
+        return openssl_invalid("public key: does not parse");
     const X509_NAME* issuer_name =
         issuer.certificate == nullptr ? subject->get() : X509_get_subject_name(issuer.certificate);
     if (!made || !not_before || !not_after || X509_set_version(made.get(), X509_VERSION_3) != 1 ||
         X509_set_serialNumber(made.get(), serial.get()) != 1 || X509_set_issuer_name(made.get(), issuer_name) != 1 ||
         X509_set_subject_name(made.get(), subject->get()) != 1 ||
         X509_set1_notBefore(made.get(), not_before.get()) != 1 ||
-        X509_set1_notAfter(made.get(), not_after.get()) != 1 || X509_set_pubkey(made.get(), public_key.get()) != 1)
+        X509_set1_notAfter(made.get(), not_after.get()) != 1 || !set_public_key(made.get(), public_key.get()))
         return openssl_internal("certificate");
     const Bytes carried = der_of(X509_get_X509_PUBKEY(made.get()), i2d_X509_PUBKEY);
     if (!std::equal(carried.begin(), carried.end(), spki.begin(), spki.end()))

@@ -16,6 +16,10 @@
 namespace connector::crypto {
 namespace {
 
+void free_octets(unsigned char* octets) {
+    OPENSSL_free(octets);
+}
+
 Error no_key(std::string_view what) {
     return openssl_invalid("private key: " + std::string(what));
 }
@@ -86,10 +90,13 @@ void PrivateKey::Release::operator()(evp_pkey_st* handle) const noexcept {
 Result<PrivateKey> PrivateKeyAccess::adopt(PKey handle) {
     if (!handle || !usable_type(handle.get())) return no_key("neither RSA, EC, Ed25519 nor Ed448");
     PrivateKey key;
-    key.spki_ = der_of(handle.get(), i2d_PUBKEY);
-    auto facts = inspect_public_key(key.spki_);
-    if (!facts) return facts.error();
-    key.facts_ = std::move(*facts);
+    // In one call: asked for the size, i2d_PUBKEY makes the whole encoding too.
+    unsigned char* encoded = nullptr;
+    const int size = i2d_PUBKEY(handle.get(), &encoded);
+    const Owned<unsigned char, free_octets> spki(encoded);
+    if (size <= 0) return openssl_internal("public key: not encoded");
+    key.spki_.assign(spki.get(), spki.get() + size);
+    key.facts_ = key_facts(key.spki_, handle.get());
     key.spki_sha256_ = key.facts_.spki_sha256;
     key.handle_.reset(handle.release());
     return key;
@@ -117,7 +124,7 @@ Result<PrivateKey> PrivateKey::from_pkcs8(const SecretBytes& der) {
     const unsigned char* at = der.data();
     const Pkcs8Info info(d2i_PKCS8_PRIV_KEY_INFO(nullptr, &at, static_cast<long>(der.size())));
     if (!info || at != der.data() + der.size()) return no_key("not a PrivateKeyInfo");
-    PKey key(EVP_PKCS82PKEY(info.get()));
+    PKey key = private_key_from(info.get());
     if (!key) return no_key("does not parse");
     return PrivateKeyAccess::adopt(std::move(key));
 }

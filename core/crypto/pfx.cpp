@@ -9,6 +9,7 @@
 #include "core/crypto/aead.hpp"
 #include "core/crypto/certificate.hpp"
 #include "core/crypto/internal/convert.hpp"
+#include "core/crypto/internal/der.hpp"
 #include "core/crypto/issue.hpp"
 
 #include <openssl/core_names.h>
@@ -156,16 +157,36 @@ public:
     explicit Opening(const SecretBytes& password) : candidates_(password) {}
 
     [[nodiscard]] Result<Identity> run(ByteView pfx) {
-        if (auto read = parse(pfx); !read) return read.error();
-        if (auto fine = count_what_shows(); !fine) return fine.error();
-        if (!mac_verifies()) return error_of(PfxFault::undecryptable);
-        if (auto opened = open_safes(); !opened) return opened.error();
+        if (auto opened = unlock(pfx); !opened) return opened.error();
         auto key = open_key();
         if (!key) return key.error();
         return assemble(*key);
     }
 
+    // What was just written, read back: nothing but these octets is in it, so whoever could use them before can now.
+    [[nodiscard]] Result<bool> holds(ByteView pfx, const SecretBytes& pkcs8, ByteView leaf, const std::vector<Bytes>& issuers) {
+        if (auto opened = unlock(pfx); !opened) return opened.error();
+        const auto info = key_info();
+        if (!info) return info.error();
+        const int size = *info == nullptr ? 0 : i2d_PKCS8_PRIV_KEY_INFO(*info, nullptr);
+        if (size <= 0) return false;
+        SecretBytes read(static_cast<std::size_t>(size));
+        unsigned char* out = read.data();
+        if (i2d_PKCS8_PRIV_KEY_INFO(*info, &out) != size || !pkcs8.equals(read.view())) return false;
+        return certificates_.size() == issuers.size() + 1 &&
+               std::equal(leaf.begin(), leaf.end(), certificates_.front().begin(), certificates_.front().end()) &&
+               std::equal(issuers.begin(), issuers.end(), std::next(certificates_.begin()));
+    }
+
 private:
+    // MAC verified and every safe open; the key is still encrypted by itself.
+    Result<void> unlock(ByteView pfx) {
+        if (auto read = parse(pfx); !read) return read.error();
+        if (auto fine = count_what_shows(); !fine) return fine.error();
+        if (!mac_verifies()) return error_of(PfxFault::undecryptable);
+        return open_safes();
+    }
+
     Result<void> parse(ByteView pfx) {
         if (pfx.size() > k_pfx_largest) return error_of(PfxFault::too_large);
         const unsigned char* at = pfx.data();
@@ -289,10 +310,26 @@ private:
         return {};
     }
 
+    // As it stands in the bag (RFC 7292 4.2.3). OpenSSL gives it parsed only, and then it is parsed twice.
+    static Bytes certificate_in(const PKCS12_SAFEBAG* bag) {
+        const Bytes whole = der_of(bag, i2d_PKCS12_SAFEBAG);
+        const auto inside = [](const std::optional<der::Element>& outer, std::uint8_t tag) -> std::optional<der::Element> {
+            if (!outer) return std::nullopt;
+            der::Reader reader(outer->content);
+            if (tag == der::context(0) && !reader.take(der::k_oid)) return std::nullopt;
+            return reader.take(tag);
+        };
+        const auto value = inside(der::Reader(whole).take(der::k_sequence), der::context(0));
+        const auto explicit_value = inside(inside(value, der::k_sequence), der::context(0));
+        const auto octets = inside(explicit_value, der::k_octet_string);
+        if (octets && parse_certificate(octets->content)) return Bytes(octets->content.begin(), octets->content.end());
+        const Certificate certificate(PKCS12_SAFEBAG_get1_cert(bag));
+        return certificate ? der_of(certificate.get(), i2d_X509) : Bytes();
+    }
+
     void take_certificate(const PKCS12_SAFEBAG* bag) {
         if (PKCS12_SAFEBAG_get_bag_nid(bag) != NID_x509Certificate) return;
-        const Certificate certificate(PKCS12_SAFEBAG_get1_cert(bag));
-        Bytes der = certificate ? der_of(certificate.get(), i2d_X509) : Bytes();
+        Bytes der = certificate_in(bag);
         // What does not parse strictly can be nobody's leaf or issuer.
         if (der.empty() || !parse_certificate(der)) return;
         if (std::find(certificates_.begin(), certificates_.end(), der) == certificates_.end())
@@ -340,23 +377,27 @@ private:
         return {};
     }
 
-    Result<PrivateKey> open_key() {
+    // The key's octets; null where they do not open.
+    Result<const PKCS8_PRIV_KEY_INFO*> key_info() {
         if (key_count_ == 0) return error_of(PfxFault::no_key);
         if (key_count_ > 1) return error_of(PfxFault::two_identities);
-        Pkcs8Info opened;
-        const PKCS8_PRIV_KEY_INFO* info = plain_key_;
-        if (info != nullptr) weak_ = true;  // not encrypted by itself
-        if (sealed_key_ != nullptr) {
-            const auto library = context();
-            if (!library) return library.error();
-            for (const auto& candidate : candidates_.list()) {
-                opened.reset(PKCS8_decrypt_ex(sealed_key_, candidate.text, candidate.size, *library, nullptr));
-                if (opened) break;
-            }
-            info = opened.get();
+        if (plain_key_ != nullptr) weak_ = true;  // not encrypted by itself
+        if (sealed_key_ == nullptr) return plain_key_;
+        const auto library = context();
+        if (!library) return library.error();
+        for (const auto& candidate : candidates_.list()) {
+            opened_key_.reset(PKCS8_decrypt_ex(sealed_key_, candidate.text, candidate.size, *library, nullptr));
+            if (opened_key_) break;
         }
+        return opened_key_.get();
+    }
+
+    Result<PrivateKey> open_key() {
+        const auto opened = key_info();
+        if (!opened) return opened.error();
+        const PKCS8_PRIV_KEY_INFO* info = *opened;
         if (info == nullptr) return error_of(PfxFault::undecryptable);
-        PKey handle(EVP_PKCS82PKEY(info));
+        PKey handle = private_key_from(info);
         if (!handle) return error_of(PfxFault::undecryptable);
         if (EVP_PKEY_get_bits(handle.get()) > static_cast<int>(k_largest_key))
             return error_of(PfxFault::key_too_large);
@@ -402,6 +443,7 @@ private:
     std::vector<Bags> kept_;  // owns what the next two point into
     const PKCS8_PRIV_KEY_INFO* plain_key_ = nullptr;
     const X509_SIG* sealed_key_ = nullptr;
+    Pkcs8Info opened_key_;
     std::vector<Bytes> certificates_;
 };
 
@@ -450,12 +492,11 @@ Result<Pfx> pack(const PrivateKey& key, ByteView certificate, const std::vector<
     if (!file) return openssl_internal("PFX: not written");
     Bytes der = der_of(file.get(), i2d_PKCS12);
 
-    const auto back = open_pfx(der, password);
     const auto sent = key.to_pkcs8();
-    if (!back) return Error(ErrorKind::internal, "internal", "what was packed does not open: " + back.error().message);
-    if (!sent || !back->pkcs8.equals(sent->view()) ||
-        !std::equal(back->certificate.begin(), back->certificate.end(), certificate.begin(), certificate.end()) ||
-        back->chain != issuers)
+    if (!sent) return sent.error();
+    const auto same = Opening(password).holds(der, *sent, certificate, issuers);
+    if (!same) return Error(ErrorKind::internal, "internal", "what was packed does not open: " + same.error().message);
+    if (!*same)
         return Error(ErrorKind::internal, "internal", "what was packed is not what reads back");
     return Pfx{std::move(der), std::move(password)};
 }

@@ -7,6 +7,9 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 
+#include <atomic>
+#include <thread>
+
 namespace connector::crypto {
 namespace {
 
@@ -22,6 +25,29 @@ using test::must;
 using test::order_for;
 using test::pki;
 using test::rsa_key;
+
+// Parsed certificates are kept for a while, for all threads.
+TEST(Inspect, TakesOneCertificateForAnotherInNoThread) {
+    std::vector<Bytes> good;
+    std::vector<Bytes> spoiled;
+    for (int i = 0; i < 3; ++i) {
+        good.push_back(must(issue(mail_order("alice@corp.example", ec_key()), pki().issuing.certificate, pki().issuing.key)));
+        spoiled.push_back(good.back());
+        spoiled.back().back() ^= 1U;  // of the signature
+    }
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t)
+        threads.emplace_back([&] {
+            for (std::size_t i = 0; i < 300; ++i) {
+                const auto& der = good[i % good.size()];
+                if (!issued_by(der, pki().issuing.certificate) || must(inspect(der)).sha256 != sha256(der)) ++wrong;
+                if (issued_by(spoiled[i % spoiled.size()], pki().issuing.certificate)) ++wrong;
+            }
+        });
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0);
+}
 
 TEST(Inspect, GivesEveryFactOfACertificate) {
     const auto key = ec_key();

@@ -137,6 +137,21 @@ TEST(PrivateKey, LeavesNoCopyOfItselfBehind) {
 }
 #endif
 
+TEST(PrivateKey, SaysOfItselfWhatItsPublicHalfSays) {
+    const auto edwards = test::foreign_key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+    const auto ec = ec_key();
+    for (const PrivateKey* key : {&rsa_key(), &ec, &edwards}) {
+        const auto facts = must(inspect_public_key(key->spki_der()));
+        const auto& own = key->facts();
+        EXPECT_EQ(own.algorithm, facts.algorithm);
+        EXPECT_EQ(own.bits, facts.bits);
+        EXPECT_EQ(own.curve, facts.curve);
+        EXPECT_EQ(own.exponent_fit, facts.exponent_fit);
+        EXPECT_EQ(own.spki_sha256, facts.spki_sha256);
+        EXPECT_EQ(must(PrivateKey::from_pkcs8(must(key->to_pkcs8()))).spki_der(), key->spki_der());
+    }
+}
+
 TEST(PrivateKey, LeavesNoErrorsForOthers) {
     EXPECT_FALSE(PrivateKey::from_pem(SecretBytes::copy_of(std::string_view("nothing"))));
     EXPECT_EQ(ERR_peek_error(), 0U);

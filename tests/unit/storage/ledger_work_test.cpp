@@ -54,6 +54,13 @@ TEST_F(LedgerWork, WhatIsTakenIsMarkedUntilItRests) {
     EXPECT_TRUE(ledger->recover(k_now)->empty());
 }
 
+TEST_F(LedgerWork, WhatIsInHandTakesNobodysPlace) {
+    for (const auto* id : {"a", "b", "c", "d:.+-_@1"}) accepted(id);
+    auto order = up_to(1);
+    order.busy = {*RequestId::parse("a"), *RequestId::parse("d:.+-_@1"), *RequestId::parse("c")};
+    EXPECT_EQ(ids(take(order).records), "b");
+}
+
 TEST_F(LedgerWork, AReaderOfBeforeCannotWriteOverAMark) {
     const auto before = accepted("a");
     take(up_to(1));
@@ -127,8 +134,8 @@ TEST_F(LedgerWork, ThePlannerPassesOverADeadAuthorityWithinTheIndex) {
     std::string plan;
     for (const auto& row : const_cast<Raw&>(raw).rows(
              "EXPLAIN QUERY PLAN SELECT * FROM request WHERE stage NOT IN ('packaged', 'refused', 'held', 'abandoned', "
-             "'closed') AND due_at<=1 AND deaths<2 AND (authority IS NULL OR authority NOT IN ('x')) ORDER BY due_at, rowid "
-             "LIMIT 3"))
+             "'closed') AND due_at<=1 AND deaths<2 AND (authority IS NULL OR authority NOT IN ('x')) AND id NOT IN "
+             "(SELECT value FROM json_each('[\"a\"]')) ORDER BY due_at, rowid LIMIT 3"))
         plan += row.back() + "\n";
     EXPECT_NE(plan.find("request_due"), std::string::npos) << plan;
 }
