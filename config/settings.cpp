@@ -19,6 +19,14 @@ std::string SecretRef::text() const {
     return "";
 }
 
+std::string_view to_string(AuthorityType type) noexcept {
+    switch (type) {
+        case AuthorityType::local: return "local";
+        case AuthorityType::est: return "est";
+    }
+    return "";
+}
+
 bool Connector::does(request::Kind kind) const noexcept {
     return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
 }

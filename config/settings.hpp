@@ -17,6 +17,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace connector::config {
@@ -128,6 +129,7 @@ struct AuthorityTemplate {
     std::string aia_url;
 };
 enum class AuthorityType { local, est };
+[[nodiscard]] std::string_view to_string(AuthorityType type) noexcept;
 enum class HttpScheme { digest, basic };
 struct Authority {
     AuthorityType type = AuthorityType::local;
@@ -138,6 +140,8 @@ struct Authority {
     // local
     std::filesystem::path directory;
     std::optional<SecretRef> key_passphrase;
+    std::chrono::days crl_life{};
+    std::filesystem::path crl_file;  // empty: none
     // est
     std::string url;
     std::string label;                  // "" = none

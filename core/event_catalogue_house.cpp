@@ -145,10 +145,11 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "Nothing."},
     {event::k_authority_down, warning, false, "An authority does not answer.",
      "After several failures it is left alone for a while; its requests wait, the others go on.",
-     "`doctor` asks it."},
+     "`authority test NAME` asks it and says what to do; `authority resume NAME` has the daemon ask it at once."},
     {event::k_authority_refused_us, error, false, "An authority does not accept our credential or configuration.",
      "Its requests wait; it is tried every ten minutes.",
-     "`doctor` asks it. Mended over there: `requests retry` for one of its requests. Corrected in [authority.NAME]: restart."},
+     "`authority test NAME` asks it and says what to do. Mended over there: `authority resume NAME`. Corrected in "
+     "[authority.NAME]: restart."},
     {event::k_authority_rejected, warning, true, "An authority refused an order.", "Its own words stand in this line.",
      "Correct what it names, there or in the profile at the service."},
     {event::k_authority_mismatch, error, true, "An authority's answer does not belong to the order.",
@@ -164,9 +165,11 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "Add [authority.NAME] or its template, or correct the profile at the service."},
     {event::k_crl_written, info, false, "A revocation list was written.",
      "Its number and next date stand in this line.", "Nothing."},
-    {event::k_crl_failed, error, false, "A revocation list could not be written.",
-     "Devices go on using the old one until it ends.",
-     "Free space on the disk, or correct the mode of the authority's folder."},
+    {event::k_crl_failed, error, false, "A revocation list could not be written where it was time for a new one.",
+     "The old one is good until the time in this line; once it has ended, whoever looks at it refuses every certificate. "
+     "It is tried again every few minutes.",
+     "Free space on the disk, or let the daemon's account write in the authority's folder and where crl_file points; "
+     "`authority test NAME` looks again."},
 
     {event::k_storage_opened, info, false, "The database is open.", "How many requests are open stands in this line.",
      "Nothing."},

@@ -6,6 +6,7 @@
 #include "core/crypto/secure_heap.hpp"
 #include "core/crypto/self_test.hpp"
 #include "core/engine/engine.hpp"
+#include "daemon/authority/caretaker.hpp"
 #include "daemon/authority/factory.hpp"
 #include "daemon/control/server.hpp"
 #include "daemon/delivery/cms.hpp"
@@ -141,9 +142,30 @@ json::array to_json(const std::vector<health::Choice>& choices) {
     return rows;
 }
 
+// Requests go on without a list, so it says nothing of readiness.
+void add_lists(health::HealthSnapshot& snapshot, const authority::Caretaker& caretaker) {
+    using State = authority::Caretaker::List::State;
+    if (caretaker.lists().empty()) return;
+    health::HealthCheck check{"revocationLists", "ok", snapshot.started_at, "", false};
+    for (const auto& [name, list] : caretaker.lists()) {
+        if (list.state == State::good) continue;
+        check.since = list.since;
+        if (list.state == State::ended || check.status == "ok")
+            check.status = list.state == State::ended ? "failed" : "degraded";
+        check.detail += (check.detail.empty() ? "" : "; ") + name +
+                        (list.last.next_update ? (list.state == State::ended ? ": ended " : ": cannot be renewed, ends ") +
+                                                     to_rfc3339(*list.last.next_update)
+                                               : ": there is none");
+    }
+    if (check.status != "ok" && snapshot.status == "ready") snapshot.status = "degraded";
+    snapshot.checks.push_back(std::move(check));
+}
+
 // `doctor` from outside cannot read what systemd gives to this unit alone.
-ports::Async<json::value> look_at_secrets(const config::Settings& settings, ports::Offload& offload, ports::Clock& clock) {
-    auto job = [&settings, now = clock.utc()]() -> Result<std::vector<doctor::Check>> {
+ports::Async<json::value> look_at_secrets(const config::Settings& settings, ports::Offload& offload, ports::Clock& clock,
+                                          std::optional<std::string> authority) {
+    auto job = [&settings, now = clock.utc(), authority = std::move(authority)]() -> Result<std::vector<doctor::Check>> {
+        if (authority) return doctor::check_authority(settings, *authority, now);
         return doctor::check_with_secrets(settings, now);
     };
     auto looking = offload.run(std::move(job));
@@ -291,9 +313,12 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
         if (!options.accept_restore) engine.context().bar_ledger("storageRestored");
     }
 
+    authority::Caretaker caretaker(*authorities, clock, evidence);
+
     const auto snapshot = [&] {
         auto now = health::snapshot_of(engine.context());
         now.choices = choices_of(settings);
+        add_lists(now, caretaker);
         return now;
     };
     health::HealthServer health_server(executor, clock, metrics, snapshot, health_options(settings.health));
@@ -306,7 +331,10 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
             return status;
         },
         [&evidence] { return control::anchor_json(evidence.audit().head()); },
-        [&] { return look_at_secrets(settings, offload, clock); }});
+        [&](std::optional<std::string> authority) {
+            return look_at_secrets(settings, offload, clock, std::move(authority));
+        },
+        &settings.authorities});
     control::Server control_server(executor, clock, evidence, std::move(operations));
     if (auto listening = control_server.start(settings.control.socket, settings.control.group); !listening)
         return refuse(listening.error());
@@ -331,6 +359,8 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     }
     auto anchoring = anchor_audit(state, clock, offload, engine.context().status.ledger_barred, ending);
     asio::co_spawn(executor, std::move(anchoring), rethrow);
+    auto keeping = caretaker.run(ending);
+    asio::co_spawn(executor, std::move(keeping), rethrow);
     auto gauging = [](engine::Engine& the_engine, health::Metrics& the_metrics, ports::Clock& the_clock,
                       const bool& over) -> asio::awaitable<void> {
         while (!over) {

@@ -19,6 +19,8 @@ std::optional<std::chrono::seconds> Breaker::enter(Tick now) {
 bool Breaker::succeeded(UtcTime now) {
     left();
     failures_ = 0;
+    parked_ = false;
+    last_success_ = now;
     if (state_ == State::up) return false;
     const bool was_down = state_ == State::down;
     state_ = State::up;
@@ -29,6 +31,7 @@ bool Breaker::succeeded(UtcTime now) {
 bool Breaker::failed(Tick now, UtcTime utc) {
     left();
     ++failures_;
+    parked_ = false;
     if (state_ == State::down) {
         open_until_ = now + rules_.open;
         return false;
@@ -49,12 +52,19 @@ bool Breaker::park(Tick now, UtcTime utc, std::chrono::seconds pause) {
     const bool was_down = state_ == State::down;
     if (!was_down) since_ = utc;
     state_ = State::down;
+    parked_ = true;
     open_until_ = now + pause;
     return !was_down;
 }
 
 void Breaker::resume(Tick now) noexcept {
     open_until_ = now;
+    parked_ = false;
+}
+
+std::optional<Tick> Breaker::left_alone_until(Tick now) const noexcept {
+    if (state_ != State::down || open_until_ <= now) return std::nullopt;
+    return open_until_;
 }
 
 std::optional<std::size_t> Breaker::room(Tick now) const noexcept {

@@ -40,6 +40,12 @@ public:
     enum class State { unknown, up, down };
     [[nodiscard]] State state() const noexcept { return state_; }
     [[nodiscard]] UtcTime since() const noexcept { return since_; }
+    // Down because it refused our credential.
+    [[nodiscard]] bool parked() const noexcept { return state_ == State::down && parked_; }
+    // Until it is asked again; nothing where that may be now.
+    [[nodiscard]] std::optional<Tick> left_alone_until(Tick now) const noexcept;
+    [[nodiscard]] std::size_t inside() const noexcept { return inside_; }
+    [[nodiscard]] std::optional<UtcTime> last_success() const noexcept { return last_success_; }
 
 private:
     AuthorityRules rules_;
@@ -48,6 +54,8 @@ private:
     std::size_t inside_ = 0;
     std::uint32_t failures_ = 0;
     Tick open_until_;
+    bool parked_ = false;
+    std::optional<UtcTime> last_success_;
 };
 
 }  // namespace connector::engine

@@ -8,6 +8,8 @@
 #include "core/time.hpp"
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,6 +49,18 @@ struct AuthorityTraits {
     std::vector<Bytes> issuing;           // DER: the certificates that may be the leaf's issuer; empty = any under the anchors
 };
 
+// What an authority publishes by itself and has to keep fresh: its revocation list.
+struct RevocationList {
+    std::uint64_t number = 0;             // of the one that lies there, as the next two
+    std::size_t entries = 0;
+    std::optional<UtcTime> next_update;   // nullopt: there is none that can be used
+    bool renewed = false;                 // by this call
+    std::optional<Error> fault;           // it was time for a new one, or its copy is an old one, and that failed
+};
+struct Upkeep {
+    std::optional<RevocationList> revocation_list;  // nullopt: not this authority's business
+};
+
 class Authority {
 public:
     virtual ~Authority() = default;
@@ -63,6 +77,8 @@ public:
     [[nodiscard]] virtual Async<void> probe() = 0;
     // Already revoked is success.
     [[nodiscard]] virtual Async<void> revoke(Revocation revocation) = 0;
+    // What it has to do apart from requests; asked for at start and from time to time. Most have nothing to do.
+    [[nodiscard]] virtual Async<Upkeep> upkeep() { co_return Upkeep{}; }
 };
 
 }  // namespace connector::ports

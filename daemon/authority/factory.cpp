@@ -18,6 +18,7 @@ Result<std::unique_ptr<ports::Authority>> make_local(const std::string& name, co
     local.name = name;
     local.directory = configured.directory;
     local.other_places = {settings.storage.directory};
+    local.list = ListRules{configured.crl_life, configured.crl_file};
     if (configured.key_passphrase) {
         auto passphrase = config::read_password(*configured.key_passphrase);
         if (!passphrase) return passphrase.error().in("authority." + name);

@@ -15,8 +15,6 @@ namespace {
 
 constexpr std::size_t k_nonce_size = 16;
 constexpr std::string_view k_default_template = "default";
-constexpr std::chrono::minutes k_backdating{5};
-constexpr std::chrono::days k_crl_validity{7};
 
 Error rejected(const std::string& message) {
     return {ErrorKind::refused, "authorityRejected", message};
@@ -48,14 +46,16 @@ struct LocalAuthority::Core {
     std::filesystem::path directory;
     LocalSigner signer;
     std::map<std::string, LocalTemplate> templates;
+    ListRules list;
     std::unique_ptr<LocalStore> store;
     std::mutex store_mutex;  // signing runs side by side, the database does not
 
     Core(std::filesystem::path place, LocalSigner opened, std::map<std::string, LocalTemplate> bounds,
-         std::unique_ptr<LocalStore> memory) noexcept
+         ListRules rules, std::unique_ptr<LocalStore> memory) noexcept
         : directory(std::move(place)),
           signer(std::move(opened)),
           templates(std::move(bounds)),
+          list(std::move(rules)),
           store(std::move(memory)) {}
 
     [[nodiscard]] ports::AuthorityAnswer answer(Bytes certificate) const {
@@ -122,18 +122,33 @@ struct LocalAuthority::Core {
         if (!memory) return memory.error();
         if (const auto done = (*memory)->revoke(normal_serial(revocation.serial_number), *reason, now); !done)
             return done.error();
-        // Written also where it was revoked before: the list may be what failed the last time.
-        const auto entries = (*memory)->revoked(now);
-        if (!entries) return entries.error();
-        const auto number = (*memory)->next_crl_number();
-        if (!number) return number.error();
-        const auto crl = signer.crl(*entries, *number, now - k_backdating, now + k_crl_validity);
-        if (!crl) return crl.error();
-        if (auto done =
-                keys::replace_file(directory / local_files::k_revocation_list, *crl, 0644, keys::owner_of(directory));
-            !done)
-            return Error(ErrorKind::unavailable, "authorityUnreachable", done.error().message);
+        // Written also where it was revoked before: the list may be what failed the last time. That its copy could not be
+        // written is upkeep's to tell: the certificate is revoked.
+        if (auto made = write_list(directory, signer, **memory, list, now); !made)
+            return Error(ErrorKind::unavailable, "authorityUnreachable", made.error().message);
         return {};
+    }
+
+    ports::RevocationList keep_list(UtcTime now) {
+        const std::lock_guard lock(store_mutex);
+        const auto memory = opened_store();
+        const auto found = look_at_list(directory, signer, memory ? *memory : nullptr, now);
+        ports::RevocationList kept{found.number.value_or(0), found.entries, found.next_update, false, std::nullopt};
+        if (found.due.empty()) {
+            if (is_published(found, list)) return kept;
+            if (auto done = publish_list(found.der, list); !done) kept.fault = done.error();
+            return kept;
+        }
+        if (!memory) {
+            kept.fault = memory.error();
+            return kept;
+        }
+        auto made = write_list(directory, signer, **memory, list, now);
+        if (!made) {
+            kept.fault = made.error();
+            return kept;
+        }
+        return {made->number, made->entries, made->next_update, true, std::move(made->unpublished)};
     }
 
     [[nodiscard]] const LocalTemplate* template_of(const std::optional<std::string>& alias) const {
@@ -164,7 +179,7 @@ Result<std::unique_ptr<LocalAuthority>> LocalAuthority::open(LocalSettings setti
     // A lock that somebody else holds passes; until then this authority alone is down.
     if (!store && store.error().kind != ErrorKind::unavailable) return store.error().in(where);
     auto core = std::make_shared<Core>(settings.directory, std::move(*signer), std::move(settings.templates),
-                                       store ? std::move(*store) : nullptr);
+                                       std::move(settings.list), store ? std::move(*store) : nullptr);
     return std::unique_ptr<LocalAuthority>(
         new LocalAuthority(std::move(settings.name), std::move(core), offload, clock));
 }
@@ -218,6 +233,15 @@ ports::Async<void> LocalAuthority::revoke(ports::Revocation revocation) {
     const UtcTime now = clock_.utc();
     auto job = [core = core_, revocation = std::move(revocation), now] {
         return guarded([&] { return core->revoke(revocation, now); });
+    };
+    auto running = offload_.run(std::move(job));
+    co_return co_await std::move(running);
+}
+
+ports::Async<ports::Upkeep> LocalAuthority::upkeep() {
+    const UtcTime now = clock_.utc();
+    auto job = [core = core_, now]() -> Result<ports::Upkeep> {
+        return guarded([&]() -> Result<ports::Upkeep> { return ports::Upkeep{core->keep_list(now)}; });
     };
     auto running = offload_.run(std::move(job));
     co_return co_await std::move(running);

@@ -6,6 +6,7 @@
 #include "core/ports/authority.hpp"
 #include "core/ports/clock.hpp"
 #include "core/ports/offload.hpp"
+#include "daemon/authority/local_list.hpp"
 #include "daemon/authority/local_signer.hpp"
 #include "daemon/authority/local_store.hpp"
 
@@ -23,6 +24,7 @@ struct LocalSettings {
     std::filesystem::path directory;
     std::optional<SecretBytes> passphrase;            // of ca.key
     std::map<std::string, LocalTemplate> templates;   // by alias; one called "default" is the default
+    ListRules list;
     std::vector<std::filesystem::path> other_places;  // further directories that may not hold the root's key
 };
 
@@ -43,6 +45,7 @@ public:
     [[nodiscard]] ports::Async<std::optional<ports::AuthorityAnswer>> find(ports::Submission submission) override;
     [[nodiscard]] ports::Async<void> probe() override;
     [[nodiscard]] ports::Async<void> revoke(ports::Revocation revocation) override;
+    [[nodiscard]] ports::Async<ports::Upkeep> upkeep() override;
 
 private:
     // What the jobs on the pool use; they hold it, so that it outlives an authority that a reload replaced.

@@ -17,8 +17,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::chrono::minutes k_backdating{5};
-// Long enough for a cron job that failed once or twice, short enough to mean something.
-constexpr std::chrono::days k_crl_validity{7};
 constexpr std::string_view k_root_suffix = " Root";
 
 Error invalid(const std::string& message) {
@@ -166,22 +164,6 @@ Result<void> write_out(const LocalCaOrder& order, const Pair& made, Undo& undo) 
     return {};
 }
 
-Result<CrlMade> write_crl(const fs::path& directory, const LocalSigner& signer, LocalStore& store,
-                          std::chrono::days valid, UtcTime now) {
-    const auto entries = store.revoked(now);
-    if (!entries) return entries.error();
-    const auto number = store.next_crl_number();
-    if (!number) return number.error();
-    const UtcTime next = now + valid;
-    auto der = signer.crl(*entries, *number, now - k_backdating, next);
-    if (!der) return der.error();
-    if (auto done =
-            keys::replace_file(directory / local_files::k_revocation_list, *der, 0644, keys::owner_of(directory));
-        !done)
-        return done.error();
-    return CrlMade{std::move(*der), *number, entries->size(), next};
-}
-
 }  // namespace
 
 Result<LocalCaMade> create_local_ca(const LocalCaOrder& order, UtcTime now) {
@@ -208,7 +190,8 @@ Result<LocalCaMade> create_local_ca(const LocalCaOrder& order, UtcTime now) {
 }
 
 Result<RevokedSerial> revoke_local(const fs::path& directory, const std::optional<SecretBytes>& passphrase,
-                                   const std::string& serial_number, const std::string& reason, UtcTime now) {
+                                   const std::string& serial_number, const std::string& reason,
+                                   const ListRules& rules, UtcTime now) {
     const auto why = crypto::parse_revocation_reason(reason);
     if (!why || *why == crypto::RevocationReason::remove_from_crl || *why == crypto::RevocationReason::certificate_hold)
         return invalid("reason \"" + reason +
@@ -231,18 +214,19 @@ Result<RevokedSerial> revoke_local(const fs::path& directory, const std::optiona
     if (!store) return store.error();
     const auto already = (*store)->revoke(serial, *why, now);
     if (!already) return already.error();
-    if (const auto crl = write_crl(directory, *signer, **store, k_crl_validity, now); !crl) return crl.error();
-    return RevokedSerial{serial, *already};
+    auto list = write_list(directory, *signer, **store, rules, now);
+    if (!list) return list.error();
+    return RevokedSerial{to_text(signer->issuing().subject), serial, *already, std::move(list->unpublished)};
 }
 
 Result<CrlMade> make_local_crl(const fs::path& directory, const std::optional<SecretBytes>& passphrase,
-                               std::chrono::days valid, UtcTime now) {
-    if (valid.count() < 1 || valid.count() > 366) return invalid("--days: 1 to 366");
+                               const ListRules& rules, UtcTime now) {
+    if (rules.life.count() < 1 || rules.life.count() > 366) return invalid("--days: 1 to 366");
     const auto signer = LocalSigner::open(directory, passphrase, {});
     if (!signer) return signer.error();
     auto store = LocalStore::open(directory / local_files::k_database);
     if (!store) return store.error();
-    return write_crl(directory, *signer, **store, valid, now);
+    return write_list(directory, *signer, **store, rules, now);
 }
 
 }  // namespace connector::authority

@@ -8,6 +8,7 @@
 #include "core/certificate.hpp"
 #include "core/error.hpp"
 #include "core/secret.hpp"
+#include "daemon/authority/local_list.hpp"
 
 #include <chrono>
 #include <filesystem>
@@ -48,25 +49,21 @@ struct LocalCaMade {
 [[nodiscard]] Result<LocalCaMade> create_local_ca(const LocalCaOrder& order, UtcTime now);
 
 struct RevokedSerial {
+    std::string issuer;  // RFC 4514, as the register of issued certificates has it
     std::string serial_number;
     bool already = false;
+    std::optional<Error> unpublished;  // the list was written, its copy was not
 };
 // `serial_number`: hex. Only what this CA issued: kind refused, code notIssuedHere. ca.crl is written anew where
 // `passphrase` opens ca.key. `reason`: RFC 5280's word; kind invalid for another.
 [[nodiscard]] Result<RevokedSerial> revoke_local(const std::filesystem::path& directory,
                                                  const std::optional<SecretBytes>& passphrase,
                                                  const std::string& serial_number, const std::string& reason,
-                                                 UtcTime now);
+                                                 const ListRules& rules, UtcTime now);
 
-struct CrlMade {
-    Bytes der;
-    std::uint64_t number = 0;
-    std::size_t entries = 0;
-    UtcTime next_update;
-};
 // The next revocation list, also kept as ca.crl; the caller writes it where it is to be published.
 [[nodiscard]] Result<CrlMade> make_local_crl(const std::filesystem::path& directory,
-                                             const std::optional<SecretBytes>& passphrase, std::chrono::days valid,
+                                             const std::optional<SecretBytes>& passphrase, const ListRules& rules,
                                              UtcTime now);
 
 }  // namespace connector::authority

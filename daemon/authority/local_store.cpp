@@ -133,14 +133,27 @@ public:
         }
     }
 
-    Result<std::uint64_t> next_crl_number() override {
+    Result<void> make_list(UtcTime now, const MakeList& make) override {
         auto transaction = Transaction::begin(database_);
         if (!transaction) return transaction.error();
-        if (auto done = database_.execute("UPDATE crl SET number = number + 1 WHERE only = 1"); !done)
-            return done.error();
+        const auto entries = revoked(now);
+        if (!entries) return entries.error();
+        const auto last = last_list_number();
+        if (!last) return last.error();
+        const auto number = make(*entries, *last);
+        if (!number) return number.error();
+        {
+            auto update = database_.prepare("UPDATE crl SET number = ?1 WHERE only = 1");
+            if (!update) return update.error();
+            update->bind(1, static_cast<std::int64_t>(*number));
+            if (auto done = update->run(); !done) return done.error();
+        }
+        return transaction->commit();
+    }
+
+    Result<std::uint64_t> last_list_number() override {
         const auto number = database_.number("SELECT number FROM crl WHERE only = 1");
         if (!number) return number.error();
-        if (auto done = transaction->commit(); !done) return done.error();
         return static_cast<std::uint64_t>(*number);
     }
 

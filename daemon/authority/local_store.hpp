@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,8 +43,12 @@ public:
                                               UtcTime now) = 0;
     // Revoked and not expired before `now` less a day (RFC 5280 5: an entry stays on one list past its expiry).
     [[nodiscard]] virtual Result<std::vector<crypto::CrlEntry>> revoked(UtcTime now) = 0;
-    // A CRL number that was never given before.
-    [[nodiscard]] virtual Result<std::uint64_t> next_crl_number() = 0;
+    // Lets `make` write a list of what is revoked, given the number of the last one, and keeps the number that it gives.
+    // Nobody else revokes or makes one meanwhile, so that a later number never has less in it.
+    using MakeList = std::function<Result<std::uint64_t>(const std::vector<crypto::CrlEntry>&, std::uint64_t last)>;
+    [[nodiscard]] virtual Result<void> make_list(UtcTime now, const MakeList& make) = 0;
+    // 0 before the first.
+    [[nodiscard]] virtual Result<std::uint64_t> last_list_number() = 0;
 };
 
 }  // namespace connector::authority

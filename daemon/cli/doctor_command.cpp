@@ -2,6 +2,7 @@
 #include "daemon/doctor/examination.hpp"
 
 #include "config/loader.hpp"
+#include "daemon/cli/checks.hpp"
 #include "daemon/cli/command.hpp"
 #include "daemon/doctor/account.hpp"
 #include "daemon/doctor/who_could.hpp"
@@ -18,21 +19,6 @@ namespace {
 using doctor::Check;
 using doctor::Verdict;
 
-Terminal::Mood mood_of(Verdict verdict) {
-    switch (verdict) {
-        case Verdict::good: return Terminal::Mood::good;
-        case Verdict::warning: return Terminal::Mood::doubtful;
-        case Verdict::fault: return Terminal::Mood::bad;
-    }
-    return Terminal::Mood::bad;
-}
-
-void show(const Terminal& terminal, const Check& check) {
-    constexpr std::size_t k_hanging = 4;
-    terminal.marked(mood_of(check.verdict),
-                    check.name + ": " + check.detail + (check.mend.empty() ? "" : " → " + check.mend), k_hanging);
-}
-
 std::vector<Check> of_configuration(const std::vector<config::Problem>& found, Verdict verdict) {
     std::vector<Check> checks;
     for (const auto& problem : found) {
@@ -48,17 +34,6 @@ std::vector<Check> of_configuration(const std::vector<config::Problem>& found, V
     return checks;
 }
 
-int summary(const Invocation& call, const std::vector<Check>& checks) {
-    const auto number = [&checks](Verdict verdict) {
-        return std::count_if(checks.begin(), checks.end(), [verdict](const Check& one) { return one.verdict == verdict; });
-    };
-    const auto faults = number(Verdict::fault);
-    const auto warnings = number(Verdict::warning);
-    call.terminal.line(doctor::count_of(faults, "fault") + ", " + doctor::count_of(warnings, "warning") + ", " +
-                       std::to_string(number(Verdict::good)) + " well");
-    return faults == 0 ? k_done : k_fault_found;
-}
-
 int with_unusable_configuration(const Invocation& call, const config::Loaded& loaded) {
     const auto checks = of_configuration(loaded.problems, Verdict::fault);
     if (call.json) {
@@ -68,7 +43,7 @@ int with_unusable_configuration(const Invocation& call, const config::Loaded& lo
         call.terminal.json(answer);
         return k_usage;
     }
-    for (const Check& check : checks) show(call.terminal, check);
+    for (const Check& check : checks) show_check(call.terminal, check);
     call.terminal.error(call.config_file.string() + ": " +
                         doctor::count_of(static_cast<std::int64_t>(checks.size()), "error") +
                         " in the configuration; the rest is looked at once it can be read");
@@ -108,17 +83,7 @@ int run_doctor(const Invocation& call, bool trust) {
                                    call.config_file.string() + ": no error in it", ""});
     auto found = doctor::examine(*loaded.settings, call.environment.ask_running, call.environment.now());
     checks.insert(checks.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
-    if (!call.json) {
-        for (const Check& check : checks) show(call.terminal, check);
-        return summary(call, checks);
-    }
-    const bool ok = std::none_of(checks.begin(), checks.end(),
-                                 [](const Check& check) { return check.verdict == Verdict::fault; });
-    json::object answer;
-    answer["ok"] = ok;
-    answer["checks"] = doctor::to_json(checks);
-    call.terminal.json(answer);
-    return ok ? k_done : k_fault_found;
+    return report_checks(call, checks);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ struct CaOptions {
     std::string serial;
     std::string reason = "unspecified";
     std::string out;
-    unsigned crl_days = 7;
+    unsigned crl_days = 0;
     bool der = false;
 };
 
@@ -95,37 +95,99 @@ int create(const Invocation& call, const CaOptions& options) {
     return k_done;
 }
 
+// What the configuration says of the authority in that directory; the built-in rules where it says nothing. A
+// configuration that is faulty must not keep anybody from revoking.
+authority::ListRules rules_of(const Invocation& call, const fs::path& directory) {
+    authority::ListRules rules;
+    const auto loaded = config::load(call.config_file, config::Need::local_ca, config::NamedFiles::left_alone);
+    if (!loaded.settings) return rules;
+    std::error_code failure;
+    for (const auto& [name, configured] : loaded.settings->authorities) {
+        if (configured.type != config::AuthorityType::local) continue;
+        if (!fs::equivalent(configured.directory, directory, failure) || failure) continue;
+        rules.life = configured.crl_life;
+        rules.published = configured.crl_file;
+    }
+    return rules;
+}
+
+// The register of issued certificates, at the daemon or in the database that nobody has.
+struct Register {
+    std::string word;  // marked, marked before, unknown, none, failed
+    std::string error;
+    int exit_code = k_done;
+};
+Register note(const Invocation& call, const authority::RevokedSerial& revoked, const std::string& reason) {
+    std::error_code failure;
+    if (call.config_file == config::default_file() && !fs::exists(call.config_file, failure))
+        return {"none", "", k_done};
+    const auto loaded = config::load(call.config_file, config::Need::control);
+    if (!loaded.settings)
+        return {"failed",
+                loaded.problems.empty() ? call.config_file.string() + ": cannot be read" : loaded.problems.front().text(),
+                k_usage};
+    json::object arguments;
+    arguments["issuer"] = revoked.issuer;
+    arguments["serialNumber"] = revoked.serial_number;
+    arguments["reason"] = reason;
+    const control::Answer told = call.environment.call(*loaded.settings, "issued.revoked", arguments);
+    if (told.exit_code != k_done) return {"failed", told.error, told.exit_code};
+    const auto is = [object = told.result.if_object()](std::string_view name) {
+        const auto* found = object == nullptr ? nullptr : object->if_contains(name);
+        return found != nullptr && found->is_bool() && found->get_bool();
+    };
+    if (!is("known")) return {"unknown", "", k_done};
+    return {is("already") ? "marked before" : "marked", "", k_done};
+}
+
 int revoke(const Invocation& call, const CaOptions& options) {
     const auto passphrase = passphrase_of(options.ca_passphrase_file);
     if (!passphrase) return call.fail(passphrase.error());
-    const auto revoked =
-        authority::revoke_local(options.directory, *passphrase, options.serial, options.reason, call.environment.now());
+    const auto revoked = authority::revoke_local(options.directory, *passphrase, options.serial, options.reason,
+                                                 rules_of(call, options.directory), call.environment.now());
     if (!revoked) return call.fail(revoked.error());
+    const Register noted = note(call, *revoked, options.reason);
     const fs::path list = fs::path(options.directory) / authority::local_files::k_revocation_list;
     if (call.json) {
         json::object answer;
         answer["serialNumber"] = revoked->serial_number;
         answer["already"] = revoked->already;
         answer["crl"] = list.string();
+        answer["register"] = noted.word;
         call.terminal.json(answer);
-        return k_done;
+    } else {
+        call.terminal.line("serial number " + revoked->serial_number +
+                           (revoked->already ? ": was revoked before" : ": revoked") + "; the revocation list is " +
+                           list.string());
+        if (noted.word == "unknown")
+            call.terminal.line("the register of issued certificates (`issued list`) does not have it");
+        if (noted.word == "none")
+            call.terminal.line("there is no " + call.config_file.string() +
+                               ": the register of issued certificates was not looked for (--config)");
     }
-    call.terminal.line("serial number " + revoked->serial_number +
-                       (revoked->already ? ": was revoked before" : ": revoked") + "; the revocation list is " +
-                       list.string());
-    return k_done;
+    if (revoked->unpublished)
+        call.terminal.error("it is revoked, but the published list is still the old one: " + revoked->unpublished->message);
+    if (noted.exit_code != k_done)
+        call.terminal.error("it is revoked, but the register of issued certificates could not be marked; once mended, give "
+                            "the same command again: " + noted.error);
+    if (noted.exit_code != k_done) return noted.exit_code;
+    return revoked->unpublished ? k_failed : k_done;
 }
 
 int crl(const Invocation& call, const CaOptions& options) {
     const auto passphrase = passphrase_of(options.ca_passphrase_file);
     if (!passphrase) return call.fail(passphrase.error());
-    const auto made = authority::make_local_crl(options.directory, *passphrase, std::chrono::days(options.crl_days),
-                                                call.environment.now());
+    auto rules = rules_of(call, options.directory);
+    if (options.crl_days != 0) rules.life = std::chrono::days(options.crl_days);
+    const auto made = authority::make_local_crl(options.directory, *passphrase, rules, call.environment.now());
     if (!made) return call.fail(made.error());
     const std::string pem = crypto::to_pem(crypto::pem::k_crl, made->der);
     const ByteView content = options.der ? ByteView(made->der) : bytes_of(pem);
     // A list is published again and again under one name.
     if (auto done = keys::replace_file(options.out, content, 0644); !done) return call.fail(done.error());
+    if (made->unpublished)
+        call.terminal.error("authority's crl_file: " + made->unpublished->message);
+    const int code = made->unpublished ? k_failed : k_done;
     if (call.json) {
         json::object answer;
         answer["file"] = options.out;
@@ -133,11 +195,11 @@ int crl(const Invocation& call, const CaOptions& options) {
         answer["entries"] = made->entries;
         answer["nextUpdate"] = to_rfc3339(made->next_update);
         call.terminal.json(answer);
-        return k_done;
+        return code;
     }
     call.terminal.line(options.out + ": number " + std::to_string(made->number) + ", " + std::to_string(made->entries) +
                        " revoked, next update " + to_rfc3339(made->next_update));
-    return k_done;
+    return code;
 }
 
 void add_place(CLI::App* command, const std::shared_ptr<CaOptions>& options) {
@@ -174,7 +236,8 @@ void add_local_ca_commands(CLI::App& app, Chosen& chosen) {
     chosen.on(creating, [options](const Invocation& call) { return create(call, *options); });
 
     auto* revoking =
-        add_command(*group, "revoke", "revokes one certificate and writes ca.crl anew",
+        add_command(*group, "revoke",
+                    "revokes one certificate, writes ca.crl anew, and marks it in the register of issued certificates",
                     "pfx-connector local-ca revoke 4f1c… --directory /var/lib/pfx-connector/ca --reason keyCompromise");
     revoking->add_option("SERIAL", options->serial, "the serial number in hex")->required();
     revoking
@@ -186,10 +249,11 @@ void add_local_ca_commands(CLI::App& app, Chosen& chosen) {
     chosen.on(revoking, [options](const Invocation& call) { return revoke(call, *options); });
 
     auto* listing =
-        add_command(*group, "crl", "the next revocation list; to be run at least once a week",
+        add_command(*group, "crl", "the next revocation list; a running daemon makes them by itself in time",
                     "pfx-connector local-ca crl --directory /var/lib/pfx-connector/ca --out /srv/www/ca.crl --der");
     listing->add_option("--out", options->out, "where it goes; an older one is replaced")->required();
-    listing->add_option("--days", options->crl_days, "until the next update")->capture_default_str();
+    listing->add_option("--days", options->crl_days, "until the next update (default: the authority's crl_days, else 7)")
+        ->check(CLI::Range(1, 366));
     listing->add_flag("--der", options->der, "DER (what a distribution point serves) instead of PEM");
     add_place(listing, options);
     chosen.on(listing, [options](const Invocation& call) { return crl(call, *options); });

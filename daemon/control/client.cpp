@@ -105,7 +105,8 @@ Answer do_here(const config::Settings& settings, const std::string& command, con
                                                 return stopped;
                                             },
                                             [&state] { return anchor_json(state->evidence->audit().head()); },
-                                            {}});
+                                            {},
+                                            nullptr});
     std::optional<Result<json::value>> result;
     auto performing = operations.perform(command, arguments, Caller{own_account()});
     asio::co_spawn(io, std::move(performing), [&result](std::exception_ptr fault, Result<json::value> value) {

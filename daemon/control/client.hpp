@@ -32,6 +32,10 @@ struct Answer {
 // recipients.window {until,max} -> {until,max} · recipients.block {device?|user?|key?} -> {thing,value}
 // issued.list {limit?} -> {issued:[{authority,issuer,serialNumber,sha256,user,device,request,issuedAt,notAfter,revokedAt}]}
 // limits.show {} -> {limits:[{limit,used,max}]} · audit.anchor {} -> {sequence,link}|null
+// issued.revoked {issuer,serialNumber,reason} -> {known,already,request,user,device}: an authority has revoked it
+// authority.list {} -> {authorities:[{name,type,state,since,inFlight,concurrency,lastSuccessAt,parkedUntil}]}; state: unknown, up,
+//   down (does not answer), parked (refuses our credential) · authority.test {name} -> as doctor, of that one
+// authority.resume {name} -> {name,was,dueNow}. These three need a daemon.
 // doctor {} -> {checks:[{area,name,verdict,detail,mend}]}: what needs the daemon's secrets (daemon/doctor/check.hpp)
 [[nodiscard]] Answer call(const config::Settings& settings, const std::string& command,
                           const boost::json::object& arguments);

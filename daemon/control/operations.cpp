@@ -89,7 +89,14 @@ ports::Async<json::value> Operations::perform(std::string command, json::object 
     if (command == "deliveries") co_return co_await deliveries(std::move(arguments));
     if (command == "limits.show") co_return co_await limits();
     if (command == "audit.anchor") co_return parts_.audit_anchor();
-    if (command == "doctor" && parts_.doctor) co_return co_await parts_.doctor();
+    if (command == "issued.revoked") co_return co_await note_revoked(std::move(arguments), std::move(caller));
+    if (command == "doctor" && parts_.doctor) co_return co_await parts_.doctor(std::nullopt);
+    if (command == "authority.list") co_return co_await authorities();
+    if (command == "authority.test" || command == "authority.resume") {
+        auto name = text(arguments, "name").value_or("");
+        if (command == "authority.test") co_return co_await test_authority(std::move(name));
+        co_return co_await resume_authority(std::move(name), std::move(caller));
+    }
     if (command == "backup.note") {
         parts_.events.raise(Event(event::k_backed_up).with("file", text(arguments, "file").value_or("")).with("by", caller.account));
         co_return json::value(json::object());
@@ -468,6 +475,37 @@ Operations::Answer Operations::issued(json::object arguments) {
     }
     json::object answer;
     answer["issued"] = std::move(rows);
+    co_return json::value(std::move(answer));
+}
+
+// An authority has revoked what it issued, by somebody's hand and not by ours: the register and the audit log hear of it.
+Operations::Answer Operations::note_revoked(json::object arguments, Caller caller) {
+    const auto issuer = text(arguments, "issuer").value_or("");
+    const auto serial = text(arguments, "serialNumber").value_or("");
+    const auto reason = text(arguments, "reason").value_or("");
+    if (issuer.empty() || serial.empty() || reason.empty()) co_return usage("issuer, serialNumber and reason are needed");
+    auto finding = parts_.ledger.find_issued(issuer, serial);
+    const auto found = co_await std::move(finding);
+    if (!found) co_return found.error();
+    const bool before = *found && (*found)->revoked_at;
+    Event event(event::k_revoked);
+    if (*found) {
+        event.with("request", (*found)->request.text()).with("user", (*found)->user.text()).with("device", (*found)->device.text());
+        event.with("authority", (*found)->authority);
+    }
+    event.with("issuer", issuer).with("serial", serial).with("reason", reason).with("by", caller.account);
+    if (*found && !before) {
+        auto marking = parts_.ledger.mark_revoked((*found)->sha256, reason, parts_.clock.utc());
+        const auto marked = co_await std::move(marking);
+        if (!marked) co_return marked.error();
+    }
+    if (!before) parts_.events.raise(event);
+    json::object answer;
+    answer["known"] = found->has_value();
+    answer["already"] = before;
+    answer["request"] = *found ? json::value((*found)->request.text()) : json::value(nullptr);
+    answer["user"] = *found ? json::value((*found)->user.text()) : json::value(nullptr);
+    answer["device"] = *found ? json::value((*found)->device.text()) : json::value(nullptr);
     co_return json::value(std::move(answer));
 }
 

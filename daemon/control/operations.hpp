@@ -3,6 +3,7 @@
 // are written into the ledger. On the ledger's executor.
 #pragma once
 
+#include "config/settings.hpp"
 #include "core/engine/context.hpp"
 #include "daemon/audit_log.hpp"
 
@@ -11,6 +12,8 @@
 #include <boost/json/value.hpp>
 
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 
 namespace connector::control {
@@ -22,6 +25,8 @@ struct Caller {
 // {sequence,link}, or null before the first line.
 [[nodiscard]] boost::json::value anchor_json(const daemon::AuditHead& head);
 
+using AuthorityTables = std::map<std::string, config::Authority, std::less<>>;
+
 class Operations {
 public:
     struct Parts {
@@ -32,8 +37,9 @@ public:
         engine::Context* engine = nullptr;               // of a running daemon, or nullptr
         std::function<boost::json::object()> status;     // what /healthz says, or a stopped daemon's word
         std::function<boost::json::value()> audit_anchor;
-        // What only the daemon's own account and credentials can look at; empty without a daemon.
-        std::function<ports::Async<boost::json::value>()> doctor;
+        // What only the daemon's own account and credentials can look at, or of it one authority; empty without a daemon.
+        std::function<ports::Async<boost::json::value>(std::optional<std::string> authority)> doctor;
+        const AuthorityTables* authorities = nullptr;  // of a running daemon, or nullptr
     };
     explicit Operations(Parts parts) : parts_(std::move(parts)) {}
 
@@ -52,7 +58,13 @@ private:
     [[nodiscard]] Answer window(boost::json::object arguments, Caller caller);
     [[nodiscard]] Answer block(boost::json::object arguments, Caller caller);
     [[nodiscard]] Answer issued(boost::json::object arguments);
+    [[nodiscard]] Answer note_revoked(boost::json::object arguments, Caller caller);
     [[nodiscard]] Answer limits();
+    // authorities.cpp
+    [[nodiscard]] Answer authorities();
+    [[nodiscard]] Answer test_authority(std::string name);
+    [[nodiscard]] Answer resume_authority(std::string name, Caller caller);
+    [[nodiscard]] ports::Async<std::size_t> hurry(std::string authority);
     [[nodiscard]] Answer deliveries(boost::json::object arguments);
     [[nodiscard]] boost::json::object details(const request::RequestRecord& record) const;
     [[nodiscard]] ports::Async<request::RequestRecord> record(RequestId id);

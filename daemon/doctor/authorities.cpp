@@ -5,6 +5,7 @@
 #include "core/crypto/issue.hpp"
 #include "daemon/authority/factory.hpp"
 #include "daemon/authority/local_ca.hpp"
+#include "daemon/authority/local_list.hpp"
 #include "daemon/authority/local_signer.hpp"
 #include "daemon/doctor/areas.hpp"
 #include "daemon/keys/files.hpp"
@@ -53,23 +54,28 @@ Result<void> rehearse(const authority::LocalSigner& signer, const authority::Loc
 
 void check_list(Checks& checks, const std::string& called, const config::Authority& configured,
                 const authority::LocalSigner& signer, UtcTime now) {
-    bool published = false;
-    for (const auto& [alias, form] : configured.templates) published = published || !form.crl_url.empty();
-    if (!published) return;
-    const auto file = configured.directory / authority::local_files::k_revocation_list;
-    const std::string mend = "pfx-connector local-ca crl --directory " + configured.directory.string() +
-                             " --out FILE, and publish it; a timer should do it daily";
-    const auto der = keys::read_file(file);
-    if (!der) return checks.warning(called + " revocation list", "certificates name one, and none was made yet", mend);
-    const auto facts = crypto::inspect_crl(*der, signer.issuing().der);
-    if (!facts) return checks.fault(called + " revocation list", facts.error().message, mend);
-    if (facts->next_update && *facts->next_update <= now)
-        return checks.fault(called + " revocation list",
-                            "its time was over on " + to_rfc3339(*facts->next_update) +
+    bool named = !configured.crl_file.empty();
+    for (const auto& [alias, form] : configured.templates) named = named || !form.crl_url.empty();
+    if (!named) return;
+    const std::string name = called + " revocation list";
+    const std::string mend = "see that the daemon runs: it writes one at start and whenever half of its time is over "
+                             "(pfx-connector explain AUTH-7011); by hand: pfx-connector local-ca crl --directory " +
+                             configured.directory.string() + " --out FILE";
+    const auto found = authority::look_at_list(configured.directory, signer, nullptr, now);
+    if (found.der.empty() || !found.next_update)
+        return checks.warning(name, "certificates name one: " + found.due, mend);
+    if (*found.next_update <= now)
+        return checks.fault(name,
+                            "its time was over on " + to_rfc3339(*found.next_update) +
                                 ": whoever looks at it refuses every certificate",
                             mend);
-    checks.good(called + " revocation list",
-                facts->next_update ? "until " + to_rfc3339(*facts->next_update) : "without an end");
+    const std::string until = "number " + (found.number ? std::to_string(*found.number) : std::string("unknown")) +
+                              ", until " + to_rfc3339(*found.next_update);
+    if (!found.due.empty()) return checks.warning(name, until + "; " + found.due, mend);
+    if (!authority::is_published(found, {configured.crl_life, configured.crl_file}))
+        return checks.fault(name, configured.crl_file.string() + " is not the one that was made last",
+                            "let the daemon's account write in " + configured.crl_file.parent_path().string());
+    checks.good(name, until);
 }
 
 void check_local(Checks& checks, const std::string& name, const config::Authority& configured,
@@ -151,6 +157,18 @@ void check_other(Checks& checks, const std::string& name, const config::Authorit
 
 }  // namespace
 
+std::vector<Check> check_authority(const config::Settings& settings, const std::string& name, UtcTime now) {
+    Checks checks("authority");
+    const auto configured = settings.authorities.find(name);
+    if (configured == settings.authorities.end())
+        checks.fault("authority " + name, "no [authority." + name + "] is configured", "write it");
+    else if (configured->second.type == config::AuthorityType::local)
+        check_local(checks, name, configured->second, settings, now);
+    else
+        check_other(checks, name, configured->second, settings);
+    return std::move(checks).take();
+}
+
 std::vector<Check> check_authorities(const config::Settings& settings, UtcTime now) {
     Checks all("authority");
     std::vector<Check> rows;
@@ -160,12 +178,7 @@ std::vector<Check> check_authorities(const config::Settings& settings, UtcTime n
                   "write [authority.NAME], or take pkcs.issue out of connector.kinds");
     rows = std::move(all).take();
     for (const auto& [name, configured] : settings.authorities) {
-        Checks checks("authority");
-        if (configured.type == config::AuthorityType::local)
-            check_local(checks, name, configured, settings, now);
-        else
-            check_other(checks, name, configured, settings);
-        auto found = std::move(checks).take();
+        auto found = check_authority(settings, name, now);
         rows.insert(rows.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
     }
     return rows;

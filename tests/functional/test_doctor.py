@@ -356,15 +356,25 @@ class BrokenInTurn(Doctor):
         for name, change, row, mend in (
                 ("no delivery certificate", {"delivery": {"certificate": None, "key": None, "chain_file": None}}, "delivery certificate", "delivery-key create"),
                 ("no signatures", {"importer": {"signatures": "off"}}, "importer signers", "required"),
-                ("no import key", {"import": None}, "import keys", "import key create"),
-                ("a list that nobody made", {"authority": {"corp": {"template": {"smime-signing": {"crl_url": "http://crl.corp.example/ca.crl"}}}}},
-                 "authority corp revocation list", "local-ca crl")):
+                ("no import key", {"import": None}, "import keys", "import key create")):
             with self.subTest(name), config(lambda _, change=change: change)(self):
                 code, checks = self.examine()
                 self.assertEqual((code, self.faults(checks)), (0, {}))
                 found = self.row(checks, row)
                 self.assertEqual(found["verdict"], "warning")
                 self.assertIn(mend, found["mend"])
+
+    def test_a_revocation_list(self) -> None:
+        named = config(lambda _: {"authority": {"corp": {"template": {"smime-signing": {"crl_url": "http://crl.corp.example/ca.crl"}}}}})
+        gone = content(lambda test: Path(test.connector.settings["authority"]["corp"]["directory"]) / "ca.crl", None)
+        with named(self):
+            self.assertEqual(self.row(self.examine()[1], "authority corp revocation list")["verdict"], "ok", "the daemon has made one")
+            with gone(self):
+                code, checks = self.examine()
+        self.assertEqual((code, self.faults(checks)), (0, {}), "before the first start there is none")
+        found = self.row(checks, "authority corp revocation list")
+        self.assertEqual(found["verdict"], "warning")
+        self.assertIn("local-ca crl", found["mend"])
 
     def test_it_changes_nothing(self) -> None:
         def look() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """An authority with a network in between: by every authentication, with approval, with lost replies, with wrong certificates, dead."""
 import os
+import subprocess
 import sys
 import unittest
 from pathlib import Path
@@ -55,6 +56,9 @@ class Est(unittest.TestCase):
     def error(self, identifier: str) -> dict:
         return self.lab.error(identifier, timeout=30 * SLOW)
 
+    def row(self, authority: str) -> dict:
+        return next(each for each in self.connector.command_json("authority", "list")["authorities"] if each["name"] == authority)
+
     def audited(self, event: str, identifier: str) -> int:
         return sum(1 for line in self.connector.audit() if event in line and identifier in line)
 
@@ -99,10 +103,23 @@ class Est(unittest.TestCase):
                 self.assertEqual(self.lab.state(parked)["reports"], [], "the service has heard nothing")
                 refused = [each for each in self.ca.calls(self.since) if each["call"] == "simpleenroll" and each["status"] == 401]
                 self.assertLessEqual(len(refused), 4, "a password that is refused again and again locks an account")
-                if authority == "wrong-password":
-                    self.ca.settings(auth=[])  # as if the password had been put right over there
-                    self.connector.command("requests", "retry", parked, check=True)
-                    self.lab.delivered(parked, timeout=30 * SLOW)
+                row = self.row(authority)
+                self.assertEqual((row["type"], row["state"], row["lastSuccessAt"]), ("est", "parked", None))
+                self.assertIsNotNone(row["parkedUntil"])
+                test = self.connector.command("authority", "test", authority)
+                # It answers whoever asks; a password is tried with an order alone, a certificate with the connection.
+                self.assertEqual(test.returncode, 0 if authority == "wrong-password" else 3, test.stdout + test.stderr)
+                self.assertRegex(test.stdout, f"! authority {authority} in the daemon: parked .*authority resume {authority}")
+                if authority == "wrong-certificate":
+                    continue  # the server does not know its issuer, whatever is set
+                self.ca.settings(auth=[])  # as if the password had been put right over there
+                resumed = self.connector.command_json("authority", "resume", authority)
+                self.assertEqual((resumed["was"], resumed["dueNow"]), ("parked", 1))
+                line = next(each for each in self.connector.audit() if "AUTH-7006" in each)
+                self.assertIn(authority, line)
+                self.assertIn(subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip(), line)
+                self.lab.delivered(parked, timeout=30 * SLOW)
+                self.assertEqual((self.row(authority)["state"], self.row(authority)["parkedUntil"]), ("up", None))
         self.assertEqual(self.connector.holds_anywhere(b"not the password"), [])
 
     # -- approval -----------------------------------------------------------------------------------------------------
@@ -289,6 +306,10 @@ class Away(unittest.TestCase):
     def test_dead_then_back(self) -> None:
         waiting = [self.order("est") for _ in range(4)]
         self.connector.wait_until(lambda: "AUTH-7001" in self.connector.log(), 30 * SLOW, "the breaker to open")
+        self.assertIn("down", [each["state"] for each in self.connector.command_json("authority", "list")["authorities"] if each["name"] == "est"])
+        test = self.connector.command("authority", "test", "est")
+        self.assertEqual(test.returncode, 3, test.stdout + test.stderr)
+        self.assertRegex(test.stdout, "✗ authority est: .* → ")
         for _ in range(3):
             self.lab.delivered(self.order("corp"), timeout=30 * SLOW)
         self.assertEqual([self.lab.state(each)["reports"] for each in waiting], [[]] * 4)

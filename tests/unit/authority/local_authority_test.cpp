@@ -255,13 +255,13 @@ TEST_F(LocalCaTest, a_revoked_serial_stands_in_the_next_list) {
     ASSERT_EQ(first.entries.size(), 1U);
     EXPECT_EQ(to_hex(first.entries[0].serial), leaf.serial_number);
     EXPECT_EQ(first.entries[0].reason, crypto::RevocationReason::key_compromise);
-    const auto next = must(make_local_crl(directory(), std::nullopt, std::chrono::days(7), k_now));
+    const auto next = must(make_local_crl(directory(), std::nullopt, {}, k_now));
     EXPECT_GT(next.number, 2U);
     EXPECT_EQ(next.entries, 1U);
 
     // An expired certificate leaves the list.
     const auto later =
-        must(make_local_crl(directory(), std::nullopt, std::chrono::days(7), leaf.not_after + std::chrono::days(30)));
+        must(make_local_crl(directory(), std::nullopt, {}, leaf.not_after + std::chrono::days(30)));
     EXPECT_EQ(later.entries, 0U);
 }
 
@@ -284,12 +284,12 @@ TEST_F(LocalCaTest, only_its_own_certificates_are_revoked) {
 TEST_F(LocalCaTest, the_command_line_revokes_beside_the_daemon) {
     const auto authority = open();
     const auto leaf = facts_of(issue(*authority, submission(mail_content("alice@corp.example"))));
-    const auto revoked = must(revoke_local(directory(), std::nullopt, "00:" + leaf.serial_number, "superseded", k_now));
+    const auto revoked = must(revoke_local(directory(), std::nullopt, "00:" + leaf.serial_number, "superseded", {}, k_now));
     EXPECT_EQ(revoked.serial_number, leaf.serial_number);
     EXPECT_FALSE(revoked.already);
-    EXPECT_TRUE(must(revoke_local(directory(), std::nullopt, leaf.serial_number, "superseded", k_now)).already);
-    EXPECT_EQ(code_of(revoke_local(directory(), std::nullopt, "ff", "superseded", k_now)), "notIssuedHere");
-    EXPECT_EQ(code_of(revoke_local(directory(), std::nullopt, leaf.serial_number, "removeFromCRL", k_now)),
+    EXPECT_TRUE(must(revoke_local(directory(), std::nullopt, leaf.serial_number, "superseded", {}, k_now)).already);
+    EXPECT_EQ(code_of(revoke_local(directory(), std::nullopt, "ff", "superseded", {}, k_now)), "notIssuedHere");
+    EXPECT_EQ(code_of(revoke_local(directory(), std::nullopt, leaf.serial_number, "removeFromCRL", {}, k_now)),
               "invalidRequest");
 }
 

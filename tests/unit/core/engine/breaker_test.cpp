@@ -46,13 +46,25 @@ TEST(Breaker, ARefusedCredentialParksAtOnceUntilSomebodyMendsIt) {
     ASSERT_FALSE(breaker.enter(k_start));
     EXPECT_TRUE(breaker.park(k_start, k_utc, 10min));
     EXPECT_EQ(breaker.room(k_start + 9min), 0U);
+    EXPECT_TRUE(breaker.parked());
+    EXPECT_EQ(breaker.left_alone_until(k_start + 9min), k_start + 10min);
+    EXPECT_EQ(breaker.left_alone_until(k_start + 10min), std::nullopt);
+    EXPECT_EQ(breaker.last_success(), std::nullopt);
     breaker.resume(k_start + 9min);
+    EXPECT_FALSE(breaker.parked());
+    EXPECT_EQ(breaker.state(), Breaker::State::down) << "until it has answered";
+    EXPECT_EQ(breaker.left_alone_until(k_start + 9min), std::nullopt);
     EXPECT_EQ(breaker.room(k_start + 9min), 1U);
     ASSERT_FALSE(breaker.enter(k_start + 9min));
     EXPECT_FALSE(breaker.park(k_start + 9min, k_utc, 10min)) << "told already";
     EXPECT_EQ(breaker.room(k_start + 18min), 0U);
+    EXPECT_TRUE(breaker.parked());
     ASSERT_FALSE(breaker.enter(k_start + 20min));
+    EXPECT_EQ(breaker.inside(), 1U);
     EXPECT_TRUE(breaker.succeeded(k_utc));
+    EXPECT_FALSE(breaker.parked());
+    EXPECT_EQ(breaker.inside(), 0U);
+    EXPECT_EQ(breaker.last_success(), k_utc);
 }
 
 TEST(Breaker, ASuccessForgetsEarlierFailures) {
