@@ -19,9 +19,9 @@ using Complaint = std::optional<std::string>;
 [[nodiscard]] Complaint mail_domain(std::string_view text);
 [[nodiscard]] Complaint host_name(std::string_view text);
 [[nodiscard]] Complaint no_proxy_entry(std::string_view text);
-[[nodiscard]] Complaint plain_text(std::string_view text);    // 1–128 printable characters
-[[nodiscard]] Complaint est_label(std::string_view text);     // one path segment that is not an operation (RFC 7030 3.2.2)
-[[nodiscard]] Complaint http_user(std::string_view text);     // fit for Basic and Digest without escapes (RFC 7617 2)
+[[nodiscard]] Complaint plain_text(std::string_view text);  // 1–128 printable characters
+[[nodiscard]] Complaint est_label(std::string_view text);  // one path segment that is not an operation (RFC 7030 3.2.2)
+[[nodiscard]] Complaint http_user(std::string_view text);  // fit for Basic and Digest without escapes (RFC 7617 2)
 [[nodiscard]] Complaint account_name(std::string_view text);  // a Unix user or group
 [[nodiscard]] Complaint element_name(std::string_view text);  // NAME of [authority.NAME]: labels of metrics, arguments
 

@@ -270,8 +270,8 @@ constexpr auto k_keys = std::to_array<Key>({
      .default_value = R"("required")",
      .choices = k_signatures,
      .description = "Whether an imported record needs an importer's signature. adopted: a user's unsigned records of a "
-                     "purpose pass while none of his records of that purpose carries a trusted signature; a wrong "
-                     "signature never passes. off: nobody vouches for what is in the store.",
+                    "purpose pass while none of his records of that purpose carries a trusted signature; a wrong "
+                    "signature never passes. off: nobody vouches for what is in the store.",
      .set =
          [](const Target& target, const Value& value) {
              target.settings.importer.rules.signatures = static_cast<trust::SignatureRule>(value.choice);
@@ -401,15 +401,18 @@ constexpr auto k_keys = std::to_array<Key>({
      .default_value = "7",
      .least = 1,
      .most = 366,
-     .description = "local: how long a revocation list is good for. A new one is written with each revocation, and by the "
-                    "daemon when half of that time is over.",
+     .description =
+         "local: how long a revocation list is good for. A new one is written with each revocation, and by the "
+         "daemon when half of that time is over.",
      .only_for = AuthorityType::local,
-     .set = [](const Target& target, const Value& value) { target.authority->crl_life = std::chrono::days(value.number); }},
+     .set = [](const Target& target,
+               const Value& value) { target.authority->crl_life = std::chrono::days(value.number); }},
     {.section = "authority.*",
      .name = "crl_file",
      .type = path,
-     .description = "local: where each revocation list is written too (DER, mode 0644), for a web server to publish. The "
-                    "daemon's account needs to write in that folder.",
+     .description =
+         "local: where each revocation list is written too (DER, mode 0644), for a web server to publish. The "
+         "daemon's account needs to write in that folder.",
      .only_for = AuthorityType::local,
      .set = [](const Target& target, const Value& value) { target.authority->crl_file = value.path; }},
     {.section = "authority.*",
@@ -447,7 +450,8 @@ constexpr auto k_keys = std::to_array<Key>({
      .type = path,
      .default_note = "ca_file",
      .must_exist = true,
-     .description = "est, PEM: the roots that issued certificates must chain to. What the server says of itself is not trusted.",
+     .description =
+         "est, PEM: the roots that issued certificates must chain to. What the server says of itself is not trusted.",
      .only_for = AuthorityType::est,
      .set = [](const Target& target, const Value& value) { target.authority->issuer_file = value.path; }},
     {.section = "authority.*",

@@ -299,7 +299,8 @@ private:
     void missing(const Key& key, const std::string& full) {
         const bool empty = places_.find(full) != places_.end();
         const std::string what = empty ? "must not be empty" : "is missing";
-        std::string hint = key.type == ValueType::choice ? choices_explained(key.choices) : "must be " + expected_form(key);
+        std::string hint =
+            key.type == ValueType::choice ? choices_explained(key.choices) : "must be " + expected_form(key);
         if (!key.sample.empty() && key.type != ValueType::choice) hint += ", such as " + std::string(key.sample);
         tell(place_of_key(full), full, what + "; it is needed by " + std::string(key.needed_by), hint);
     }

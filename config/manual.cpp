@@ -138,7 +138,8 @@ std::string manual_markdown() {
 std::string example_toml() {
     std::string text =
         "# pfx-connector, example configuration. Printed from config/table; change it there.\n"
-        "# What stands without `#` has to be filled in: the two empty words are yours to choose, the other values are samples.\n"
+        "# What stands without `#` has to be filled in: the two empty words are yours to choose, the other values are "
+        "samples.\n"
         "# Everything else shows its default. `pfx-connector check-config` tells what is still missing.\n"
         "# Relative paths are relative to this file. Secrets are \"credential:NAME\" or \"file:PATH\".\n";
     for (const Section& section : sections()) {
@@ -151,8 +152,8 @@ std::string example_toml() {
         for (const Key& key : keys()) {
             if (key.section != section.name || !key.built) continue;
             add_comment(text, comment_of(key));
-            text +=
-                ((key.sample.empty() && !is_left_open(key)) || named ? "#" : "") + std::string(key.name) + " = " + example_value(key) + "\n";
+            text += ((key.sample.empty() && !is_left_open(key)) || named ? "#" : "") + std::string(key.name) + " = " +
+                    example_value(key) + "\n";
         }
     }
     return text;

@@ -67,7 +67,7 @@ struct Key {
     std::string_view needed_by{};
     std::string_view sample{};  // TOML for the example file, where the key has no default
     std::string_view description{};
-    bool built = true;  // false: only the default is taken
+    bool built = true;                        // false: only the default is taken
     std::optional<AuthorityType> only_for{};  // a key of that type of authority and of no other
     void (*set)(const Target& target, const Value& value) = nullptr;
 };

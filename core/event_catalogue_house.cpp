@@ -166,7 +166,8 @@ constexpr auto k_events = std::to_array<EventDefinition>({
     {event::k_crl_written, info, false, "A revocation list was written.",
      "Its number and next date stand in this line.", "Nothing."},
     {event::k_crl_failed, error, false, "A revocation list could not be written where it was time for a new one.",
-     "The old one is good until the time in this line; once it has ended, whoever looks at it refuses every certificate. "
+     "The old one is good until the time in this line; once it has ended, whoever looks at it refuses every "
+     "certificate. "
      "It is tried again every few minutes.",
      "Free space on the disk, or let the daemon's account write in the authority's folder and where crl_file points; "
      "`authority test NAME` looks again."},
@@ -204,10 +205,12 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "SQLite's check found faults. Nothing is leased, worked or reported any more; health and status go on.",
      "Keep the file, check the disk, and restore the last backup."},
     {event::k_restore_accepted, warning, true, "A restored database was accepted by hand.",
-     "`run --accept-restore`: the work goes on from there. Requests of the time between come again from the service; what "
+     "`run --accept-restore`: the work goes on from there. Requests of the time between come again from the service; "
+     "what "
      "it holds as delivered is not revoked.",
      "Look at `recipients list` and `limits show`: blocks and counts of the time between are gone."},
-    {event::k_backed_up, info, true, "A copy of the database was made.", "Its place and the account stand in this line.",
+    {event::k_backed_up, info, true, "A copy of the database was made.",
+     "Its place and the account stand in this line.",
      "Nothing, if you know the account. The copy is worth as much care as the original."},
     {event::k_purged, debug, false, "Old rows were removed.", "Their numbers stand in this line.", "Nothing."},
 });

@@ -84,14 +84,19 @@ constexpr auto k_events = std::to_array<EventDefinition>({
     {event::k_import_expired_delivered, info, false, "An expired imported certificate was delivered.",
      "That is as it should be: old mail stays readable only with old keys.", "Nothing."},
     {event::k_parser_broken, error, true, "A PFX broke the process that parsed it.",
-     "Each PFX is opened in a process of its own, which can reach nothing but its answer. This one crashed, ran out of its "
-     "time or memory, or answered nonsense; the reason stands in this line. The record is left out as importInvalid, and "
-     "every other file had a process of its own. A crash may be an accident (the system's out-of-memory killer), or a file "
+     "Each PFX is opened in a process of its own, which can reach nothing but its answer. This one crashed, ran out of "
+     "its "
+     "time or memory, or answered nonsense; the reason stands in this line. The record is left out as importInvalid, "
+     "and "
+     "every other file had a process of its own. A crash may be an accident (the system's out-of-memory killer), or a "
+     "file "
      "made to attack the parser.",
-     "Keep the record, find out who imported it, and import the certificate again from its source. If more than one file "
+     "Keep the record, find out who imported it, and import the certificate again from its source. If more than one "
+     "file "
      "is concerned, look at the system's memory and at updates of OpenSSL."},
     {event::k_import_expiring, warning, false, "A user's current imported encryption certificate ends within 30 days.",
-     "It is the newest that was delivered from here for this person. When it has ended nobody can send encrypted mail to "
+     "It is the newest that was delivered from here for this person. When it has ended nobody can send encrypted mail "
+     "to "
      "the person; old mail stays readable. Said once a day for each certificate.",
      "Have a new certificate issued for the person and import it; the old one stays in the store."},
 
@@ -100,7 +105,8 @@ constexpr auto k_events = std::to_array<EventDefinition>({
     {event::k_revoke_request_failed, warning, true, "A revocation request has failed and was reported so.",
      "The reason stands in this line.", "If the certificate has to go, revoke it at the authority by hand."},
     {event::k_revoked, info, true, "A certificate was revoked.",
-     "The authority confirmed it, or it already was. Where a person did it (`local-ca revoke`) the account stands in this "
+     "The authority confirmed it, or it already was. Where a person did it (`local-ca revoke`) the account stands in "
+     "this "
      "line.",
      "Nothing, if you know the account."},
     {event::k_revoke_failed, error, true, "A certificate could not be revoked.",

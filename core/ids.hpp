@@ -43,7 +43,5 @@ using ConnectorId = Id<struct ConnectorIdTag>;
 
 template <class Tag>
 struct std::hash<connector::Id<Tag>> {
-    std::size_t operator()(const connector::Id<Tag>& id) const noexcept {
-        return std::hash<std::string>{}(id.text());
-    }
+    std::size_t operator()(const connector::Id<Tag>& id) const noexcept { return std::hash<std::string>{}(id.text()); }
 };

@@ -152,19 +152,21 @@ void add_lists(health::HealthSnapshot& snapshot, const authority::Caretaker& car
         check.since = list.since;
         if (list.state == State::ended || check.status == "ok")
             check.status = list.state == State::ended ? "failed" : "degraded";
-        check.detail += (check.detail.empty() ? "" : "; ") + name +
-                        (list.last.next_update ? (list.state == State::ended ? ": ended " : ": cannot be renewed, ends ") +
-                                                     to_rfc3339(*list.last.next_update)
-                                               : ": there is none");
+        check.detail +=
+            (check.detail.empty() ? "" : "; ") + name +
+            (list.last.next_update ? (list.state == State::ended ? ": ended " : ": cannot be renewed, ends ") +
+                                         to_rfc3339(*list.last.next_update)
+                                   : ": there is none");
     }
     if (check.status != "ok" && snapshot.status == "ready") snapshot.status = "degraded";
     snapshot.checks.push_back(std::move(check));
 }
 
 // `doctor` from outside cannot read what systemd gives to this unit alone.
-ports::Async<json::value> look_at_secrets(const config::Settings& settings, ports::Offload& offload, ports::Clock& clock,
-                                          std::optional<std::string> authority) {
-    auto job = [&settings, now = clock.utc(), authority = std::move(authority)]() -> Result<std::vector<doctor::Check>> {
+ports::Async<json::value> look_at_secrets(const config::Settings& settings, ports::Offload& offload,
+                                          ports::Clock& clock, std::optional<std::string> authority) {
+    auto job = [&settings, now = clock.utc(),
+                authority = std::move(authority)]() -> Result<std::vector<doctor::Check>> {
         if (authority) return doctor::check_authority(settings, *authority, now);
         return doctor::check_with_secrets(settings, now);
     };
@@ -176,8 +178,8 @@ ports::Async<json::value> look_at_secrets(const config::Settings& settings, port
 }
 
 // Keeps the database's memory of the audit log's head close behind the log itself.
-asio::awaitable<void> anchor_audit(StateDirectory& state, ports::Clock& clock, ports::Offload& offload, const bool& barred,
-                                   const bool& ending) {
+asio::awaitable<void> anchor_audit(StateDirectory& state, ports::Clock& clock, ports::Offload& offload,
+                                   const bool& barred, const bool& ending) {
     std::uint64_t anchored = 0;
     while (!ending) {
         co_await clock.wait_until(clock.tick() + 1s);
@@ -200,7 +202,8 @@ asio::awaitable<void> handle_signals(asio::signal_set& signals, engine::Engine& 
         auto [failure, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
         if (failure) co_return;
         if (number == SIGHUP) {
-            events.raise(Event(event::k_reload_refused).with("reason", "reloading is not built yet: restart to read the configuration"));
+            events.raise(Event(event::k_reload_refused)
+                             .with("reason", "reloading is not built yet: restart to read the configuration"));
             continue;
         }
         // The second one is meant: everything durable is in the ledger, whatever is under way is found again there.
@@ -210,7 +213,8 @@ asio::awaitable<void> handle_signals(asio::signal_set& signals, engine::Engine& 
 }
 
 // A job that hangs in an authority must not keep the process: what it was doing is found again in the ledger.
-asio::awaitable<void> end_at_last(engine::Engine& engine, Evidence& evidence, std::chrono::seconds drain, const bool& over) {
+asio::awaitable<void> end_at_last(engine::Engine& engine, Evidence& evidence, std::chrono::seconds drain,
+                                  const bool& over) {
     auto& clock = engine.context().ports.clock;
     while (!engine.context().status.draining) co_await clock.wait_until(clock.tick() + 100ms);
     const Tick latest = clock.tick() + drain + 1s;
@@ -227,7 +231,9 @@ asio::awaitable<void> check_storage(engine::Engine& engine, ports::Offload& offl
     auto job = [directory = std::move(directory)] { return storage::inspect_ledger(directory, nullptr, true); };
     auto checking = offload.run(std::move(job));
     const auto facts = co_await std::move(checking);
-    const std::string findings = facts ? facts->findings : facts.error().kind == ErrorKind::integrity ? facts.error().message : "";
+    const std::string findings = facts                                        ? facts->findings
+                                 : facts.error().kind == ErrorKind::integrity ? facts.error().message
+                                                                              : "";
     if (findings.empty()) co_return;
     events.raise(Event(event::k_storage_corrupt).with("reason", findings));
     engine.context().bar_ledger("storageCorrupt");
@@ -292,18 +298,22 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     health::Metrics metrics(CONNECTOR_VERSION, clock.utc());
     health::MetricsTelemetry telemetry(metrics);
 
-    net::TlsHttpClient http(clock, resolver, std::move(*tls), std::move(*proxy), std::string("pfx-connector/") + CONNECTOR_VERSION);
+    net::TlsHttpClient http(clock, resolver, std::move(*tls), std::move(*proxy),
+                            std::string("pfx-connector/") + CONNECTOR_VERSION);
     management::ClientOptions client_options;
     client_options.base = *base;
     client_options.connector = connector_id;
     client_options.timeout = settings.management.request_timeout;
     client_options.inspect = [](ByteView der) { return crypto::inspect(der); };
     client_options.sha256 = [&crypto](ByteView octets) { return crypto.sha256(octets); };
-    client_options.observe = [&telemetry](std::string_view call, std::string_view code) { telemetry.management_request(call, code); };
+    client_options.observe = [&telemetry](std::string_view call, std::string_view code) {
+        telemetry.management_request(call, code);
+    };
     management::ManagementClient management(http, clock, std::move(client_options));
 
-    engine::Ports ports{clock,    offload,    crypto,     parsers,       **import_keys, *state.sealer,
-                        packager, management, management, *state.ledger, evidence,      telemetry,     {}};
+    engine::Ports ports{clock,         offload,   crypto,     parsers,    **import_keys,
+                        *state.sealer, packager,  management, management, *state.ledger,
+                        evidence,      telemetry, {}};
     for (const auto& [name, one] : *authorities) ports.authorities.emplace(name, one.get());
     engine::Engine engine(executor, std::move(ports), std::move(*rules));
     engine.context().status.certificate_expires_at = certificate_expires;
@@ -322,19 +332,19 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
         return now;
     };
     health::HealthServer health_server(executor, clock, metrics, snapshot, health_options(settings.health));
-    control::Operations operations(control::Operations::Parts{
-        *state.ledger, evidence, clock, crypto, &engine.context(),
-        [&] {
-            json::object status = json::parse(health::to_json(snapshot())).as_object();
-            status["pid"] = ::getpid();
-            status["choices"] = to_json(choices_of(settings));
-            return status;
-        },
-        [&evidence] { return control::anchor_json(evidence.audit().head()); },
-        [&](std::optional<std::string> authority) {
-            return look_at_secrets(settings, offload, clock, std::move(authority));
-        },
-        &settings.authorities});
+    control::Operations operations(
+        control::Operations::Parts{*state.ledger, evidence, clock, crypto, &engine.context(),
+                                   [&] {
+                                       json::object status = json::parse(health::to_json(snapshot())).as_object();
+                                       status["pid"] = ::getpid();
+                                       status["choices"] = to_json(choices_of(settings));
+                                       return status;
+                                   },
+                                   [&evidence] { return control::anchor_json(evidence.audit().head()); },
+                                   [&](std::optional<std::string> authority) {
+                                       return look_at_secrets(settings, offload, clock, std::move(authority));
+                                   },
+                                   &settings.authorities});
     control::Server control_server(executor, clock, evidence, std::move(operations));
     if (auto listening = control_server.start(settings.control.socket, settings.control.group); !listening)
         return refuse(listening.error());
@@ -371,7 +381,8 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     auto gauges = gauging(engine, metrics, clock, ending);
     asio::co_spawn(executor, std::move(gauges), rethrow);
     auto working = [](engine::Engine& the_engine, control::Server& the_control, health::HealthServer& the_health,
-                      asio::signal_set& the_signals, net::TlsHttpClient& the_http, bool& over) -> asio::awaitable<void> {
+                      asio::signal_set& the_signals, net::TlsHttpClient& the_http,
+                      bool& over) -> asio::awaitable<void> {
         auto running = the_engine.run();
         co_await std::move(running);
         auto closing = the_control.stop();

@@ -12,7 +12,7 @@ namespace {
 
 // Before any key exists: no core files, no other process of ours looks in, no set-uid program gains anything by us.
 void harden_process() {
-    const struct rlimit none {0, 0};
+    const struct rlimit none { 0, 0 };
     (void)::setrlimit(RLIMIT_CORE, &none);
     (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     (void)::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -28,6 +28,7 @@ void harden_process() {
 int main(int argc, char** argv) {
     harden_process();
     // Not a command for people: what ParserProcess starts.
-    if (argc == 2 && std::string_view(argv[1]) == connector::parser::k_keeper_command) return connector::parser::keep_parsers();
+    if (argc == 2 && std::string_view(argv[1]) == connector::parser::k_keeper_command)
+        return connector::parser::keep_parsers();
     return connector::cli::run_cli(argc, argv);
 }

@@ -23,7 +23,9 @@ struct PoolOffload::Pool {
 
 PoolOffload::PoolOffload(std::size_t threads) : pool_(std::make_unique<Pool>(threads)) {}
 
-PoolOffload::~PoolOffload() { pool_->threads.join(); }
+PoolOffload::~PoolOffload() {
+    pool_->threads.join();
+}
 
 asio::awaitable<void> PoolOffload::post(std::function<void()> work) {
     ++waiting_;
@@ -42,7 +44,8 @@ asio::awaitable<void> PoolOffload::post(std::function<void()> work) {
             // What the job held must be gone before the coroutine goes on and its locals with it.
             work = nullptr;
             auto back = guard.get_executor();
-            asio::post(back, [handler = std::move(handler), guard = std::move(guard)]() mutable { std::move(handler)(); });
+            asio::post(back,
+                       [handler = std::move(handler), guard = std::move(guard)]() mutable { std::move(handler)(); });
         };
         asio::post(pool_->threads, std::move(errand));
     };

@@ -1,5 +1,5 @@
-// The crypto pool, cc-crypto-N: jobs go there and come back to the caller's executor. A job is never cancelled half-way:
-// nothing is bound to the coroutine's cancellation slot, which would race between the two threads.
+// The crypto pool, cc-crypto-N: jobs go there and come back to the caller's executor. A job is never cancelled
+// half-way: nothing is bound to the coroutine's cancellation slot, which would race between the two threads.
 #pragma once
 
 #include "core/ports/offload.hpp"

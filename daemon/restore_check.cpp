@@ -52,8 +52,9 @@ std::string restored_since(const std::filesystem::path& audit_file, const ports:
             const auto end = end_told_by(*line);
             if (!end || audit_link_of(sealer, line->previous, line->content) != line->link) continue;
             if (knows(end->request, end->time)) continue;
-            return "line " + std::to_string(line->sequence) + " of the audit log tells of request " + end->request.text() +
-                   " that ended at " + to_rfc3339(end->time) + "; the database does not know of that";
+            return "line " + std::to_string(line->sequence) + " of the audit log tells of request " +
+                   end->request.text() + " that ended at " + to_rfc3339(end->time) +
+                   "; the database does not know of that";
         }
     }
     return {};

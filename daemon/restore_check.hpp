@@ -1,8 +1,7 @@
 // Whether the ledger is older than the audit log: then a copy was restored, or the machine was set back.
-// What shows it is a line about a request that came to its end, written after the commit that ended it, where the ledger
-// does not have that end. The ledger remembers the log's head as of a second ago or so; only the lines after it are
-// looked at, and only those with a sound link: others prove nothing.
-// Reads files; blocking; main thread.
+// What shows it is a line about a request that came to its end, written after the commit that ended it, where the
+// ledger does not have that end. The ledger remembers the log's head as of a second ago or so; only the lines after it
+// are looked at, and only those with a sound link: others prove nothing. Reads files; blocking; main thread.
 #pragma once
 
 #include "core/ids.hpp"

@@ -15,7 +15,9 @@ namespace {
 
 constexpr std::size_t k_ledger_queue = 4096;
 
-UtcTime now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
+UtcTime now() {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
 
 Severity severity_of(config::LogLevel level) {
     switch (level) {
@@ -62,9 +64,10 @@ LogOptions log_options(const config::Log& log, LogTo to, const keys::KeyedSealer
     options.max_size = std::uint64_t{log.max_size_mb} * 1024 * 1024;
     options.files = log.files;
     options.format = log.format == config::LogFormat::json ? LogFormat::json : LogFormat::text;
-    const bool journal = log.journal == config::Journal::on ||
-                         (log.journal == config::Journal::automatic && error_output_is_journal());
-    options.error_output = to == LogTo::file_only ? ErrorOutput::off : (journal ? ErrorOutput::journal : ErrorOutput::plain);
+    const bool journal =
+        log.journal == config::Journal::on || (log.journal == config::Journal::automatic && error_output_is_journal());
+    options.error_output =
+        to == LogTo::file_only ? ErrorOutput::off : (journal ? ErrorOutput::journal : ErrorOutput::plain);
     if (to == LogTo::everywhere && log.journal == config::Journal::off) options.error_output = ErrorOutput::plain;
     options.level = severity_of(log.level);
     options.persons = log.users == config::LogUsers::hashed ? Persons::hashed : Persons::clear;
@@ -85,8 +88,9 @@ void Evidence::raise(const Event& event) {
 
 Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
     using storage::InstanceLock;
-    auto lock = InstanceLock::acquire(settings.storage.directory,
-                                      to == LogTo::everywhere ? InstanceLock::Holder::daemon : InstanceLock::Holder::command);
+    auto lock =
+        InstanceLock::acquire(settings.storage.directory,
+                              to == LogTo::everywhere ? InstanceLock::Holder::daemon : InstanceLock::Holder::command);
     if (!lock) return lock.error();
     if (!settings.sealing.key)
         return Error(ErrorKind::misconfigured, "sealingKeyMissing", "[sealing] key is not configured");
@@ -99,9 +103,10 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
 
     // The audit log is opened after the ledger, whose anchor it goes by: what is found until then is raised afterwards.
     auto findings = std::make_shared<Findings>();
-    auto ledger = storage::SqliteLedger::open(*lock, **sealer, [findings](std::string_view table, std::string_view key) {
-        findings->raise(std::string(table), std::string(key));
-    });
+    auto ledger =
+        storage::SqliteLedger::open(*lock, **sealer, [findings](std::string_view table, std::string_view key) {
+            findings->raise(std::string(table), std::string(key));
+        });
     if (!ledger) return ledger.error();
     const auto anchor = (*ledger)->audit_anchor();
     std::optional<AuditHead> head;
@@ -126,8 +131,8 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
         if (!found) return true;  // a row that was tampered with is told of by itself
         if (!*found) return false;
         const auto stage = (*found)->stage;
-        return stage == request::Stage::closed || stage == request::Stage::revoking || stage == request::Stage::abandoned ||
-               (*found)->accepted_at >= told;
+        return stage == request::Stage::closed || stage == request::Stage::revoking ||
+               stage == request::Stage::abandoned || (*found)->accepted_at >= told;
     };
     std::string restored = anchor ? restored_since(settings.audit.file, **sealer, head, knows) : std::string();
     StateDirectory state{std::move(*lock),

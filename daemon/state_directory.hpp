@@ -1,6 +1,6 @@
 // What makes a process the one that works on a state directory: the instance lock, the sealing key, the ledger, the log
-// and the audit log, opened in this order and closed in the reverse. The daemon has one; a command without a daemon too.
-// Made on the main thread; its parts say themselves which thread they are for.
+// and the audit log, opened in this order and closed in the reverse. The daemon has one; a command without a daemon
+// too. Made on the main thread; its parts say themselves which thread they are for.
 #pragma once
 
 #include "config/settings.hpp"

@@ -12,7 +12,9 @@ UtcTime SystemClock::utc() const {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-Tick SystemClock::tick() const { return std::chrono::steady_clock::now(); }
+Tick SystemClock::tick() const {
+    return std::chrono::steady_clock::now();
+}
 
 asio::awaitable<void> SystemClock::wait_until(Tick when) {
     asio::steady_timer timer(executor_, when);

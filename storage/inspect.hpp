@@ -31,8 +31,8 @@ struct LockHolder {
     int process = 0;
     bool command = false;
 };
-// As the kernel lists it. Nothing is locked for it: a daemon that starts at this moment must not find the lock taken by a
-// question.
+// As the kernel lists it. Nothing is locked for it: a daemon that starts at this moment must not find the lock taken by
+// a question.
 [[nodiscard]] std::optional<LockHolder> instance_lock_holder(const std::filesystem::path& directory);
 
 }  // namespace connector::storage

@@ -52,7 +52,8 @@ Result<InstanceLock> InstanceLock::acquire(const std::filesystem::path& state_di
         const auto other = text_of_lock(descriptor);
         const auto patience = other.find(k_command) == std::string::npos ? k_until_named : k_patience;
         if (std::chrono::steady_clock::now() - began > patience)
-            return Error(ErrorKind::conflict, "alreadyRunning", directory->string() + " is in use by " + name_of(other));
+            return Error(ErrorKind::conflict, "alreadyRunning",
+                         directory->string() + " is in use by " + name_of(other));
         std::this_thread::sleep_for(k_between_looks);
     }
     auto pid = std::to_string(::getpid());

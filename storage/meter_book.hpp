@@ -37,7 +37,8 @@ public:
     // One line a meter; of a meter with scopes the one that is used most.
     [[nodiscard]] Result<std::vector<request::MeterUse>> uses(UtcTime now);
     // Drops entries that have left their window, and meters of one user that are empty. What a clock that was ahead has
-    // counted goes a window after it was first seen here: at once, and a clock that goes back and forth would make room.
+    // counted goes a window after it was first seen here: at once, and a clock that goes back and forth would make
+    // room.
     [[nodiscard]] Result<void> purge(UtcTime now, LedgerState& state);
     // Makes one chain again of the entries that are sound, and counts all into `state`.
     [[nodiscard]] Result<void> rebuild(LedgerState& state);
@@ -53,7 +54,8 @@ private:
         MeterHead head;
         bool stored = false;
         std::deque<MeterEntry> entries;  // head.first … head.last
-        std::map<std::uint64_t, UtcTime> ahead;  // by number: dated in the future when first seen, by this process, then
+        std::map<std::uint64_t, UtcTime>
+            ahead;  // by number: dated in the future when first seen, by this process, then
     };
     [[nodiscard]] Result<Meter*> load(const std::string& name, const std::string& scope, const LedgerState& state);
     // The error, reported too at the first time for this meter.

@@ -82,7 +82,8 @@ struct MeterEntry {
 // Without its certificates, which have rows of their own.
 [[nodiscard]] Values to_row(const ports::DeliveredImport& delivery);
 [[nodiscard]] Result<ports::DeliveredImport> delivery_from(const Values& row);
-[[nodiscard]] Values to_row(const ports::DeliveredImport& delivery, const ports::DeliveredImport::Certificate& certificate);
+[[nodiscard]] Values to_row(const ports::DeliveredImport& delivery,
+                            const ports::DeliveredImport::Certificate& certificate);
 struct DeliveredRow {
     UserId user;
     DeviceId device;

@@ -19,10 +19,10 @@ constexpr auto k_issued_columns =
     names({"sha256", "authority", "issuer", "serial_number", "spki_sha256", "user_id", "device", "request", "issued_at",
            "not_after", "revoked_at", "revocation_reason"});
 constexpr auto k_generated_key_columns = names({"spki_sha256", "request", "made_at"});
-constexpr auto k_delivery_columns = names({"user_id", "device", "purpose", "user_principal_name", "request", "delivered_at",
-                                           "certificates", "omitted"});
-constexpr auto k_delivered_certificate_columns = names({"user_id", "device", "purpose", "sha256", "thumbprint", "not_before",
-                                                        "not_after", "first_at", "delivered_at"});
+constexpr auto k_delivery_columns = names(
+    {"user_id", "device", "purpose", "user_principal_name", "request", "delivered_at", "certificates", "omitted"});
+constexpr auto k_delivered_certificate_columns = names(
+    {"user_id", "device", "purpose", "sha256", "thumbprint", "not_before", "not_after", "first_at", "delivered_at"});
 constexpr auto k_meter_columns =
     names({"name", "scope", "first", "last", "window_seconds", "limit_last", "counts_subjects"});
 constexpr auto k_meter_entry_columns = names({"meter", "scope", "n", "subject", "at"});
@@ -186,14 +186,9 @@ Values to_row(const Sha256& spki, const RequestId& request, UtcTime made_at) {
 Values to_row(const ports::DeliveredImport& delivery) {
     request::Package omissions;  // their encoding is the package's
     omissions.omitted = delivery.omitted;
-    return {delivery.user.text(),
-            delivery.device.text(),
-            std::string(request::to_string(delivery.purpose)),
-            delivery.user_principal_name,
-            delivery.request.text(),
-            seconds_of(delivery.delivered_at),
-            number_of(delivery.in_last),
-            request::encode(omissions)};
+    return {delivery.user.text(),         delivery.device.text(),    std::string(request::to_string(delivery.purpose)),
+            delivery.user_principal_name, delivery.request.text(),   seconds_of(delivery.delivered_at),
+            number_of(delivery.in_last),  request::encode(omissions)};
 }
 
 Result<ports::DeliveredImport> delivery_from(const Values& row) {

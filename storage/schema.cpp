@@ -31,8 +31,8 @@ Error cut_off(const std::filesystem::path& file, std::uintmax_t size, std::int64
                 " octets; keep it, check the disk, and restore the last backup"};
 }
 
-// The header says how long the file is; its last page must be there and readable. Not while a write-ahead log holds newer
-// pages: then SQLite recovers first.
+// The header says how long the file is; its last page must be there and readable. Not while a write-ahead log holds
+// newer pages: then SQLite recovers first.
 Result<void> check_length(const std::filesystem::path& file) {
     std::ifstream stream(file, std::ios::binary);
     std::array<unsigned char, 100> header{};

@@ -502,7 +502,8 @@ Result<void> SqliteLedger::purge(UtcTime now, UtcTime closed_before) {
             {{"DELETE FROM approval WHERE expires<?", now},
              {"DELETE FROM issued WHERE not_after<?", now - k_register},
              {"DELETE FROM delivered_certificate WHERE max(not_after, delivered_at)<?", now - k_register},
-             {"DELETE FROM delivery WHERE delivered_at<? AND NOT EXISTS(SELECT 1 FROM delivered_certificate AS held WHERE "
+             {"DELETE FROM delivery WHERE delivered_at<? AND NOT EXISTS(SELECT 1 FROM delivered_certificate AS held "
+              "WHERE "
               "held.user_id=delivery.user_id AND held.device=delivery.device AND held.purpose=delivery.purpose)",
               now - k_register},
              {"DELETE FROM generated_key WHERE made_at<?", now - k_keys}}};

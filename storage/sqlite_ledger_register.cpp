@@ -108,9 +108,12 @@ Result<void> SqliteLedger::put_pin(const trust::Pin& pin, const std::optional<tr
     if (*row) {
         const auto present = pin_from(**row);
         if (!present) return present.error();
-        const auto same = [&](const trust::Pin& other) { return present->spki_sha256 == other.spki_sha256 && present->user == other.user; };
+        const auto same = [&](const trust::Pin& other) {
+            return present->spki_sha256 == other.spki_sha256 && present->user == other.user;
+        };
         if (!same(pin) && !(seen && same(*seen)))
-            return Error(ErrorKind::conflict, "pinChanged", "device " + pin.device.text() + " was pinned to another key meanwhile");
+            return Error(ErrorKind::conflict, "pinChanged",
+                         "device " + pin.device.text() + " was pinned to another key meanwhile");
     } else {
         ++state_.pins;
     }
@@ -318,7 +321,8 @@ Result<std::vector<ports::DeliveredImport>> SqliteLedger::deliveries_of(const st
     return read([&]() -> Result<Deliveries> {
         auto list = all_from<ports::DeliveredImport>(
             rows_.list(tables::k_delivery,
-                       "WHERE user_id=?1 COLLATE NOCASE OR user_principal_name=?1 ORDER BY user_id, device, purpose", {user}),
+                       "WHERE user_id=?1 COLLATE NOCASE OR user_principal_name=?1 ORDER BY user_id, device, purpose",
+                       {user}),
             delivery_from);
         if (!list) return list.error();
         for (auto& delivery : *list) {

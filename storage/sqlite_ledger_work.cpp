@@ -113,8 +113,8 @@ Result<std::uint64_t> SqliteLedger::pull_back(UtcTime now, std::chrono::seconds 
     constexpr std::int64_t k_chunk = 500;
     std::uint64_t pulled = 0;
     for (;;) {
-        auto waiting = records("WHERE stage NOT IN ('held', 'closed') AND due_at>? LIMIT ?",
-                               {seconds_of(now + longest), k_chunk});
+        auto waiting =
+            records("WHERE stage NOT IN ('held', 'closed') AND due_at>? LIMIT ?", {seconds_of(now + longest), k_chunk});
         if (!waiting) return waiting.error();
         if (waiting->empty()) break;
         const auto done = write([&]() -> Result<void> {

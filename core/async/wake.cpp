@@ -18,7 +18,9 @@ void Wake::call() {
     bell_.cancel();
 }
 
-asio::awaitable<void> Wake::parked() { co_await bell_.async_wait(asio::as_tuple(asio::use_awaitable)); }
+asio::awaitable<void> Wake::parked() {
+    co_await bell_.async_wait(asio::as_tuple(asio::use_awaitable));
+}
 
 asio::awaitable<void> Wake::wait(ports::Clock& clock, Tick latest) {
     using asio::experimental::awaitable_operators::operator||;

@@ -142,10 +142,11 @@ Result<Cms> sign(ByteView content, const Signer& signer, unsigned attachment) {
     const Pkcs8Info info(d2i_PKCS8_PRIV_KEY_INFO(nullptr, &at, static_cast<long>(signer.pkcs8.size())));
     const PKey key(info && at == signer.pkcs8.data() + signer.pkcs8.size() ? private_key_from(info.get()) : nullptr);
     if (!key) return openssl_invalid("signer: private key: does not parse");
-    if (X509_check_private_key(certificate->get(), key.get()) != 1) return invalid("signer: the key is not the certificate's");
+    if (X509_check_private_key(certificate->get(), key.get()) != 1)
+        return invalid("signer: the key is not the certificate's");
     Cms cms(CMS_sign(nullptr, nullptr, nullptr, nullptr, CMS_PARTIAL | CMS_BINARY | attachment));
-    if (!cms || CMS_add1_signer(cms.get(), certificate->get(), key.get(), EVP_sha256(),
-                                CMS_BINARY | CMS_NOSMIMECAP) == nullptr)
+    if (!cms ||
+        CMS_add1_signer(cms.get(), certificate->get(), key.get(), EVP_sha256(), CMS_BINARY | CMS_NOSMIMECAP) == nullptr)
         return openssl_internal("signature");
     for (const auto& issuer : signer.chain) {
         if (issuer == signer.certificate) continue;

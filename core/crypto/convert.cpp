@@ -379,8 +379,8 @@ Result<Certificate> parse_anew(ByteView der) {
     return certificate;
 }
 
-// Good ones parsed last, by all of their octets. A request meets the same few certificates thirty times, and OpenSSL 3.0
-// takes a tenth of a millisecond to decode the key in each: it was a third of the daemon's work.
+// Good ones parsed last, by all of their octets. A request meets the same few certificates thirty times, and
+// OpenSSL 3.0 takes a tenth of a millisecond to decode the key in each: it was a third of the daemon's work.
 class ParsedLately {
 public:
     [[nodiscard]] Certificate find(ByteView der) {

@@ -227,7 +227,8 @@ bool set_public_key(X509* certificate, X509_PUBKEY* key) {
     Asn1Object curve(type == V_ASN1_OBJECT ? OBJ_dup(static_cast<const ASN1_OBJECT*>(parameter)) : nullptr);
     auto* copy = static_cast<unsigned char*>(OPENSSL_memdup(octets, static_cast<std::size_t>(size)));
     if (!algorithm || (type == V_ASN1_OBJECT && !curve) || copy == nullptr ||
-        X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(certificate), algorithm.get(), type, curve.get(), copy, size) != 1) {
+        X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(certificate), algorithm.get(), type, curve.get(), copy, size) !=
+            1) {
         OPENSSL_free(copy);
         return false;
     }

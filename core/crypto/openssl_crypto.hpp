@@ -1,5 +1,6 @@
 // OpenSslCrypto: the crypto port on OpenSSL 3.0. Holds no state; every call may run on several threads at once.
-// Calls compute and belong on the crypto pool. As PfxOpener it parses in this process: for files that are ours, and tests.
+// Calls compute and belong on the crypto pool. As PfxOpener it parses in this process: for files that are ours, and
+// tests.
 #pragma once
 
 #include "core/ports/crypto.hpp"

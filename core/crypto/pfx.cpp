@@ -36,7 +36,8 @@ constexpr std::array k_fault_texts{
     FaultText{PfxFault::too_large, "PFX: larger than 256 KiB"},
     FaultText{PfxFault::no_mac, "PFX: no MAC"},
     FaultText{PfxFault::too_many_bags, "PFX: more than 20 bags"},
-    FaultText{PfxFault::pbmac1, "PFX: its MAC is PBMAC1 (RFC 9579), which is not supported; export it with a classic MAC"},
+    FaultText{PfxFault::pbmac1,
+              "PFX: its MAC is PBMAC1 (RFC 9579), which is not supported; export it with a classic MAC"},
     FaultText{PfxFault::for_a_key, "PFX: encrypted for a key instead of a password"},
     FaultText{PfxFault::unknown_encryption, "PFX: unknown encryption"},
     FaultText{PfxFault::unknown_derivation, "PFX: unknown key derivation (PBKDF2 alone is taken)"},
@@ -164,7 +165,8 @@ public:
     }
 
     // What was just written, read back: nothing but these octets is in it, so whoever could use them before can now.
-    [[nodiscard]] Result<bool> holds(ByteView pfx, const SecretBytes& pkcs8, ByteView leaf, const std::vector<Bytes>& issuers) {
+    [[nodiscard]] Result<bool> holds(ByteView pfx, const SecretBytes& pkcs8, ByteView leaf,
+                                     const std::vector<Bytes>& issuers) {
         if (auto opened = unlock(pfx); !opened) return opened.error();
         const auto info = key_info();
         if (!info) return info.error();
@@ -206,15 +208,15 @@ private:
         const ASN1_INTEGER* iterations = nullptr;
         PKCS12_get0_mac(nullptr, &algorithm, nullptr, &iterations, file_.get());
         if (algorithm == nullptr) return error_of(PfxFault::no_mac);
-        if (dotted(algorithm->algorithm) == k_pbmac1_oid)
-            return error_of(PfxFault::pbmac1);
+        if (dotted(algorithm->algorithm) == k_pbmac1_oid) return error_of(PfxFault::pbmac1);
         // RFC 7292 4: one where it is left out.
         if (auto counted = iterations == nullptr ? costs_.add_one() : costs_.add(iterations); !counted)
             return counted.error();
         for (int i = 0; i < sk_PKCS7_num(safes_.get()); ++i) {
             PKCS7* safe = sk_PKCS7_value(safes_.get(), i);
             if (PKCS7_type_is_encrypted(safe)) {
-                if (safe->d.encrypted == nullptr || safe->d.encrypted->enc_data == nullptr) return error_of(PfxFault::undecryptable);
+                if (safe->d.encrypted == nullptr || safe->d.encrypted->enc_data == nullptr)
+                    return error_of(PfxFault::undecryptable);
                 if (auto counted = count(safe->d.encrypted->enc_data->algorithm); !counted) return counted.error();
             } else if (PKCS7_type_is_data(safe)) {
                 Bags bags(PKCS12_unpack_p7data(safe));
@@ -313,7 +315,8 @@ private:
     // As it stands in the bag (RFC 7292 4.2.3). OpenSSL gives it parsed only, and then it is parsed twice.
     static Bytes certificate_in(const PKCS12_SAFEBAG* bag) {
         const Bytes whole = der_of(bag, i2d_PKCS12_SAFEBAG);
-        const auto inside = [](const std::optional<der::Element>& outer, std::uint8_t tag) -> std::optional<der::Element> {
+        const auto inside = [](const std::optional<der::Element>& outer,
+                               std::uint8_t tag) -> std::optional<der::Element> {
             if (!outer) return std::nullopt;
             der::Reader reader(outer->content);
             if (tag == der::context(0) && !reader.take(der::k_oid)) return std::nullopt;
@@ -399,8 +402,7 @@ private:
         if (info == nullptr) return error_of(PfxFault::undecryptable);
         PKey handle = private_key_from(info);
         if (!handle) return error_of(PfxFault::undecryptable);
-        if (EVP_PKEY_get_bits(handle.get()) > static_cast<int>(k_largest_key))
-            return error_of(PfxFault::key_too_large);
+        if (EVP_PKEY_get_bits(handle.get()) > static_cast<int>(k_largest_key)) return error_of(PfxFault::key_too_large);
         auto key = PrivateKeyAccess::adopt(std::move(handle));
         if (!key) return error_of(PfxFault::unknown_key);
         return key;
@@ -496,8 +498,7 @@ Result<Pfx> pack(const PrivateKey& key, ByteView certificate, const std::vector<
     if (!sent) return sent.error();
     const auto same = Opening(password).holds(der, *sent, certificate, issuers);
     if (!same) return Error(ErrorKind::internal, "internal", "what was packed does not open: " + same.error().message);
-    if (!*same)
-        return Error(ErrorKind::internal, "internal", "what was packed is not what reads back");
+    if (!*same) return Error(ErrorKind::internal, "internal", "what was packed is not what reads back");
     return Pfx{std::move(der), std::move(password)};
 }
 

@@ -57,8 +57,9 @@ enum class PfxFault : std::uint8_t {
 
 // One identity under a fresh password: key and leaf joined by localKeyID, no attributes on CA certificates, no names.
 // aes256: PBES2 with AES-256-CBC and HMAC-SHA-256, MAC SHA-256. legacy3des: pbeWithSHA1And3-KeyTripleDES-CBC, MAC
-// SHA-1. `chain`: the issuers, the leaf's first, written as given: whoever packs for a device leaves the root out. What was packed is read back and
-// compared. kind: invalid where key, certificate and chain do not belong together; else internal.
+// SHA-1. `chain`: the issuers, the leaf's first, written as given: whoever packs for a device leaves the root out. What
+// was packed is read back and compared. kind: invalid where key, certificate and chain do not belong together; else
+// internal.
 [[nodiscard]] Result<Pfx> pack(const PrivateKey& key, ByteView certificate, const std::vector<Bytes>& chain,
                                PfxStyle style);
 

@@ -140,14 +140,14 @@ bool PfxOutline::aes256() const noexcept {
 }
 
 std::uint64_t PfxOutline::most_iterations() const noexcept {
-    return std::accumulate(layers.begin(), layers.end(), mac_iterations, [](std::uint64_t most, const PfxLayer& layer) {
-        return std::max(most, layer.iterations);
-    });
+    return std::accumulate(layers.begin(), layers.end(), mac_iterations,
+                           [](std::uint64_t most, const PfxLayer& layer) { return std::max(most, layer.iterations); });
 }
 
 std::uint64_t PfxOutline::iterations_in_sum() const noexcept {
     std::uint64_t sum = mac_iterations;
-    for (const PfxLayer& layer : layers) sum = layer.iterations > UINT64_MAX - sum ? UINT64_MAX : sum + layer.iterations;
+    for (const PfxLayer& layer : layers)
+        sum = layer.iterations > UINT64_MAX - sum ? UINT64_MAX : sum + layer.iterations;
     return sum;
 }
 

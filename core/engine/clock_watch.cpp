@@ -10,7 +10,9 @@ constexpr seconds k_jump{60};
 constexpr seconds k_told{60};
 constexpr seconds k_believed{3600};
 
-seconds size_of(seconds value) noexcept { return value < seconds{0} ? -value : value; }
+seconds size_of(seconds value) noexcept {
+    return value < seconds{0} ? -value : value;
+}
 
 }  // namespace
 

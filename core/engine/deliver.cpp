@@ -58,10 +58,12 @@ Worker::Going Worker::deliver() {
     if (!proof) co_return false;
 
     const auto& user = record_.request.user.id;
-    auto fetching = context_.ports.imports.fetch(user, order.purpose, record_.lease.id, cache_.etag(user, order.purpose));
+    auto fetching =
+        context_.ports.imports.fetch(user, order.purpose, record_.lease.id, cache_.etag(user, order.purpose));
     auto fetched = co_await std::move(fetching);
     if (!fetched) {
-        // Whatever keeps us from reading the store today is no verdict on the order: it is tried again within its budget.
+        // Whatever keeps us from reading the store today is no verdict on the order: it is tried again within its
+        // budget.
         Error error(ErrorKind::unavailable, fetched.error().code, fetched.error().message);
         error.retry_after = fetched.error().retry_after;
         auto failing = fail(std::move(error));
@@ -78,8 +80,8 @@ Worker::Going Worker::deliver() {
     const auto unreadable = cached->unreadable;
     // All of the user's records decide what `adopted` means, also those that are not asked for.
     const bool migrating = context_.rules.importer.signatures == trust::SignatureRule::adopted;
-    auto all = std::make_shared<const std::vector<trust::ImportedRecord>>(migrating ? cached->records
-                                                                                    : std::vector<trust::ImportedRecord>());
+    auto all = std::make_shared<const std::vector<trust::ImportedRecord>>(
+        migrating ? cached->records : std::vector<trust::ImportedRecord>());
     if (selection->records.empty() && (unreadable.empty() || !order.thumbprints.empty())) {
         const std::string_view which =
             order.thumbprints.empty() ? "the store has no " : "/thumbprints: the store has none of these as a ";
@@ -93,8 +95,8 @@ Worker::Going Worker::deliver() {
     ports::Commit counted;
     counted.charges = request::unwrap_charges(context_.rules.limits, user.text(), record_.request.id.text());
     if (proof->new_recipient)
-        counted.charges.push_back(request::new_recipient_charge(
-            context_.rules.limits, proof->recipient.certificate().key.spki_sha256.hex()));
+        counted.charges.push_back(
+            request::new_recipient_charge(context_.rules.limits, proof->recipient.certificate().key.spki_sha256.hex()));
     counted.pin = proof->pin;
     counted.pin_seen = proof->pin_seen;
     counted.uses_window = proof->uses_window;
@@ -140,9 +142,8 @@ Worker::Going Worker::deliver() {
         co_return co_await std::move(failing);
     }
     for (const auto& fault : opened->parser_broken)
-        context_.ports.events.raise(about(event::k_parser_broken, record_)
-                                        .with("thumbprint", fault.thumbprint)
-                                        .with("reason", fault.message));
+        context_.ports.events.raise(
+            about(event::k_parser_broken, record_).with("thumbprint", fault.thumbprint).with("reason", fault.message));
     for (const auto& fault : opened->faults) {
         note_omitted(fault);
         if (fault.code == "importUndecryptable") {
@@ -185,7 +186,8 @@ Worker::Going Worker::deliver() {
     package.omitted.insert(package.omitted.end(), unreadable.begin(), unreadable.end());
     package.omitted.insert(package.omitted.end(), opened->faults.begin(), opened->faults.end());
     const std::size_t delivered = identities.size();
-    auto wrapping = wrap(proof_now->recipient, std::string(to_string(order.purpose)), std::move(identities), std::move(package));
+    auto wrapping =
+        wrap(proof_now->recipient, std::string(to_string(order.purpose)), std::move(identities), std::move(package));
     auto sealed = co_await std::move(wrapping);
     if (!sealed) {
         Error error = sealed.error();
@@ -199,8 +201,7 @@ Worker::Going Worker::deliver() {
     auto saving = save_with(std::move(outcome), std::move(commit));
     const bool saved = co_await std::move(saving);
     if (saved)
-        context_.ports.events.raise(
-            about(event::k_repacked, record_).with("certificates", std::to_string(delivered)));
+        context_.ports.events.raise(about(event::k_repacked, record_).with("certificates", std::to_string(delivered)));
     co_return saved;
 }
 

@@ -35,8 +35,8 @@ private:
     HistoryCache& cache_;
     async::TaskGroup workers_;
     std::map<std::string, std::size_t, std::less<>> at_work_;  // workers by authority
-    bool alone_waits_ = false;  // nothing new is begun until the others have ended
-    bool alone_ = false;        // the one that is in work now
+    bool alone_waits_ = false;                                 // nothing new is begun until the others have ended
+    bool alone_ = false;                                       // the one that is in work now
 };
 
 }  // namespace connector::engine

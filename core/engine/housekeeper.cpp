@@ -21,7 +21,8 @@ request::Failure end_of_hold(request::HeldReason reason) {
         case request::HeldReason::key_change:
         case request::HeldReason::user_change:
             return {"recipientChanged", "a changed recipient was not approved in time", true, std::nullopt};
-        case request::HeldReason::limit: return {"limitReached", "over a limit, and not let go in time", true, std::nullopt};
+        case request::HeldReason::limit:
+            return {"limitReached", "over a limit, and not let go in time", true, std::nullopt};
         case request::HeldReason::new_recipient:
         case request::HeldReason::too_many_devices:
         case request::HeldReason::approval: break;
@@ -40,7 +41,8 @@ asio::awaitable<void> Housekeeper::run() {
         auto counting = count();
         co_await std::move(counting);
         const auto tick = clock.tick();
-        if (context_.status.ledger.state == Check::State::down && !context_.status.ledger_barred && tick >= next_probe_) {
+        if (context_.status.ledger.state == Check::State::down && !context_.status.ledger_barred &&
+            tick >= next_probe_) {
             next_probe_ = tick + 5s;
             auto probing = probe();
             co_await std::move(probing);
@@ -219,7 +221,8 @@ asio::awaitable<void> Housekeeper::renew() {
     for (const auto& renewed : answer->renewed) {
         const auto found = requests.find(renewed.id);
         if (found == requests.end()) continue;
-        leases_.note(renewed.id, found->second, lease_end(renewed.expires_at, answer->date, context_.now(), tick), tick);
+        leases_.note(renewed.id, found->second, lease_end(renewed.expires_at, answer->date, context_.now(), tick),
+                     tick);
     }
     for (const auto& lease : answer->lost) {
         const auto found = requests.find(lease);
@@ -237,14 +240,16 @@ asio::awaitable<void> Housekeeper::lost(const RequestId& id, const LeaseId& leas
     auto& record = **found;
     if (record.lease.id != lease) co_return;  // leased anew meanwhile
     ports::Commit commit;
-    commit.record = request::after(record, request::Outcome(request::LeaseLost{}), context_.rules.retry, context_.now(), 0.0);
+    commit.record =
+        request::after(record, request::Outcome(request::LeaseLost{}), context_.rules.retry, context_.now(), 0.0);
     if (commit.record.stage == record.stage) co_return;
     auto saving = context_.ports.ledger.save(std::move(commit), context_.now());
     const auto saved = co_await std::move(saving);
     if (saved) context_.ports.events.raise(about(event::k_lease_lost, record));
 }
 
-asio::awaitable<void> Housekeeper::end(const request::RequestRecord& record, request::Failure failure, std::string_view event_id) {
+asio::awaitable<void> Housekeeper::end(const request::RequestRecord& record, request::Failure failure,
+                                       std::string_view event_id) {
     request::Dropped dropped{std::move(failure)};
     request::Outcome outcome(std::move(dropped));
     ports::Commit commit;
@@ -264,7 +269,8 @@ asio::awaitable<void> Housekeeper::end_old_holds() {
     if (!held) co_return;
     for (const auto& record : *held) {
         if (!ages_count() || !record.held_since || context_.now() - *record.held_since < context_.rules.hold) continue;
-        auto ending = end(record, end_of_hold(record.held_reason.value_or(request::HeldReason::approval)), event::k_hold_expired);
+        auto ending =
+            end(record, end_of_hold(record.held_reason.value_or(request::HeldReason::approval)), event::k_hold_expired);
         co_await std::move(ending);
     }
 }
@@ -279,7 +285,8 @@ asio::awaitable<void> Housekeeper::drop_uncollected() {
     if (!packaged) co_return;
     for (const auto& record : *packaged) {
         if (!ages_count() || context_.now() - record.accepted_at < context_.rules.keep_undelivered) continue;
-        request::Failure failure{"abandoned", "not taken by the service within keep_undelivered_days", true, std::nullopt};
+        request::Failure failure{"abandoned", "not taken by the service within keep_undelivered_days", true,
+                                 std::nullopt};
         auto ending = end(record, std::move(failure), event::k_package_dropped);
         co_await std::move(ending);
     }

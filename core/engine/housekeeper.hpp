@@ -22,7 +22,8 @@ public:
 
 private:
     [[nodiscard]] boost::asio::awaitable<void> watch_clock();
-    // Nothing ends by age while the wall clock is not believed; it is looked at all the same, for rows that were edited.
+    // Nothing ends by age while the wall clock is not believed; it is looked at all the same, for rows that were
+    // edited.
     [[nodiscard]] bool ages_count() const noexcept { return context_.clock_watch.believed(); }
     [[nodiscard]] boost::asio::awaitable<void> count();
     [[nodiscard]] boost::asio::awaitable<void> probe();
@@ -38,7 +39,8 @@ private:
     Context& context_;
     LeaseBook& leases_;
     Tick next_beat_{};
-    // Nothing is to wait longer than this; tried until the ledger has done it. At start: the clock may have been set back.
+    // Nothing is to wait longer than this; tried until the ledger has done it. At start: the clock may have been set
+    // back.
     std::optional<std::chrono::seconds> pull_to_{request::k_longest_wait};
     Tick next_purge_{};
     Tick next_hold_check_{};

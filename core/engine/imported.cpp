@@ -59,15 +59,16 @@ Selection select_records(const ports::ImportedHistory& history, const request::D
 
 namespace {
 
-Result<trust::ImporterStatement> signed_statement(const trust::ImportedRecord& record, const trust::ImporterRules& rules,
-                                                  const ports::Crypto& crypto) {
+Result<trust::ImporterStatement> signed_statement(const trust::ImportedRecord& record,
+                                                  const trust::ImporterRules& rules, const ports::Crypto& crypto) {
     const auto content = crypto.verify_attached(record.importer_signature, rules.signers);
     if (!content)
         return Error(ErrorKind::refused, "importUnsigned",
                      "importerSignature: " + content.error().message + "; [importer] signers names who may sign");
     auto statement = trust::parse_statement(content->content);
     if (!statement) return statement.error();
-    if (auto sealed = trust::check_sealed(*statement, record, crypto.sha256(record.pfx)); !sealed) return sealed.error();
+    if (auto sealed = trust::check_sealed(*statement, record, crypto.sha256(record.pfx)); !sealed)
+        return sealed.error();
     return statement;
 }
 
@@ -83,8 +84,8 @@ trust::SignatureRule rule_for(const std::vector<trust::ImportedRecord>& all, con
 }
 
 Result<OpenedImport> open_imported(const trust::ImportedRecord& record, request::Purpose purpose,
-                                   const trust::Person& person, const trust::ImporterRules& rules, ports::PfxStyle style,
-                                   const ports::Crypto& crypto, const ports::PfxOpener& opener,
+                                   const trust::Person& person, const trust::ImporterRules& rules,
+                                   ports::PfxStyle style, const ports::Crypto& crypto, const ports::PfxOpener& opener,
                                    const ports::KeyService& keys) {
     if (record.purpose != purpose)
         return Error(ErrorKind::refused, "importInvalid", "the record is tagged for another purpose");

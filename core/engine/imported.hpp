@@ -37,13 +37,14 @@ struct OpenedImport {
     bool is_unsigned = false;
 };
 
-// What `adopted` means for the records of one user and purpose: signatures are required as soon as one of them all carries
-// a trusted importer's. Other rules stay as they are. Verifies signatures; pool.
-[[nodiscard]] trust::SignatureRule rule_for(const std::vector<trust::ImportedRecord>& all, const trust::ImporterRules& rules,
-                                            const ports::Crypto& crypto);
+// What `adopted` means for the records of one user and purpose: signatures are required as soon as one of them all
+// carries a trusted importer's. Other rules stay as they are. Verifies signatures; pool.
+[[nodiscard]] trust::SignatureRule rule_for(const std::vector<trust::ImportedRecord>& all,
+                                            const trust::ImporterRules& rules, const ports::Crypto& crypto);
 
 // Signature, key, password, PFX, address, purpose; then packed again under a fresh password.
-// Error codes: importUnsigned, importUndecryptable, importInvalid, unsupported. kind unavailable: no verdict on the record.
+// Error codes: importUnsigned, importUndecryptable, importInvalid, unsupported. kind unavailable: no verdict on the
+// record.
 [[nodiscard]] Result<OpenedImport> open_imported(const trust::ImportedRecord& record, request::Purpose purpose,
                                                  const trust::Person& person, const trust::ImporterRules& rules,
                                                  ports::PfxStyle style, const ports::Crypto& crypto,

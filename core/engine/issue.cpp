@@ -130,10 +130,11 @@ Worker::Going Worker::admit() {
     request::Keyed keyed{std::move(made.sealed_key), std::move(made.csr), context_.ports.crypto.random(k_nonce_size),
                          made.spki};
     ports::Commit commit;
-    commit.charges = request::issue_charges(context_.rules.limits, record_.request.user.id.text(), record_.request.id.text());
+    commit.charges =
+        request::issue_charges(context_.rules.limits, record_.request.user.id.text(), record_.request.id.text());
     if (proof->new_recipient)
-        commit.charges.push_back(request::new_recipient_charge(
-            context_.rules.limits, proof->recipient.certificate().key.spki_sha256.hex()));
+        commit.charges.push_back(
+            request::new_recipient_charge(context_.rules.limits, proof->recipient.certificate().key.spki_sha256.hex()));
     commit.pin = proof->pin;
     commit.pin_seen = proof->pin_seen;
     commit.uses_window = proof->uses_window;
@@ -178,7 +179,8 @@ Worker::Going Worker::submit(bool again) {
     co_return co_await std::move(answering);
 }
 
-// A place at the authority. A busy one is waited for a moment, a place is soon free; for a dead one the request is put off.
+// A place at the authority. A busy one is waited for a moment, a place is soon free; for a dead one the request is put
+// off.
 Worker::Going Worker::enter(std::string_view name, bool never_sent) {
     using namespace std::chrono_literals;
     constexpr auto k_longest_look = 500ms;
@@ -292,12 +294,15 @@ Worker::Going Worker::answered(Result<ports::AuthorityAnswer> answer, bool may_b
         const auto kind = answer.error().kind;
         telemetry.authority_request(name, to_string(kind));
         if (kind == ErrorKind::refused || kind == ErrorKind::invalid)
-            context_.ports.events.raise(
-                about(event::k_authority_rejected, record_).with("authority", name).with("reason", answer.error().message));
+            context_.ports.events.raise(about(event::k_authority_rejected, record_)
+                                            .with("authority", name)
+                                            .with("reason", answer.error().message));
         Error error = answer.error();
-        if (error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timed_out || error.kind == ErrorKind::unknown)
+        if (error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timed_out ||
+            error.kind == ErrorKind::unknown)
             error.code = "authorityUnreachable";
-        if (error.kind == ErrorKind::unauthorized || error.kind == ErrorKind::misconfigured) error.code = "authorityMisconfigured";
+        if (error.kind == ErrorKind::unauthorized || error.kind == ErrorKind::misconfigured)
+            error.code = "authorityMisconfigured";
         auto failing = fail(std::move(error), {}, may_be_there);
         co_return co_await std::move(failing);
     }
@@ -314,7 +319,8 @@ Worker::Going Worker::answered(Result<ports::AuthorityAnswer> answer, bool may_b
     // In memory only: the commit that follows holds certificate, package and the key's end in one.
     request::IssuedHere here{std::move(issued.certificate), std::move(issued.chain)};
     const auto stored = record_;
-    record_ = request::after(std::move(record_), request::Outcome(std::move(here)), context_.rules.retry, context_.now(), 0.0);
+    record_ = request::after(std::move(record_), request::Outcome(std::move(here)), context_.rules.retry,
+                             context_.now(), 0.0);
     auto packing = pack();
     const bool going = co_await std::move(packing);
     if (record_.version == stored.version) {
@@ -332,8 +338,9 @@ Worker::Going Worker::pack() {
     if (!proof) co_return false;
     auto plan = request::plan_certificate(record_.request, proof->person, context_.rules.policy);
     if (!plan || issuer == nullptr) {
-        Error error = plan ? Error(ErrorKind::misconfigured, "authorityMisconfigured", "the authority is no longer configured")
-                           : plan.error();
+        Error error =
+            plan ? Error(ErrorKind::misconfigured, "authorityMisconfigured", "the authority is no longer configured")
+                 : plan.error();
         auto failing = fail(std::move(error), certificate);
         co_return co_await std::move(failing);
     }
@@ -358,11 +365,13 @@ Worker::Going Worker::pack() {
         }
         auto chain = crypto.verify_chain(record.certificate, record.chain, traits.anchors, now);
         if (!chain || chain->issuers.empty()) {
-            mismatch(chain ? Error(ErrorKind::refused, "certificateMismatch", "the certificate has no issuer") : chain.error());
+            mismatch(chain ? Error(ErrorKind::refused, "certificateMismatch", "the certificate has no issuer")
+                           : chain.error());
             return work;
         }
         const auto& direct = chain->issuers.front();
-        if (!traits.issuing.empty() && std::find(traits.issuing.begin(), traits.issuing.end(), direct) == traits.issuing.end()) {
+        if (!traits.issuing.empty() &&
+            std::find(traits.issuing.begin(), traits.issuing.end(), direct) == traits.issuing.end()) {
             mismatch(Error(ErrorKind::refused, "", "issued by another CA than the configured one"));
             return work;
         }
@@ -371,7 +380,8 @@ Worker::Going Worker::pack() {
             mismatch(direct_facts.error());
             return work;
         }
-        if (auto right = request::check_issued(plan, record.spki_sha256.value_or(Sha256{}), *leaf, *direct_facts, policy, now);
+        if (auto right =
+                request::check_issued(plan, record.spki_sha256.value_or(Sha256{}), *leaf, *direct_facts, policy, now);
             !right) {
             mismatch(right.error());
             return work;
@@ -392,8 +402,9 @@ Worker::Going Worker::pack() {
     if (!work->checked) {
         const Error error = work->checked.error();
         if (error.code == "certificateMismatch")
-            context_.ports.events.raise(
-                about(event::k_certificate_mismatch, record_).with("authority", issuer->name()).with("reason", error.message));
+            context_.ports.events.raise(about(event::k_certificate_mismatch, record_)
+                                            .with("authority", issuer->name())
+                                            .with("reason", error.message));
         auto failing = fail(error, certificate);
         co_return co_await std::move(failing);
     }
@@ -441,7 +452,8 @@ Worker::Going Worker::revoke() {
         // Whoever revokes it by hand finds it in the register, though it may never have been packed.
         ports::Commit commit;
         Event failed = about(event::k_revoke_failed, record_).with("reason", "the authority cannot revoke");
-        if (const auto facts = context_.ports.crypto.inspect(record_.certificate); facts && record_.request.profile() != nullptr) {
+        if (const auto facts = context_.ports.crypto.inspect(record_.certificate);
+            facts && record_.request.profile() != nullptr) {
             const auto& name = record_.request.profile()->authority;
             commit.issued = registered(name, *facts, record_, context_.now());
             failed.with("authority", name).with("serial", facts->serial_number);
@@ -454,9 +466,10 @@ Worker::Going Worker::revoke() {
     const auto traits = issuer->traits();
     const bool can_ask = traits.finds || (!record_.authority_request_id.empty() && !traits.polls_by_repeating);
     if (record_.certificate.empty() && !can_ask) {
-        context_.ports.events.raise(about(event::k_revoke_failed, record_)
-                                        .with("authority", issuer->name())
-                                        .with("reason", "the authority cannot be asked whether it issued a certificate"));
+        context_.ports.events.raise(
+            about(event::k_revoke_failed, record_)
+                .with("authority", issuer->name())
+                .with("reason", "the authority cannot be asked whether it issued a certificate"));
         auto saving = save(request::Outcome(request::RevokedNow{}));
         co_return co_await std::move(saving);
     }
@@ -477,7 +490,8 @@ Worker::Going Worker::revoke() {
         const auto* answer = found && *found ? &**found : nullptr;
         if (const auto* pending = answer == nullptr ? nullptr : std::get_if<ports::PendingAnswer>(answer)) {
             // It may be issued yet; nobody else will look.
-            request::Postponed later{std::clamp<std::chrono::seconds>(pending->retry_after, std::chrono::seconds{1}, std::chrono::hours{24})};
+            request::Postponed later{std::clamp<std::chrono::seconds>(pending->retry_after, std::chrono::seconds{1},
+                                                                      std::chrono::hours{24})};
             request::Outcome outcome(later);
             auto saving = save(std::move(outcome));
             co_await std::move(saving);
@@ -520,7 +534,8 @@ Worker::Going Worker::revoke() {
         co_return false;
     }
     record_.version = *version;
-    ports::Revocation revocation{to_text(facts->issuer), facts->serial_number, record_.certificate, "cessationOfOperation"};
+    ports::Revocation revocation{to_text(facts->issuer), facts->serial_number, record_.certificate,
+                                 "cessationOfOperation"};
     auto revoking = issuer->revoke(std::move(revocation));
     auto revoked = co_await std::move(revoking);
     came_back(issuer->name(), revoked ? std::nullopt : std::optional<Error>(revoked.error()));

@@ -18,7 +18,8 @@ void LeaseBook::compare(const Listed& open, Tick asked) {
         leases_.try_emplace(lease.id, Held{request, asked, {}, asked});
     }
     // What came after the question is not in the answer.
-    std::erase_if(leases_, [&](const auto& entry) { return entry.second.noted < asked && !known.contains(entry.first); });
+    std::erase_if(leases_,
+                  [&](const auto& entry) { return entry.second.noted < asked && !known.contains(entry.first); });
 }
 
 std::vector<std::pair<LeaseId, RequestId>> LeaseBook::due(Tick now, std::size_t limit) const {

@@ -1,5 +1,5 @@
-// The leases we hold, and when each has to be renewed. The ledger has the same list without the monotonic times; the two
-// are compared now and then, since whoever closes a request does not tell this book. cc-io.
+// The leases we hold, and when each has to be renewed. The ledger has the same list without the monotonic times; the
+// two are compared now and then, since whoever closes a request does not tell this book. cc-io.
 #pragma once
 
 #include "core/ids.hpp"

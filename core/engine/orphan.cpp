@@ -11,11 +11,14 @@ namespace connector::engine {
 namespace asio = boost::asio;
 
 // The record as it has to be for the certificate not to be lost; nullopt: it has one, or is no longer this order's.
-std::optional<request::RequestRecord> Worker::with_issued(request::RequestRecord there, const request::RequestRecord& stored) const {
+std::optional<request::RequestRecord> Worker::with_issued(request::RequestRecord there,
+                                                          const request::RequestRecord& stored) const {
     using request::Stage;
     const bool closed = there.stage == Stage::closed;  // its row keeps nothing that could be compared
     const bool delivered = closed && !there.failure && (there.outcome == "accepted" || there.outcome == "duplicate");
-    if (delivered || !there.certificate.empty() || (!closed && there.csr != stored.csr) || there.accepted_at != stored.accepted_at) return std::nullopt;
+    if (delivered || !there.certificate.empty() || (!closed && there.csr != stored.csr) ||
+        there.accepted_at != stored.accepted_at)
+        return std::nullopt;
     switch (there.stage) {
         case Stage::accepted:
         case Stage::keyed:
@@ -23,7 +26,8 @@ std::optional<request::RequestRecord> Worker::with_issued(request::RequestRecord
         case Stage::at_authority: {
             // Nobody has dropped it: the disk failed, or a person asked for it to be done at once.
             request::IssuedHere here{record_.certificate, record_.chain};
-            return request::after(std::move(there), request::Outcome(std::move(here)), context_.rules.retry, context_.now(), 0.0);
+            return request::after(std::move(there), request::Outcome(std::move(here)), context_.rules.retry,
+                                  context_.now(), 0.0);
         }
         case Stage::closed:
             there.request = stored.request;
@@ -83,7 +87,8 @@ asio::awaitable<void> Worker::keep_issued(request::RequestRecord stored) {
 }
 
 // For an orphan: what became of the order, by whatever way there is to ask without ordering anew.
-ports::Async<std::optional<ports::AuthorityAnswer>> Worker::look_for_order(ports::Authority& issuer, ports::Submission submission) {
+ports::Async<std::optional<ports::AuthorityAnswer>> Worker::look_for_order(ports::Authority& issuer,
+                                                                           ports::Submission submission) {
     if (issuer.traits().finds) {
         auto finding = issuer.find(std::move(submission));
         co_return co_await std::move(finding);

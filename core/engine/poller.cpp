@@ -105,7 +105,8 @@ asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
             unreadable.push_back(std::move(std::get<ports::UnreadableRequest>(element)));
         }
     }
-    if (answer.skipped != 0) events.raise(Event(event::k_element_skipped).with("count", std::to_string(answer.skipped)));
+    if (answer.skipped != 0)
+        events.raise(Event(event::k_element_skipped).with("count", std::to_string(answer.skipped)));
     const std::vector<ports::LeasedRequest> leased = batch;
     std::vector<ports::Intake> intake;
     if (!batch.empty()) {
@@ -134,7 +135,8 @@ asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
             auto charge = request::refusal_charge(context_.rules.limits, one.request.id.text());
             auto counting = context_.ports.ledger.count(std::move(charge), now);
             co_await std::move(counting);
-            request::Failure changed{"invalidRequest", "/id: orderChanged: this id is open here under another order", false, {}};
+            request::Failure changed{
+                "invalidRequest", "/id: orderChanged: this id is open here under another order", false, {}};
             auto telling = tell(one.request.id, one.lease.id, std::move(changed));
             co_await std::move(telling);
             continue;
@@ -151,7 +153,8 @@ asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
         const auto noted = co_await std::move(noting);
         if (!noted && noted.error().kind == ErrorKind::conflict) {
             // Open here as an order that could be read: that one stays as it is.
-            events.raise(Event(event::k_order_changed).with("request", one.id.text()).with("reason", one.failure.message));
+            events.raise(
+                Event(event::k_order_changed).with("request", one.id.text()).with("reason", one.failure.message));
             auto telling = tell(one.id, one.lease, one.failure);
             co_await std::move(telling);
         } else if (!noted) {
@@ -170,7 +173,8 @@ asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
     most_ = std::min(context_.rules.batch, most_ * 2);
 }
 
-// Answers a lease of an id that is open under another order, which is not touched. Lost, it is answered when leased again.
+// Answers a lease of an id that is open under another order, which is not touched. Lost, it is answered when leased
+// again.
 asio::awaitable<void> Poller::tell(RequestId id, LeaseId lease, request::Failure failure) {
     ports::ResultMessage told;
     told.request = std::move(id);
@@ -180,7 +184,9 @@ asio::awaitable<void> Poller::tell(RequestId id, LeaseId lease, request::Failure
     results.push_back(std::move(told));
     auto reporting = context_.ports.management.report(std::move(results));
     const auto heard = co_await std::move(reporting);
-    if (!heard) context_.ports.events.raise(Event(event::k_report_failed).with("count", "1").with("reason", heard.error().message));
+    if (!heard)
+        context_.ports.events.raise(
+            Event(event::k_report_failed).with("count", "1").with("reason", heard.error().message));
 }
 
 asio::awaitable<void> Poller::refused(Error error) {

@@ -29,9 +29,9 @@ private:
 
     Context& context_;
     LeaseBook& leases_;
-    std::string key_;            // of the call under way or lost
-    Tick first_sent_;            // when it was first sent: its answer may be as old as that
-    std::size_t most_ = 0;       // halved where an answer was too large
+    std::string key_;       // of the call under way or lost
+    Tick first_sent_;       // when it was first sent: its answer may be as old as that
+    std::size_t most_ = 0;  // halved where an answer was too large
     std::uint32_t failures_ = 0;
 };
 

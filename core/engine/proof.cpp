@@ -14,7 +14,8 @@ struct ReadCertificate {
 }  // namespace
 
 ports::Addressee addressee(const trust::Recipient& recipient) {
-    return {recipient.device(), recipient.user(), recipient.user_principal_name(), recipient.certificate().key.spki_sha256};
+    return {recipient.device(), recipient.user(), recipient.user_principal_name(),
+            recipient.certificate().key.spki_sha256};
 }
 
 boost::asio::awaitable<Proof> prove(Context& context, const request::RequestRecord& record) {
@@ -46,12 +47,11 @@ boost::asio::awaitable<Proof> prove(Context& context, const request::RequestReco
     if (auto* error = std::get_if<Error>(&verdict.answer)) co_return std::move(*error);
     if (auto* hold = std::get_if<trust::Hold>(&verdict.answer)) co_return std::move(*hold);
     auto& recipient = std::get<trust::Recipient>(verdict.answer);
-    auto person = trust::prove_person(request, recipient, context.rules.policy.identity,
-                                      context.rules.recipients.user_identity);
+    auto person =
+        trust::prove_person(request, recipient, context.rules.policy.identity, context.rules.recipients.user_identity);
     if (!person) co_return person.error();
-    Proved proved{std::move(recipient),   std::move(*person),    std::move(verdict.pin),
-                  known->pin,
-                  verdict.uses_window,    verdict.new_recipient, std::move(verdict.notes)};
+    Proved proved{std::move(recipient), std::move(*person),    std::move(verdict.pin),  known->pin,
+                  verdict.uses_window,  verdict.new_recipient, std::move(verdict.notes)};
     co_return std::move(proved);
 }
 

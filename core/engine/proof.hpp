@@ -1,5 +1,5 @@
-// Proving a request's recipient and person: reads the device certificate on the pool, asks the register, and lets trust/
-// judge. Done at intake and again at the moment of wrapping. cc-io.
+// Proving a request's recipient and person: reads the device certificate on the pool, asks the register, and lets
+// trust/ judge. Done at intake and again at the moment of wrapping. cc-io.
 #pragma once
 
 #include "core/engine/context.hpp"

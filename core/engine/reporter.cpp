@@ -59,16 +59,18 @@ asio::awaitable<bool> Reporter::flush() {
     while (first < records.size()) {
         std::size_t octets = 0;
         std::size_t last = first;
-        while (last < records.size() && (last == first || octets + records[last].sealed_package.size() <= k_batch_octets))
+        while (last < records.size() &&
+               (last == first || octets + records[last].sealed_package.size() <= k_batch_octets))
             octets += records[last++].sealed_package.size();
-        std::vector<request::RequestRecord> batch(std::make_move_iterator(records.begin() + static_cast<std::ptrdiff_t>(first)),
-                                                  std::make_move_iterator(records.begin() + static_cast<std::ptrdiff_t>(last)));
+        std::vector<request::RequestRecord> batch(
+            std::make_move_iterator(records.begin() + static_cast<std::ptrdiff_t>(first)),
+            std::make_move_iterator(records.begin() + static_cast<std::ptrdiff_t>(last)));
         auto telling = tell(std::move(batch));
         co_await std::move(telling);
         told = true;
         first = last;
     }
-    co_return told && records.size() >= k_most_results;
+    co_return told&& records.size() >= k_most_results;
 }
 
 asio::awaitable<void> Reporter::tell(std::vector<request::RequestRecord> records) {
@@ -91,7 +93,8 @@ asio::awaitable<void> Reporter::tell(std::vector<request::RequestRecord> records
                 message.completed = true;
             } else {
                 auto opened = sealer.open(record.sealed_package, request::sealing_context(record, "package"));
-                auto package = opened ? request::decode_package(opened->view()) : Result<request::Package>(opened.error());
+                auto package =
+                    opened ? request::decode_package(opened->view()) : Result<request::Package>(opened.error());
                 if (!package) {
                     work->unreadable.push_back(std::move(record));
                     continue;
@@ -109,8 +112,8 @@ asio::awaitable<void> Reporter::tell(std::vector<request::RequestRecord> records
     co_await std::move(opening);
 
     for (auto& record : work->unreadable) {
-        context_.ports.events.raise(
-            about(event::k_row_quarantined, record).with("reason", "the sealed package does not open: it is not what was stored"));
+        context_.ports.events.raise(about(event::k_row_quarantined, record)
+                                        .with("reason", "the sealed package does not open: it is not what was stored"));
         request::Dropped dropped{request::Failure{"internal", "the stored package was damaged", true, std::nullopt}};
         ports::Commit commit;
         request::Outcome outcome(std::move(dropped));
@@ -127,15 +130,17 @@ asio::awaitable<void> Reporter::tell(std::vector<request::RequestRecord> records
         auto& told = work->told;
         if (error.code == "resultsRefused") {
             if (told.size() > 1) {
-                std::vector<request::RequestRecord> half(std::make_move_iterator(told.begin() + static_cast<std::ptrdiff_t>(told.size() / 2)),
-                                                         std::make_move_iterator(told.end()));
+                std::vector<request::RequestRecord> half(
+                    std::make_move_iterator(told.begin() + static_cast<std::ptrdiff_t>(told.size() / 2)),
+                    std::make_move_iterator(told.end()));
                 told.resize(told.size() / 2);
                 auto first = tell(std::move(told));
                 co_await std::move(first);
                 auto second = tell(std::move(half));
                 co_await std::move(second);
             } else {
-                context_.ports.events.raise(about(event::k_result_rejected, told.front()).with("reason", error.message));
+                context_.ports.events.raise(
+                    about(event::k_result_rejected, told.front()).with("reason", error.message));
                 auto waiting = postpone(std::move(told.front()), 1h);
                 co_await std::move(waiting);
             }
@@ -149,7 +154,8 @@ asio::awaitable<void> Reporter::tell(std::vector<request::RequestRecord> records
             context_.set(context_.status.service, Check::State::down, error.code);
         }
         for (auto& record : told) {
-            const auto delay = request::delay_after(request::Backoff{1s, 300s}, record.tries + 1, context_.jitter(), error.retry_after);
+            const auto delay = request::delay_after(request::Backoff{1s, 300s}, record.tries + 1, context_.jitter(),
+                                                    error.retry_after);
             auto waiting = postpone(std::move(record), delay);
             co_await std::move(waiting);
         }
@@ -172,11 +178,12 @@ asio::awaitable<void> Reporter::tell(std::vector<request::RequestRecord> records
 }
 
 asio::awaitable<void> Reporter::heard(request::RequestRecord record, ports::ResultOutcome outcome,
-                                       std::optional<ports::DeliveredImport> delivered) {
+                                      std::optional<ports::DeliveredImport> delivered) {
     request::Reported reported{outcome.outcome};
     if (!record.certificate.empty()) {
         const auto own = context_.ports.crypto.sha256(record.certificate);
-        reported.still_wanted = std::find(outcome.accepted.begin(), outcome.accepted.end(), own) != outcome.accepted.end();
+        reported.still_wanted =
+            std::find(outcome.accepted.begin(), outcome.accepted.end(), own) != outcome.accepted.end();
     }
     request::Outcome what(std::move(reported));
     ports::Commit commit;

@@ -21,7 +21,7 @@ public:
 private:
     [[nodiscard]] boost::asio::awaitable<void> tell(std::vector<request::RequestRecord> records);
     [[nodiscard]] boost::asio::awaitable<void> heard(request::RequestRecord record, ports::ResultOutcome outcome,
-                                                      std::optional<ports::DeliveredImport> delivered);
+                                                     std::optional<ports::DeliveredImport> delivered);
     [[nodiscard]] boost::asio::awaitable<void> postpone(request::RequestRecord record, std::chrono::seconds delay);
 
     Context& context_;

@@ -40,7 +40,8 @@ asio::awaitable<void> Worker::run() {
             co_return;
         }
     }
-    context_.ports.events.raise(about(event::k_internal_fault, record_).with("reason", "a request did not come to rest"));
+    context_.ports.events.raise(
+        about(event::k_internal_fault, record_).with("reason", "a request did not come to rest"));
 }
 
 Worker::Going Worker::save(request::Outcome outcome) {
@@ -87,7 +88,8 @@ Worker::Going Worker::save_with(request::Outcome outcome, ports::Commit commit) 
         auto holding = hold(std::move(late));
         co_return co_await std::move(holding);
     }
-    // conflict: somebody else has taken the record over. Anything else: it stays as it is in the ledger and is due again.
+    // conflict: somebody else has taken the record over. Anything else: it stays as it is in the ledger and is due
+    // again.
     context_.ledger_failed(error, "saving a request");
     co_return false;
 }
@@ -110,9 +112,8 @@ Worker::Going Worker::fail(Error error, Bytes certificate, bool may_be_there) {
 }
 
 Worker::Going Worker::hold(trust::Hold what) {
-    context_.ports.events.raise(about(event::k_request_held, record_)
-                                    .with("reason", to_string(what.reason))
-                                    .with("detail", what.detail));
+    context_.ports.events.raise(
+        about(event::k_request_held, record_).with("reason", to_string(what.reason)).with("detail", what.detail));
     request::Held held{std::move(what)};
     request::Outcome outcome(std::move(held));
     auto saving = save(std::move(outcome));
@@ -147,7 +148,8 @@ asio::awaitable<std::optional<Proved>> Worker::proved(std::string_view when) {
     }
     if (auto* error = std::get_if<Error>(&proof)) {
         Error named = *error;
-        if (when != "intake" && named.kind == ErrorKind::refused) named.message += std::string(" (at ") + std::string(when) + ")";
+        if (when != "intake" && named.kind == ErrorKind::refused)
+            named.message += std::string(" (at ") + std::string(when) + ")";
         Bytes certificate = record_.certificate;
         auto failing = fail(std::move(named), std::move(certificate));
         co_await std::move(failing);

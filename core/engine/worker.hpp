@@ -55,7 +55,7 @@ private:
     [[nodiscard]] Going pack();
     [[nodiscard]] Going revoke();
     [[nodiscard]] ports::Async<std::optional<ports::AuthorityAnswer>> look_for_order(ports::Authority& issuer,
-                                                                                          ports::Submission submission);
+                                                                                     ports::Submission submission);
     // `stored`: the record as it was last saved, without the certificate.
     [[nodiscard]] boost::asio::awaitable<void> keep_issued(request::RequestRecord stored);
     [[nodiscard]] std::optional<request::RequestRecord> with_issued(request::RequestRecord there,
@@ -72,7 +72,7 @@ private:
     Context& context_;
     HistoryCache& cache_;
     request::RequestRecord record_;
-    bool unsent_ = false;      // `submitting` was written by this worker just now, and nothing has been sent since
+    bool unsent_ = false;  // `submitting` was written by this worker just now, and nothing has been sent since
     Tick stage_entered_;
 };
 

@@ -1,10 +1,11 @@
 // Port: a certification authority. One instance each [authority.NAME]; the protocol does not show through.
 // No retry inside. kind unknown: a submission that may have arrived. refused, code authorityRejected: a no.
-// unauthorized or misconfigured: its credential or configuration (authorityMisconfigured). unavailable, timed_out: not reached.
+// unauthorized or misconfigured: its credential or configuration (authorityMisconfigured). unavailable, timed_out: not
+// reached.
 #pragma once
 
-#include "core/ports/async.hpp"
 #include "core/bytes.hpp"
+#include "core/ports/async.hpp"
 #include "core/time.hpp"
 
 #include <chrono>
@@ -20,13 +21,14 @@ namespace connector::ports {
 
 struct Submission {
     Bytes csr;    // DER; every claim about the person stands in here and nowhere else
-    Bytes nonce;  // 16 octets, durable before the call: the same nonce and CSR never give two certificates where avoidable
+    Bytes nonce;  // 16 octets, durable before the call: the same nonce and CSR never give two certificates where
+                  // avoidable
     std::optional<std::string> template_alias;
     unsigned validity_days = 0;  // 0 = the authority's own
 };
 struct IssuedAnswer {
-    Bytes certificate;            // DER
-    std::vector<Bytes> chain;     // DER candidates, in any order
+    Bytes certificate;         // DER
+    std::vector<Bytes> chain;  // DER candidates, in any order
 };
 struct PendingAnswer {
     std::string authority_request_id;
@@ -42,20 +44,20 @@ struct Revocation {
 };
 
 struct AuthorityTraits {
-    bool finds = false;         // find() can look for an earlier submission
+    bool finds = false;  // find() can look for an earlier submission
     bool revokes = false;
     bool polls_by_repeating = false;  // poll() sends the order again, so that a second certificate may come of it
-    std::vector<Bytes> anchors;           // DER: what its certificates must chain to
-    std::vector<Bytes> issuing;           // DER: the certificates that may be the leaf's issuer; empty = any under the anchors
+    std::vector<Bytes> anchors;       // DER: what its certificates must chain to
+    std::vector<Bytes> issuing;  // DER: the certificates that may be the leaf's issuer; empty = any under the anchors
 };
 
 // What an authority publishes by itself and has to keep fresh: its revocation list.
 struct RevocationList {
-    std::uint64_t number = 0;             // of the one that lies there, as the next two
+    std::uint64_t number = 0;  // of the one that lies there, as the next two
     std::size_t entries = 0;
-    std::optional<UtcTime> next_update;   // nullopt: there is none that can be used
-    bool renewed = false;                 // by this call
-    std::optional<Error> fault;           // it was time for a new one, or its copy is an old one, and that failed
+    std::optional<UtcTime> next_update;  // nullopt: there is none that can be used
+    bool renewed = false;                // by this call
+    std::optional<Error> fault;          // it was time for a new one, or its copy is an old one, and that failed
 };
 struct Upkeep {
     std::optional<RevocationList> revocation_list;  // nullopt: not this authority's business

@@ -17,8 +17,8 @@ struct CsrContent {
     std::vector<GeneralName> alternative_names;
     bool alternative_names_critical = false;  // RFC 5280 4.2.1.6: where the subject is empty
     KeyUsage key_usage;
-    std::vector<std::string> extended_key_usage;        // dotted OIDs
-    std::optional<std::string> security_identifier;     // S-1-…: as extension 1.3.6.1.4.1.311.25.2
+    std::vector<std::string> extended_key_usage;     // dotted OIDs
+    std::optional<std::string> security_identifier;  // S-1-…: as extension 1.3.6.1.4.1.311.25.2
 };
 struct KeyAndCsr {
     SecretBytes pkcs8;  // DER PrivateKeyInfo
@@ -35,9 +35,9 @@ struct Pfx {
 // One identity out of a PFX.
 struct Identity {
     SecretBytes pkcs8;
-    Bytes certificate;               // DER
-    std::vector<Bytes> chain;        // DER, the issuers in order as far as the PFX holds them, leaf excluded
-    bool weak_encryption = false;    // RC2-40: opened in a private library context, worth a warning
+    Bytes certificate;             // DER
+    std::vector<Bytes> chain;      // DER, the issuers in order as far as the PFX holds them, leaf excluded
+    bool weak_encryption = false;  // RC2-40: opened in a private library context, worth a warning
 };
 
 // What the CA's answer was built into.
@@ -46,8 +46,8 @@ struct VerifiedChain {
 };
 
 struct Signer {
-    Bytes certificate;           // DER
-    std::vector<Bytes> chain;    // DER, without the certificate itself
+    Bytes certificate;         // DER
+    std::vector<Bytes> chain;  // DER, without the certificate itself
     SecretBytes pkcs8;
 };
 
@@ -69,14 +69,15 @@ public:
     [[nodiscard]] virtual Result<CertificateFacts> inspect(ByteView certificate) const = 0;
     // True where `issuer`'s key signed `certificate` and its name is the issuer's name (no chain, no dates).
     [[nodiscard]] virtual bool issued_by(ByteView certificate, ByteView issuer) const = 0;
-    // Builds and verifies the leaf's chain to one of `anchors` at `now`: RFC 5280 strict, security level 2, name constraints.
-    // kind: refused with OpenSSL's reason.
+    // Builds and verifies the leaf's chain to one of `anchors` at `now`: RFC 5280 strict, security level 2, name
+    // constraints. kind: refused with OpenSSL's reason.
     [[nodiscard]] virtual Result<VerifiedChain> verify_chain(ByteView leaf, const std::vector<Bytes>& candidates,
                                                              const std::vector<Bytes>& anchors, UtcTime now) const = 0;
     // True where the private key belongs to the certificate.
     [[nodiscard]] virtual bool key_fits(const SecretBytes& pkcs8, ByteView certificate) const = 0;
 
-    // Packs, then reads back and compares key, certificate and chain. `chain` as it is to be written: for devices without the root. kind: internal.
+    // Packs, then reads back and compares key, certificate and chain. `chain` as it is to be written: for devices
+    // without the root. kind: internal.
     [[nodiscard]] virtual Result<Pfx> pack(const SecretBytes& pkcs8, ByteView certificate,
                                            const std::vector<Bytes>& chain, PfxStyle style) const = 0;
     // CMS SignedData (RFC 5652): attached, DER, SHA-256, the signer's certificate and chain in it.

@@ -1,4 +1,5 @@
-// Port: where events go (log, journal, audit log) and where the metrics are counted. cc-io only unless it says otherwise.
+// Port: where events go (log, journal, audit log) and where the metrics are counted. cc-io only unless it says
+// otherwise.
 #pragma once
 
 #include "core/events.hpp"

@@ -23,9 +23,9 @@ struct LeasedRequest {
 };
 
 enum class Intake {
-    created,        // a new order
-    known,          // open already: lease and attempt taken over
-    order_changed   // open already under another order hash: nothing changed
+    created,       // a new order
+    known,         // open already: lease and attempt taken over
+    order_changed  // open already under another order hash: nothing changed
 };
 
 // A certificate that this connector's authority issued for it; kept until expiry + 400 days.
@@ -52,7 +52,7 @@ struct DeliveredImport {
         Thumbprint thumbprint;
         UtcTime not_before;
         UtcTime not_after;
-        UtcTime first_at;      // first and last time that this device had it from here; the ledger's to fill in
+        UtcTime first_at;  // first and last time that this device had it from here; the ledger's to fill in
         UtcTime delivered_at;
     };
     UserId user;
@@ -86,7 +86,8 @@ struct Commit {
     request::RequestRecord record;
     std::vector<request::Charge> charges;
     std::optional<trust::Pin> pin;
-    std::optional<trust::Pin> pin_seen;  // as it was when proved. kind conflict, code pinChanged, where it has changed since
+    std::optional<trust::Pin>
+        pin_seen;              // as it was when proved. kind conflict, code pinChanged, where it has changed since
     bool uses_window = false;  // kind refused, code windowClosed, where no place is left
     // A package goes with it. kind refused, code recipientUntrusted, where its device, user or key is blocked by now.
     std::optional<Addressee> wrapped_for;
@@ -98,9 +99,9 @@ struct Commit {
 // What take() looks for.
 struct TakeOrder {
     std::size_t limit = 0;
-    std::vector<RequestId> busy;                  // in the caller's hands already
-    std::map<std::string, std::size_t> room;      // authorities that may get no more than so many; others as many as come
-    bool alone = false;                           // the one that has to be worked alone, and no other
+    std::vector<RequestId> busy;              // in the caller's hands already
+    std::map<std::string, std::size_t> room;  // authorities that may get no more than so many; others as many as come
+    bool alone = false;                       // the one that has to be worked alone, and no other
 };
 struct Taken {
     std::vector<request::RequestRecord> records;  // each `in_work` from now on
@@ -110,19 +111,19 @@ struct Taken {
 
 struct PageFilter {
     std::optional<request::Stage> stage;
-    std::optional<std::string> user;    // id or UPN
+    std::optional<std::string> user;  // id or UPN
     std::optional<std::string> device;
     std::optional<UtcTime> since;
-    std::string after;                  // the last id of the page before
+    std::string after;  // the last id of the page before
     std::size_t limit = 100;
 };
 
 struct Counts {
     std::map<request::Stage, std::uint64_t> by_stage;  // closed excluded
     std::map<request::HeldReason, std::uint64_t> held;
-    std::uint64_t delivered = 0;                       // ever
-    std::uint64_t failed = 0;                          // ever
-    std::optional<UtcTime> oldest_pending;             // accepted_at of the oldest open, not held record
+    std::uint64_t delivered = 0;            // ever
+    std::uint64_t failed = 0;               // ever
+    std::optional<UtcTime> oldest_pending;  // accepted_at of the oldest open, not held record
     std::uint64_t quarantined = 0;
     std::map<std::string, std::uint64_t> pins_by_state;  // pinned, blocked
 };
@@ -133,7 +134,8 @@ public:
 
     // In the order given. A closed id is a new order.
     [[nodiscard]] virtual Async<std::vector<Intake>> accept(std::vector<LeasedRequest> batch, UtcTime now) = 0;
-    // A leased element that could not be read: its failure is kept until reported (id and lease are known, nothing else).
+    // A leased element that could not be read: its failure is kept until reported (id and lease are known, nothing
+    // else).
     [[nodiscard]] virtual Async<void> accept_unreadable(RequestId id, LeaseId lease, request::Failure failure,
                                                         UtcTime now) = 0;
     // The new version.
@@ -141,9 +143,11 @@ public:
     // Open records whose time has come, oldest first; those to be reported are outbox()'s. That they are in work is
     // durable before they are given: a save that brings one to rest ends it, as does put_back().
     [[nodiscard]] virtual Async<Taken> take(TakeOrder order, UtcTime now) = 0;
-    // A worker has let go of it without bringing it to rest (stopping, a save that failed). No conflict: it was changed.
+    // A worker has let go of it without bringing it to rest (stopping, a save that failed). No conflict: it was
+    // changed.
     [[nodiscard]] virtual Async<void> put_back(RequestId id) = 0;
-    // At start: what the end of the process means for what was in work (request::recover). Gives the records that changed.
+    // At start: what the end of the process means for what was in work (request::recover). Gives the records that
+    // changed.
     [[nodiscard]] virtual Async<std::vector<request::RequestRecord>> recover(UtcTime now) = 0;
     // After the clock was set back: nothing waits longer than `longest` from now. Gives how many were pulled.
     [[nodiscard]] virtual Async<std::uint64_t> pull_back(UtcTime now, std::chrono::seconds longest) = 0;
@@ -161,8 +165,9 @@ public:
     // Closed rows older than `closed_before`, meters, approvals and register rows that have had their time.
     [[nodiscard]] virtual Async<void> purge(UtcTime now, UtcTime closed_before) = 0;
 
-    [[nodiscard]] virtual Async<trust::RegisterView> look_up(DeviceId device, UserId user, std::string user_principal_name,
-                                                             Sha256 spki, UtcTime now) = 0;
+    [[nodiscard]] virtual Async<trust::RegisterView> look_up(DeviceId device, UserId user,
+                                                             std::string user_principal_name, Sha256 spki,
+                                                             UtcTime now) = 0;
     [[nodiscard]] virtual Async<std::vector<trust::Pin>> pins() = 0;
     [[nodiscard]] virtual Async<std::vector<trust::Block>> blocks() = 0;
     [[nodiscard]] virtual Async<void> block(trust::Block block) = 0;
@@ -184,7 +189,8 @@ public:
     // Counts without a record (refusals, failed unwraps); never refused.
     [[nodiscard]] virtual Async<void> count(request::Charge charge, UtcTime now) = 0;
 
-    // A number above every one given before, also across restarts and a restored copy (at least the milliseconds since 1970).
+    // A number above every one given before, also across restarts and a restored copy (at least the milliseconds since
+    // 1970).
     [[nodiscard]] virtual Async<std::uint64_t> next_sequence(UtcTime now) = 0;
 };
 

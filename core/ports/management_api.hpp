@@ -1,7 +1,8 @@
 // Port: the management service, as far as the running connector calls it. Claims come in, results go out.
 // One call each, no retry inside, one deadline each. Follows the management API, version 1.
 // kind unauthorized: 401, 403 or 404 on the own path. throttled: 429, 503 with retry_after (at most an hour).
-// unavailable, timed_out: not reached, no answer. invalid: an answer that is not of the API. unknown never: calls are idempotent.
+// unavailable, timed_out: not reached, no answer. invalid: an answer that is not of the API. unknown never: calls are
+// idempotent.
 #pragma once
 
 #include "core/ports/async.hpp"
@@ -23,9 +24,9 @@ struct UnreadableRequest {
 };
 struct LeaseAnswer {
     std::vector<std::variant<LeasedRequest, UnreadableRequest>> requests;
-    std::size_t skipped = 0;          // elements without a usable id
-    std::optional<UtcTime> date;      // the answer's Date
-    Tick sent;                        // when the call was sent: leases count from here
+    std::size_t skipped = 0;      // elements without a usable id
+    std::optional<UtcTime> date;  // the answer's Date
+    Tick sent;                    // when the call was sent: leases count from here
 };
 
 struct RenewedLease {

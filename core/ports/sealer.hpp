@@ -10,7 +10,8 @@ namespace connector::ports {
 class Sealer {
 public:
     virtual ~Sealer() = default;
-    // AES-256-GCM under a key derived for sealing: version | nonce | ciphertext | tag. `context` is the associated data.
+    // AES-256-GCM under a key derived for sealing: version | nonce | ciphertext | tag. `context` is the associated
+    // data.
     [[nodiscard]] virtual Result<Bytes> seal(ByteView secret, ByteView context) const = 0;
     // kind: integrity, where key, context or octets are not those of the sealing.
     [[nodiscard]] virtual Result<SecretBytes> open(ByteView sealed, ByteView context) const = 0;

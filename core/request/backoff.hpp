@@ -12,8 +12,8 @@ struct Backoff {
     std::chrono::seconds longest{900};
 };
 
-// `tries` failed tries so far (at least 1), `jitter` in [0,1). Never below one second; `asked` (Retry-After) is a floor,
-// obeyed up to an hour.
+// `tries` failed tries so far (at least 1), `jitter` in [0,1). Never below one second; `asked` (Retry-After) is a
+// floor, obeyed up to an hour.
 [[nodiscard]] std::chrono::seconds delay_after(const Backoff& backoff, std::uint32_t tries, double jitter,
                                                std::optional<std::chrono::seconds> asked);
 

@@ -9,7 +9,9 @@
 namespace connector::request {
 namespace {
 
-bool is_issuing(Kind kind) noexcept { return kind == Kind::pkcs_issue || kind == Kind::pkcs_renew; }
+bool is_issuing(Kind kind) noexcept {
+    return kind == Kind::pkcs_issue || kind == Kind::pkcs_renew;
+}
 
 bool at_the_authority(Stage stage) noexcept {
     return stage == Stage::keyed || stage == Stage::submitting || stage == Stage::at_authority;
@@ -24,7 +26,9 @@ void move_to(RequestRecord& record, Stage stage, UtcTime due) {
     record.due_at = due;
 }
 
-bool is_workers(Step step) noexcept { return step != Step::report && step != Step::rest; }
+bool is_workers(Step step) noexcept {
+    return step != Step::report && step != Step::rest;
+}
 
 // The disposition table: what an error means for the request, by its kind alone.
 enum class Disposition { tell, try_again, reconcile, park };
@@ -76,14 +80,26 @@ bool is_retryable(const Error& error) noexcept {
 
 // The service knows these words and no others (management API, "Results"); what else goes wrong is our fault.
 bool is_result_code(std::string_view code) noexcept {
-    static constexpr std::array k_codes{
-        std::string_view("invalidRequest"),      std::string_view("unsupported"),        std::string_view("policyRefused"),
-        std::string_view("recipientUntrusted"),  std::string_view("recipientUnbound"),   std::string_view("recipientChanged"),
-        std::string_view("approvalNeeded"),      std::string_view("limitReached"),       std::string_view("authorityMisconfigured"),
-        std::string_view("authorityRejected"),   std::string_view("authorityUnreachable"), std::string_view("certificateMismatch"),
-        std::string_view("importNotFound"),      std::string_view("importUndecryptable"), std::string_view("importUnsigned"),
-        std::string_view("importInvalid"),       std::string_view("withdrawn"),          std::string_view("abandoned"),
-        std::string_view("notIssuedHere"),       std::string_view("internal")};
+    static constexpr std::array k_codes{std::string_view("invalidRequest"),
+                                        std::string_view("unsupported"),
+                                        std::string_view("policyRefused"),
+                                        std::string_view("recipientUntrusted"),
+                                        std::string_view("recipientUnbound"),
+                                        std::string_view("recipientChanged"),
+                                        std::string_view("approvalNeeded"),
+                                        std::string_view("limitReached"),
+                                        std::string_view("authorityMisconfigured"),
+                                        std::string_view("authorityRejected"),
+                                        std::string_view("authorityUnreachable"),
+                                        std::string_view("certificateMismatch"),
+                                        std::string_view("importNotFound"),
+                                        std::string_view("importUndecryptable"),
+                                        std::string_view("importUnsigned"),
+                                        std::string_view("importInvalid"),
+                                        std::string_view("withdrawn"),
+                                        std::string_view("abandoned"),
+                                        std::string_view("notIssuedHere"),
+                                        std::string_view("internal")};
     return std::find(k_codes.begin(), k_codes.end(), code) != k_codes.end();
 }
 
@@ -146,7 +162,8 @@ void fail(RequestRecord& record, const Failed& failed, const RetryRules& rules, 
                            : delay_after(rules.backoff, record.tries, jitter, error.retry_after);
     record.due_at = now + pause;
     // Nothing arrived, so nothing needs to be looked for; an unknown submission stays `submitting` and is looked for.
-    if (record.stage == Stage::submitting && error.kind != ErrorKind::unknown && !failed.may_be_there) record.stage = Stage::keyed;
+    if (record.stage == Stage::submitting && error.kind != ErrorKind::unknown && !failed.may_be_there)
+        record.stage = Stage::keyed;
 }
 
 void report(RequestRecord& record, const Reported& reported, UtcTime now) {
@@ -191,8 +208,7 @@ Step next(const RequestRecord& record) noexcept {
 
 bool is_final(const RequestRecord& record, const Error& error, const RetryRules& rules, UtcTime now) noexcept {
     const auto disposition = disposition_of(record, error.kind);
-    return disposition == Disposition::tell ||
-           (disposition != Disposition::park && budget_spent(record, rules, now));
+    return disposition == Disposition::tell || (disposition != Disposition::park && budget_spent(record, rules, now));
 }
 
 RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRules& rules, UtcTime now, double jitter) {
@@ -218,7 +234,8 @@ RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRul
             } else if constexpr (std::is_same_v<What, TakenByAuthority>) {
                 record.authority_request_id = what.authority_request_id;
                 move_to(record, Stage::at_authority,
-                        now + std::clamp<std::chrono::seconds>(what.retry_after, std::chrono::seconds{1}, k_longest_wait - std::chrono::hours{1}));
+                        now + std::clamp<std::chrono::seconds>(what.retry_after, std::chrono::seconds{1},
+                                                               k_longest_wait - std::chrono::hours{1}));
             } else if constexpr (std::is_same_v<What, NeverArrived>) {
                 move_to(record, Stage::keyed, now);
             } else if constexpr (std::is_same_v<What, Packed>) {
@@ -288,7 +305,9 @@ RequestRecord recover(RequestRecord record, UtcTime now) {
         record.stage = Stage::abandoned;
         return record;
     }
-    abandon(record, Failure{"internal", "the connector ended three times while working on this request", false, std::nullopt}, now);
+    abandon(record,
+            Failure{"internal", "the connector ended three times while working on this request", false, std::nullopt},
+            now);
     return record;
 }
 

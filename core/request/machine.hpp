@@ -21,9 +21,9 @@ enum class Step {
     pack,     // a certificate is here: check it, prove the recipient again, pack
     deliver,  // fetch, open and repack the user's imported certificates
     withdraw,
-    report,   // the reporter's: batches
-    revoke,   // an orphan
-    rest      // nothing: closed, held, or not for this connector yet
+    report,  // the reporter's: batches
+    revoke,  // an orphan
+    rest     // nothing: closed, held, or not for this connector yet
 };
 [[nodiscard]] Step next(const RequestRecord& record) noexcept;
 
@@ -78,8 +78,9 @@ struct Postponed {
 };
 struct RevokedNow {};
 struct LeaseLost {};
-using Outcome = std::variant<Keyed, SubmissionBegins, Counted, IssuedHere, TakenByAuthority, NeverArrived, Packed, Completed,
-                             Held, Failed, Dropped, Released, Revived, Reported, Postponed, RevokedNow, LeaseLost>;
+using Outcome =
+    std::variant<Keyed, SubmissionBegins, Counted, IssuedHere, TakenByAuthority, NeverArrived, Packed, Completed, Held,
+                 Failed, Dropped, Released, Revived, Reported, Postponed, RevokedNow, LeaseLost>;
 
 // A step that goes on failing is given up after `budget` and at least `fewest_tries` (so that a clock that jumps ahead
 // gives nothing up), or after `most_tries`.
@@ -91,7 +92,8 @@ struct RetryRules {
     std::chrono::seconds credential_probe{std::chrono::minutes{10}};  // a refused credential parks
 };
 
-// Nothing waits longer than this for its next try, whatever an authority asks; what seems to was written under another clock.
+// Nothing waits longer than this for its next try, whatever an authority asks; what seems to was written under another
+// clock.
 inline constexpr std::chrono::hours k_longest_wait{25};
 
 // `jitter` in [0,1).
@@ -102,9 +104,12 @@ inline constexpr std::chrono::hours k_longest_wait{25};
 // After two deaths it is worked alone; the third, which nobody else can have caused, sets it aside.
 [[nodiscard]] RequestRecord recover(RequestRecord record, UtcTime now);
 inline constexpr std::uint32_t k_deaths_until_alone = 2;
-[[nodiscard]] inline bool works_alone(const RequestRecord& record) noexcept { return record.deaths >= k_deaths_until_alone; }
+[[nodiscard]] inline bool works_alone(const RequestRecord& record) noexcept {
+    return record.deaths >= k_deaths_until_alone;
+}
 
 // True where the failure ends the order now; false where after() keeps it and tries again.
-[[nodiscard]] bool is_final(const RequestRecord& record, const Error& error, const RetryRules& rules, UtcTime now) noexcept;
+[[nodiscard]] bool is_final(const RequestRecord& record, const Error& error, const RetryRules& rules,
+                            UtcTime now) noexcept;
 
 }  // namespace connector::request

@@ -80,10 +80,10 @@ struct RequestRecord {
     std::uint64_t version = 0;  // grows with every save
     UtcTime accepted_at;
     UtcTime updated_at;
-    UtcTime due_at;            // not worked before
-    std::uint32_t tries = 0;   // failed tries of the present step, for the backoff and the budget
-    std::uint32_t deaths = 0;  // ends of the process while the present step was being worked
-    bool in_work = false;      // a worker has it: if the process ends now, that is a death
+    UtcTime due_at;                        // not worked before
+    std::uint32_t tries = 0;               // failed tries of the present step, for the backoff and the budget
+    std::uint32_t deaths = 0;              // ends of the process while the present step was being worked
+    bool in_work = false;                  // a worker has it: if the process ends now, that is a death
     std::optional<UtcTime> failing_since;  // the first of these tries; the budget's time counts from here
 
     // Why it waits, or, once let go, why it waited: a limit that a person waived is counted but not enforced again.

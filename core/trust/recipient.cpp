@@ -115,7 +115,8 @@ Fault check_name(const CertificateFacts& facts, const DeviceId& device, DeviceNa
     for (const auto& rdn : facts.subject.rdns)
         common_names += static_cast<std::size_t>(std::count_if(
             rdn.begin(), rdn.end(), [](const Attribute& attribute) { return attribute.type == oid::k_common_name; }));
-    if (common_names > 1) return untrusted("it does not name its device by exactly one name: it has several common names");
+    if (common_names > 1)
+        return untrusted("it does not name its device by exactly one name: it has several common names");
     const auto name = device_name(facts, naming);
     if (!name) return untrusted("it does not name its device by exactly one " + std::string(shown(naming)));
     // A NUL ends the name for readers in C: `victim\0.example`. An id holds none, so equality refuses it.

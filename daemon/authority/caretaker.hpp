@@ -1,5 +1,5 @@
-// Caretaker: has each authority keep fresh what it publishes, at start and hourly, sooner after a failure. Says by events
-// when that was done, failed, or is too late, and keeps what health shows. Reaches them only through their port.
+// Caretaker: has each authority keep fresh what it publishes, at start and hourly, sooner after a failure. Says by
+// events when that was done, failed, or is too late, and keeps what health shows. Reaches them only through their port.
 // cc-io; what blocks is done on the pool by the authority itself.
 #pragma once
 

@@ -54,7 +54,8 @@ ports::Async<net::Response> EstAuthority::exchange(net::Request request, Operati
         if (answer->status != 401) co_return std::move(*answer);
         if (auto learnt = authentication_.learn(*answer, *use); !learnt) co_return learnt.error().in(where);
     }
-    co_return Error(ErrorKind::unauthorized, "authorityMisconfigured", where + " asks for the password again and again");
+    co_return Error(ErrorKind::unauthorized, "authorityMisconfigured",
+                    where + " asks for the password again and again");
 }
 
 ports::Async<std::vector<Bytes>> EstAuthority::read(net::Response answer) {
@@ -113,13 +114,13 @@ ports::Async<ports::AuthorityAnswer> EstAuthority::enroll(std::string label, Byt
     auto building = with_chain(std::move(*answer), std::move(label), std::move(csr), deadline, began);
     auto issued = co_await std::move(building);
     if (issued || issued.error().kind == ErrorKind::internal) co_return std::move(issued);
-    // What was asked for between the answer and its chain may come back; an answer that is none will not, and asking again
-    // would only have one more certificate issued.
+    // What was asked for between the answer and its chain may come back; an answer that is none will not, and asking
+    // again would only have one more certificate issued.
     const auto kind = issued.error().kind;
-    const bool passes = kind == ErrorKind::unavailable || kind == ErrorKind::timed_out || kind == ErrorKind::throttled ||
-                        kind == ErrorKind::unauthorized || kind == ErrorKind::cancelled;
-    co_return Error(passes ? ErrorKind::unknown : ErrorKind::refused, passes ? "authorityUnreachable" : "certificateMismatch",
-                    where + ": " + issued.error().message);
+    const bool passes = kind == ErrorKind::unavailable || kind == ErrorKind::timed_out ||
+                        kind == ErrorKind::throttled || kind == ErrorKind::unauthorized || kind == ErrorKind::cancelled;
+    co_return Error(passes ? ErrorKind::unknown : ErrorKind::refused,
+                    passes ? "authorityUnreachable" : "certificateMismatch", where + ": " + issued.error().message);
 }
 
 ports::Async<ports::AuthorityAnswer> EstAuthority::with_chain(net::Response answer, std::string label, Bytes csr,

@@ -121,15 +121,14 @@ Error failure_of(Operation operation, const net::Response& answer, const std::st
         case 405:
         case 406:
         case 415:
-        case 501: return {ErrorKind::misconfigured, "authorityMisconfigured", said + " (is the url and the label right?)"};
+        case 501:
+            return {ErrorKind::misconfigured, "authorityMisconfigured", said + " (is the url and the label right?)"};
         case 429: error = {ErrorKind::throttled, "authorityUnreachable", said}; break;
         case 408:
         case 503: error = {ErrorKind::unavailable, "authorityUnreachable", said}; break;
         case 500:
         case 502:
-        case 504:
-            error = {ordering ? ErrorKind::unknown : ErrorKind::unavailable, "authorityUnreachable", said};
-            break;
+        case 504: error = {ordering ? ErrorKind::unknown : ErrorKind::unavailable, "authorityUnreachable", said}; break;
         default:
             if (answer.status / 100 == 4) {
                 // Only an order can be declined; the certificates of a CA are there or not.

@@ -66,8 +66,9 @@ Result<std::unique_ptr<ports::Authority>> make_est(const std::string& name, cons
         (crypto::self_signed(certificate) ? est.anchors : est.intermediates).push_back(std::move(certificate));
     if (est.anchors.empty())
         return Error(ErrorKind::misconfigured, "authorityMisconfigured",
-                     issuers_at + ": no root in it: name a file with the self-signed certificate that issued ones chain to"
-                                  " in issuer_file");
+                     issuers_at +
+                         ": no root in it: name a file with the self-signed certificate that issued ones chain to"
+                         " in issuer_file");
     if (configured.password) {
         auto password = config::read_password(*configured.password);
         if (!password) return password.error().in(where + ".password");

@@ -50,8 +50,8 @@ struct LocalAuthority::Core {
     std::unique_ptr<LocalStore> store;
     std::mutex store_mutex;  // signing runs side by side, the database does not
 
-    Core(std::filesystem::path place, LocalSigner opened, std::map<std::string, LocalTemplate> bounds,
-         ListRules rules, std::unique_ptr<LocalStore> memory) noexcept
+    Core(std::filesystem::path place, LocalSigner opened, std::map<std::string, LocalTemplate> bounds, ListRules rules,
+         std::unique_ptr<LocalStore> memory) noexcept
         : directory(std::move(place)),
           signer(std::move(opened)),
           templates(std::move(bounds)),
@@ -97,7 +97,8 @@ struct LocalAuthority::Core {
         const std::lock_guard lock(store_mutex);
         const auto memory = opened_store();
         if (!memory) return memory.error();
-        auto stored = (*memory)->store(submission.nonce, csr, made->serial_number, made->certificate, made->not_after, now);
+        auto stored =
+            (*memory)->store(submission.nonce, csr, made->serial_number, made->certificate, made->not_after, now);
         if (!stored) return stored.error();
         return answer(std::move(*stored));
     }
@@ -122,8 +123,8 @@ struct LocalAuthority::Core {
         if (!memory) return memory.error();
         if (const auto done = (*memory)->revoke(normal_serial(revocation.serial_number), *reason, now); !done)
             return done.error();
-        // Written also where it was revoked before: the list may be what failed the last time. That its copy could not be
-        // written is upkeep's to tell: the certificate is revoked.
+        // Written also where it was revoked before: the list may be what failed the last time. That its copy could not
+        // be written is upkeep's to tell: the certificate is revoked.
         if (auto made = write_list(directory, signer, **memory, list, now); !made)
             return Error(ErrorKind::unavailable, "authorityUnreachable", made.error().message);
         return {};

@@ -22,8 +22,8 @@ namespace connector::authority {
 struct LocalSettings {
     std::string name;  // of [authority.NAME]
     std::filesystem::path directory;
-    std::optional<SecretBytes> passphrase;            // of ca.key
-    std::map<std::string, LocalTemplate> templates;   // by alias; one called "default" is the default
+    std::optional<SecretBytes> passphrase;           // of ca.key
+    std::map<std::string, LocalTemplate> templates;  // by alias; one called "default" is the default
     ListRules list;
     std::vector<std::filesystem::path> other_places;  // further directories that may not hold the root's key
 };

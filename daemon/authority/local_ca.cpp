@@ -190,8 +190,8 @@ Result<LocalCaMade> create_local_ca(const LocalCaOrder& order, UtcTime now) {
 }
 
 Result<RevokedSerial> revoke_local(const fs::path& directory, const std::optional<SecretBytes>& passphrase,
-                                   const std::string& serial_number, const std::string& reason,
-                                   const ListRules& rules, UtcTime now) {
+                                   const std::string& serial_number, const std::string& reason, const ListRules& rules,
+                                   UtcTime now) {
     const auto why = crypto::parse_revocation_reason(reason);
     if (!why || *why == crypto::RevocationReason::remove_from_crl || *why == crypto::RevocationReason::certificate_hold)
         return invalid("reason \"" + reason +

@@ -95,8 +95,7 @@ Result<void> publish_list(ByteView der, const ListRules& rules) {
 Result<CrlMade> write_list(const fs::path& directory, const LocalSigner& signer, LocalStore& store,
                            const ListRules& rules, UtcTime now) {
     CrlMade made;
-    const auto write = [&](const std::vector<crypto::CrlEntry>& entries,
-                           std::uint64_t last) -> Result<std::uint64_t> {
+    const auto write = [&](const std::vector<crypto::CrlEntry>& entries, std::uint64_t last) -> Result<std::uint64_t> {
         // Of a process that ended between the file and the commit, or of a database from an older backup.
         const std::uint64_t lying = look_at_list(directory, signer, nullptr, now).number.value_or(0);
         made.number = std::max(last, lying) + 1;
@@ -105,8 +104,8 @@ Result<CrlMade> write_list(const fs::path& directory, const LocalSigner& signer,
         auto der = signer.crl(entries, made.number, now - k_backdating, made.next_update);
         if (!der) return der.error();
         made.der = std::move(*der);
-        auto put = keys::replace_file(directory / local_files::k_revocation_list, made.der, 0644,
-                                      keys::owner_of(directory));
+        auto put =
+            keys::replace_file(directory / local_files::k_revocation_list, made.der, 0644, keys::owner_of(directory));
         if (!put) return put.error();
         return made.number;
     };

@@ -1,7 +1,7 @@
 // The local CA's revocation list: ca.crl in its directory, and a copy where it is published. Written with every
 // revocation and again when half of its life is over, so that nobody who verifies meets one whose time has passed.
-// Its number only grows (RFC 5280 5.2.3), whoever writes: daemon and command line hold the database's write lock meanwhile.
-// Blocking; the store's owner locks.
+// Its number only grows (RFC 5280 5.2.3), whoever writes: daemon and command line hold the database's write lock
+// meanwhile. Blocking; the store's owner locks.
 #pragma once
 
 #include "core/bytes.hpp"

@@ -26,7 +26,8 @@ struct IssuedRow {
 
 class LocalStore {
 public:
-    // Creates the tables where the file is new. kind: misconfigured; unavailable where another process holds a lock on it.
+    // Creates the tables where the file is new. kind: misconfigured; unavailable where another process holds a lock on
+    // it.
     [[nodiscard]] static Result<std::unique_ptr<LocalStore>> open(const std::filesystem::path& file);
     LocalStore() = default;
     LocalStore(const LocalStore&) = delete;
@@ -43,8 +44,8 @@ public:
                                               UtcTime now) = 0;
     // Revoked and not expired before `now` less a day (RFC 5280 5: an entry stays on one list past its expiry).
     [[nodiscard]] virtual Result<std::vector<crypto::CrlEntry>> revoked(UtcTime now) = 0;
-    // Lets `make` write a list of what is revoked, given the number of the last one, and keeps the number that it gives.
-    // Nobody else revokes or makes one meanwhile, so that a later number never has less in it.
+    // Lets `make` write a list of what is revoked, given the number of the last one, and keeps the number that it
+    // gives. Nobody else revokes or makes one meanwhile, so that a later number never has less in it.
     using MakeList = std::function<Result<std::uint64_t>(const std::vector<crypto::CrlEntry>&, std::uint64_t last)>;
     [[nodiscard]] virtual Result<void> make_list(UtcTime now, const MakeList& make) = 0;
     // 0 before the first.

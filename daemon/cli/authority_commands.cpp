@@ -85,8 +85,10 @@ int test(const Invocation& call, const std::string& name) {
         return call.fail_usage("no [authority." + name + "] is configured; there " +
                                (known.empty() ? "is none" : "are: " + known));
     }
-    if (const auto looked = doctor::become_owner_of(settings.storage.directory); !looked) return call.fail(looked.error());
-    return report_checks(call, doctor::examine_authority(settings, name, call.environment.ask_running, call.environment.now()));
+    if (const auto looked = doctor::become_owner_of(settings.storage.directory); !looked)
+        return call.fail(looked.error());
+    return report_checks(
+        call, doctor::examine_authority(settings, name, call.environment.ask_running, call.environment.now()));
 }
 
 int resume(const Invocation& call, const std::string& name) {
@@ -120,15 +122,18 @@ int resume(const Invocation& call, const std::string& name) {
 
 void add_authority_commands(CLI::App& app, Chosen& chosen) {
     auto* group = add_group(app, "authority", "the certification authorities");
-    chosen.on(add_command(*group, "list", "each one's type and state, calls under way, last success, until when it is left alone",
-                          "pfx-connector authority list\n"
-                          "pfx-connector authority list --json | jq -r '.authorities[] | select(.state != \"up\") | .name'"),
-              list);
+    chosen.on(
+        add_command(*group, "list",
+                    "each one's type and state, calls under way, last success, until when it is left alone",
+                    "pfx-connector authority list\n"
+                    "pfx-connector authority list --json | jq -r '.authorities[] | select(.state != \"up\") | .name'"),
+        list);
 
     auto tested = std::make_shared<std::string>();
-    auto* testing = add_command(*group, "test",
-                                "asks one now what doctor asks them all: reachable, credential, templates, dry run; exit 3 for a fault",
-                                "pfx-connector authority test corp");
+    auto* testing = add_command(
+        *group, "test",
+        "asks one now what doctor asks them all: reachable, credential, templates, dry run; exit 3 for a fault",
+        "pfx-connector authority test corp");
     testing->add_option("NAME", *tested, "of [authority.NAME]")->required();
     chosen.on(testing, [tested](const Invocation& call) { return test(call, *tested); });
 

@@ -77,8 +77,7 @@ Result<void> BulkStateFile::read() {
     const std::size_t whole = end == std::string::npos ? 0 : end + 1;
     if (whole != text.size() && ::ftruncate(descriptor_, static_cast<off_t>(whole)) != 0)
         return unusable(path_, reason(errno));
-    if (whole == 0 && !write_all(descriptor_, importer::BulkState::first_line()))
-        return unusable(path_, reason(errno));
+    if (whole == 0 && !write_all(descriptor_, importer::BulkState::first_line())) return unusable(path_, reason(errno));
     return {};
 }
 

@@ -29,7 +29,8 @@ void show_check(const Terminal& terminal, const Check& check) {
 
 int report_checks(const Invocation& call, const std::vector<Check>& checks) {
     const auto number = [&checks](Verdict verdict) {
-        return std::count_if(checks.begin(), checks.end(), [verdict](const Check& one) { return one.verdict == verdict; });
+        return std::count_if(checks.begin(), checks.end(),
+                             [verdict](const Check& one) { return one.verdict == verdict; });
     };
     const auto faults = number(Verdict::fault);
     if (call.json) {
@@ -40,8 +41,9 @@ int report_checks(const Invocation& call, const std::vector<Check>& checks) {
         return faults == 0 ? k_done : k_fault_found;
     }
     for (const Check& check : checks) show_check(call.terminal, check);
-    call.terminal.line(doctor::count_of(faults, "fault") + ", " + doctor::count_of(number(Verdict::warning), "warning") +
-                       ", " + std::to_string(number(Verdict::good)) + " well");
+    call.terminal.line(doctor::count_of(faults, "fault") + ", " +
+                       doctor::count_of(number(Verdict::warning), "warning") + ", " +
+                       std::to_string(number(Verdict::good)) + " well");
     return faults == 0 ? k_done : k_fault_found;
 }
 

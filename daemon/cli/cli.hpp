@@ -30,7 +30,8 @@ struct Environment {
     std::function<int(const config::Settings&, bool accept_restore)> run_daemon;
     std::function<UtcTime()> now;
     // control::ask_running: of a running daemon alone.
-    std::function<std::optional<control::Answer>(const config::Settings&, const std::string&, const boost::json::object&)>
+    std::function<std::optional<control::Answer>(const config::Settings&, const std::string&,
+                                                 const boost::json::object&)>
         ask_running{};
     bool terminal = false;  // standard output is one: it can be redrawn
     bool progress = false;  // a bar on `err`

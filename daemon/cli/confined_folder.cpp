@@ -97,8 +97,7 @@ using Folder = std::unique_ptr<DIR, int (*)(DIR*)>;
 }  // namespace
 
 Result<ConfinedFolder> ConfinedFolder::open(const std::filesystem::path& folder) {
-    const int descriptor =
-        ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0)
         return Error(ErrorKind::misconfigured, "fileUnreadable", folder.string() + ": " + reason(errno));
     return ConfinedFolder(descriptor);
@@ -154,8 +153,7 @@ Result<std::vector<std::string>> ConfinedFolder::files(std::size_t deepest, std:
         pending.pop_back();
         Descriptor next(::openat(descriptor_, at.path.empty() ? "." : at.path.c_str(),
                                  O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-        if (next.value() < 0)
-            return Error(ErrorKind::misconfigured, "fileUnreadable", at.path + ": " + reason(errno));
+        if (next.value() < 0) return Error(ErrorKind::misconfigured, "fileUnreadable", at.path + ": " + reason(errno));
         const Folder folder(::fdopendir(next.value()), &::closedir);
         if (!folder) return Error(ErrorKind::misconfigured, "fileUnreadable", at.path + ": " + reason(errno));
         (void)next.release();

@@ -179,7 +179,7 @@ void add_daemon_commands(CLI::App& app, Chosen& chosen) {
                                 "pfx-connector config example > connector.toml");
     chosen.on(example, [](const Invocation& call) { return tell(call, config::example_toml()); });
     auto* manual_command = add_command(*config_group, "manual", "every key: type, default, meaning (Markdown)",
-                                "pfx-connector config manual | less");
+                                       "pfx-connector config manual | less");
     chosen.on(manual_command, manual);
 
     auto subject = std::make_shared<std::string>();
@@ -188,8 +188,9 @@ void add_daemon_commands(CLI::App& app, Chosen& chosen) {
     explaining->add_option("EVENT", *subject, "an event's id, pkcs12, or events for all of them")->required();
     chosen.on(explaining, [subject](const Invocation& call) { return explain(call, *subject); });
 
-    chosen.on(add_command(app, "version", "the program's version",
-                         "pfx-connector version\npfx-connector version --json"), version);
+    chosen.on(
+        add_command(app, "version", "the program's version", "pfx-connector version\npfx-connector version --json"),
+        version);
 }
 
 }  // namespace connector::cli

@@ -25,12 +25,9 @@ void show_deliveries(const Invocation& call, const json::value& answer) {
                                                     {"first had", {"firstDeliveredAt"}, Shown::moment},
                                                     {"last had", {"deliveredAt"}, Shown::moment}};
     static const std::vector<Column> k_missing{{"thumbprint", {"thumbprint"}}, {"code", {"code"}}, {"why", {"reason"}}};
-    static const std::vector<Column> k_open{{"request", {"id"}},
-                                            {"device", {"device"}},
-                                            {"stage", {"stage"}},
-                                            {"held", {"heldReason"}},
-                                            {"code", {"code"}},
-                                            {"since", {"acceptedAt"}, Shown::moment}};
+    static const std::vector<Column> k_open{{"request", {"id"}},  {"device", {"device"}},
+                                            {"stage", {"stage"}}, {"held", {"heldReason"}},
+                                            {"code", {"code"}},   {"since", {"acceptedAt"}, Shown::moment}};
     static const std::vector<Column> k_failed{{"request", {"id"}},
                                               {"device", {"device"}},
                                               {"code", {"code"}},
@@ -60,11 +57,12 @@ void show_deliveries(const Invocation& call, const json::value& answer) {
 
 void add_delivery_commands(CLI::App& app, Chosen& chosen) {
     auto user = std::make_shared<std::string>();
-    auto* deliveries = add_command(
-        app, "deliveries",
-        "what each device of a user has had of imported certificates, and what is missing and why, as of its last delivery",
-        "pfx-connector deliveries --user alice@corp.example\n"
-        "pfx-connector deliveries --user alice@corp.example --json | jq '.deliveries[].missing'");
+    auto* deliveries =
+        add_command(app, "deliveries",
+                    "what each device of a user has had of imported certificates, and what is missing and why, as of "
+                    "its last delivery",
+                    "pfx-connector deliveries --user alice@corp.example\n"
+                    "pfx-connector deliveries --user alice@corp.example --json | jq '.deliveries[].missing'");
     deliveries->add_option("--user", *user, "a user's id or userPrincipalName")->required();
     chosen.on(deliveries, [user](const Invocation& call) {
         json::object arguments;

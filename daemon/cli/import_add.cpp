@@ -201,7 +201,8 @@ void show(const Invocation& call, const Plan& plan) {
 std::string contradiction(const AddOptions& options) {
     const bool bulk = !options.bulk.csv.empty() || !options.bulk.folder.empty();
     if (bulk && (!options.files.empty() || !options.user.empty() || !options.addresses.empty()))
-        return "--csv and --folder name files, users and addresses themselves: no FILE, --user or --address beside them";
+        return "--csv and --folder name files, users and addresses themselves: no FILE, --user or --address beside "
+               "them";
     if (bulk) return {};
     if (options.files.empty()) return "FILE, --csv or --folder is needed";
     if (options.user.empty()) return "--user is needed";
@@ -213,7 +214,8 @@ std::string contradiction(const AddOptions& options) {
 }
 
 int add(const Invocation& call, const AddOptions& options) {
-    if (const std::string wrong = contradiction(options); !wrong.empty()) return call.fail_usage(wrong + " (see --help)");
+    if (const std::string wrong = contradiction(options); !wrong.empty())
+        return call.fail_usage(wrong + " (see --help)");
     if (options.files.empty()) {
         BulkOptions bulk = options.bulk;
         bulk.purpose = options.purpose;

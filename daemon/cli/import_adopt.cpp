@@ -222,7 +222,8 @@ void add_import_adopt_command(CLI::App& import_group, Chosen& chosen) {
                                 "pfx-connector import adopt --user alice@corp.example\n"
                                 "pfx-connector import adopt --yes --json");
     add_record_options(*command, options->choice);
-    command->add_option("--address", options->addresses, "a mailbox that is the user's as well: an alias, a former name")
+    command
+        ->add_option("--address", options->addresses, "a mailbox that is the user's as well: an alias, a former name")
         ->expected(1)
         ->take_all();
     command->add_flag("--yes", options->yes, "signs without asking");

@@ -160,11 +160,12 @@ std::optional<Error> run(const Invocation& call, const BulkJob& job, BulkShared&
     return reason;
 }
 
-Result<void> write_report(const std::string& name, const BulkJob& job, const BulkShared& shared, std::string_view state) {
+Result<void> write_report(const std::string& name, const BulkJob& job, const BulkShared& shared,
+                          std::string_view state) {
     std::string table = importer::report_csv_header();
     std::string document = "{\"dryRun\":" + std::string(job.dry_run ? "true" : "false") + ",\"ended\":\"" +
-                           std::string(state) + "\",\"counts\":" + importer::report_json(importer::count(shared.results)) +
-                           ",\"rows\":[\n";
+                           std::string(state) +
+                           "\",\"counts\":" + importer::report_json(importer::count(shared.results)) + ",\"rows\":[\n";
     for (std::size_t i = 0; i < job.rows->size(); ++i) {
         table += importer::report_csv_line((*job.rows)[i], shared.results[i]);
         document += importer::report_json((*job.rows)[i], shared.results[i]);
@@ -276,7 +277,8 @@ int import_bulk(const Invocation& call, const BulkOptions& options) {
     if (shared.state_lost) call.terminal.warning("the state file could not be written; another run looks at every row");
     if (!written) return call.fail(written.error());
     if (reason)
-        return call.fail(reason->in("the run ended early, " + std::to_string(counts[importer::RowOutcome::not_reached]) +
+        return call.fail(reason->in("the run ended early, " +
+                                    std::to_string(counts[importer::RowOutcome::not_reached]) +
                                     " rows were not reached; call it again to go on"));
     if (!whole) {
         call.terminal.error("interrupted, " + std::to_string(counts[importer::RowOutcome::not_reached]) +

@@ -87,7 +87,8 @@ std::optional<BulkWorker::Item> BulkWorker::open(std::size_t index) {
     item.order.purpose = row.purpose;
     item.order.addresses = row.addresses;
     item.order.chain_candidates = job_.chain;
-    auto opened = importer::open_and_judge(crypto, job_.opener, *pfx, own ? *own : *job_.password, item.order, job_.now);
+    auto opened =
+        importer::open_and_judge(crypto, job_.opener, *pfx, own ? *own : *job_.password, item.order, job_.now);
     if (!opened) {
         result.refuse(opened.error());
         if (opened.error().code == "importUndecryptable")
@@ -130,8 +131,8 @@ Result<void> BulkWorker::fetch(const std::string& user) {
         if (!opened) return opened.error();
         session_ = std::move(*opened);
     }
-    auto records = patiently<std::vector<trust::ImportedRecord>>(
-        [&] { return session_->wait(session_->calls().list(user)); });
+    auto records =
+        patiently<std::vector<trust::ImportedRecord>>([&] { return session_->wait(session_->calls().list(user)); });
     if (!records) return records.error();
     const crypto::OpenSslCrypto crypto;
     store_ = importer::read_store(crypto, std::move(*records), job_.trusted);
@@ -196,8 +197,9 @@ Result<void> BulkWorker::send(std::vector<Item>& items) {
 
 Result<void> BulkWorker::store(Item& item, const importer::History& history, std::uint64_t sequence) {
     const crypto::OpenSslCrypto crypto;
-    auto record = importer::make_record(crypto, item.opened, item.order, job_.key.key,
-                                        job_.signer ? &*job_.signer : nullptr, history.certificates, sequence, job_.now);
+    auto record =
+        importer::make_record(crypto, item.opened, item.order, job_.key.key, job_.signer ? &*job_.signer : nullptr,
+                              history.certificates, sequence, job_.now);
     if (!record) return record.error();
     const Sha256 blob = crypto.sha256(record->pfx);
     for (bool again = true; again;) {
@@ -223,8 +225,7 @@ Result<void> BulkWorker::store(Item& item, const importer::History& history, std
 }
 
 Result<bool> BulkWorker::stored_after_all(Item& item, const Sha256& blob, bool& again) {
-    const bool was_there =
-        importer::find_same(store_, item.order, item.opened.certificate.thumbprint) != nullptr;
+    const bool was_there = importer::find_same(store_, item.order, item.opened.certificate.thumbprint) != nullptr;
     if (auto fetched = fetch(item.order.user_principal_name); !fetched) return fetched.error();
     const auto* stored = importer::find_same(store_, item.order, item.opened.certificate.thumbprint);
     if (stored != nullptr && stored->statement && stored->statement->blob == blob) {

@@ -22,8 +22,8 @@ int expiring(const Invocation& call, const ExpiringOptions& options) {
     const auto store = fetch_store(*settings, **session, options.user);
     if (!store) return call.fail(store.error());
     const UtcTime now = call.environment.now();
-    const auto found = importer::expiring_by(*store, *request::parse_purpose(options.purpose),
-                                             now + std::chrono::days(options.days));
+    const auto found =
+        importer::expiring_by(*store, *request::parse_purpose(options.purpose), now + std::chrono::days(options.days));
     json::array answers;
     Table table({"user", "until", "days left", "thumbprint", "records"});
     table.keep_whole(1);
@@ -62,9 +62,13 @@ void add_import_expiring_command(CLI::App& import_group, Chosen& chosen) {
                                 "users whose newest certificate ends soon (or has ended) with no newer one in the "
                                 "store; exit 3 if there is one",
                                 "pfx-connector import expiring --days 60");
-    command->add_option("--days", options->days, "within so many days")->check(CLI::Range(0, 3650))->capture_default_str();
+    command->add_option("--days", options->days, "within so many days")
+        ->check(CLI::Range(0, 3650))
+        ->capture_default_str();
     command->add_option("--user", options->user, "a userPrincipalName (default: everybody)");
-    command->add_option("--purpose", options->purpose, "which certificates")->check(known_purpose)->capture_default_str();
+    command->add_option("--purpose", options->purpose, "which certificates")
+        ->check(known_purpose)
+        ->capture_default_str();
     chosen.on(command, [options](const Invocation& call) { return expiring(call, *options); });
 }
 

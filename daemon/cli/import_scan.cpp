@@ -80,8 +80,9 @@ Scanned scan_file(const ConfinedFolder& folder, const ports::PfxOpener& opener, 
     scanned.opens = "no";
     const auto identity = opener.open_pfx(*pfx, own ? *own : *common);
     if (!identity)
-        return fault(identity.error().code == "importUndecryptable" ? "the password or the file is wrong: it does not open"
-                                                                     : identity.error().message);
+        return fault(identity.error().code == "importUndecryptable"
+                         ? "the password or the file is wrong: it does not open"
+                         : identity.error().message);
     scanned.opens = "yes";
     auto facts = crypto.inspect(identity->certificate);
     if (!facts) return fault(facts.error().message);

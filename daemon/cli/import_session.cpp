@@ -106,9 +106,8 @@ Result<std::optional<ports::Signer>> importer_signer(const config::Settings& set
 
 Result<ChosenKey> wrapping_key(const config::Settings& settings, const KeyChoice& choice) {
     const std::string provider = choice.provider.empty() ? std::string(keys::k_provider_name) : choice.provider;
-    auto key = choice.file.empty()
-                   ? keys::public_import_key(settings, choice.name)
-                   : keys::public_import_key(std::filesystem::path(choice.file), provider, choice.name);
+    auto key = choice.file.empty() ? keys::public_import_key(settings, choice.name)
+                                   : keys::public_import_key(std::filesystem::path(choice.file), provider, choice.name);
     if (!key) return key.error();
     // The configuration's names win: they are what the connector looks for.
     if (const auto known = settings.import_keys.find(choice.name);

@@ -98,8 +98,8 @@ Result<void> upgrade_one(Upgrading& work, std::size_t index, std::uint64_t seque
         work.told.add(listed, "skipped", "not signed by a trusted importer; see import adopt");
         return {};
     }
-    const auto opened = importer::open_stored(crypto, work.stored.opener(), work.stored.keys(), *record,
-                                              work.call.environment.now());
+    const auto opened =
+        importer::open_stored(crypto, work.stored.opener(), work.stored.keys(), *record, work.call.environment.now());
     if (!opened) {
         work.told.add(listed, "refused", opened.error().message);
         return {};

@@ -25,8 +25,8 @@ Verdict unusable(const importer::CheckedSignature& signature, const Error& error
     return {false, signature.state, error.code, error.message, {}};
 }
 
-Verdict judge_record(const trust::ImportedRecord& record, const StoredRecords& stored, const trust::ImporterRules& rules,
-                     UtcTime now) {
+Verdict judge_record(const trust::ImportedRecord& record, const StoredRecords& stored,
+                     const trust::ImporterRules& rules, UtcTime now) {
     const crypto::OpenSslCrypto crypto;
     const auto signature = importer::check_signature(crypto, record, stored.trusted());
     const bool adopted = importer::is_adopted(stored.list(), record);

@@ -123,9 +123,10 @@ Register note(const Invocation& call, const authority::RevokedSerial& revoked, c
         return {"none", "", k_done};
     const auto loaded = config::load(call.config_file, config::Need::control);
     if (!loaded.settings)
-        return {"failed",
-                loaded.problems.empty() ? call.config_file.string() + ": cannot be read" : loaded.problems.front().text(),
-                k_usage};
+        return {
+            "failed",
+            loaded.problems.empty() ? call.config_file.string() + ": cannot be read" : loaded.problems.front().text(),
+            k_usage};
     json::object arguments;
     arguments["issuer"] = revoked.issuer;
     arguments["serialNumber"] = revoked.serial_number;
@@ -166,10 +167,13 @@ int revoke(const Invocation& call, const CaOptions& options) {
                                ": the register of issued certificates was not looked for (--config)");
     }
     if (revoked->unpublished)
-        call.terminal.error("it is revoked, but the published list is still the old one: " + revoked->unpublished->message);
+        call.terminal.error("it is revoked, but the published list is still the old one: " +
+                            revoked->unpublished->message);
     if (noted.exit_code != k_done)
-        call.terminal.error("it is revoked, but the register of issued certificates could not be marked; once mended, give "
-                            "the same command again: " + noted.error);
+        call.terminal.error(
+            "it is revoked, but the register of issued certificates could not be marked; once mended, give "
+            "the same command again: " +
+            noted.error);
     if (noted.exit_code != k_done) return noted.exit_code;
     return revoked->unpublished ? k_failed : k_done;
 }
@@ -185,8 +189,7 @@ int crl(const Invocation& call, const CaOptions& options) {
     const ByteView content = options.der ? ByteView(made->der) : bytes_of(pem);
     // A list is published again and again under one name.
     if (auto done = keys::replace_file(options.out, content, 0644); !done) return call.fail(done.error());
-    if (made->unpublished)
-        call.terminal.error("authority's crl_file: " + made->unpublished->message);
+    if (made->unpublished) call.terminal.error("authority's crl_file: " + made->unpublished->message);
     const int code = made->unpublished ? k_failed : k_done;
     if (call.json) {
         json::object answer;
@@ -252,7 +255,8 @@ void add_local_ca_commands(CLI::App& app, Chosen& chosen) {
         add_command(*group, "crl", "the next revocation list; a running daemon makes them by itself in time",
                     "pfx-connector local-ca crl --directory /var/lib/pfx-connector/ca --out /srv/www/ca.crl --der");
     listing->add_option("--out", options->out, "where it goes; an older one is replaced")->required();
-    listing->add_option("--days", options->crl_days, "until the next update (default: the authority's crl_days, else 7)")
+    listing
+        ->add_option("--days", options->crl_days, "until the next update (default: the authority's crl_days, else 7)")
         ->check(CLI::Range(1, 366));
     listing->add_flag("--der", options->der, "DER (what a distribution point serves) instead of PEM");
     add_place(listing, options);

@@ -19,13 +19,14 @@ void Progress::show(std::size_t done, std::size_t faults) {
     const auto now = std::chrono::steady_clock::now();
     if (!drawn_.empty() && now - last_ < k_pause) return;
     const std::size_t filled = k_bar * std::min(done, total_) / total_;
-    std::string text = "[" + std::string(filled, '#') + std::string(k_bar - filled, '.') + "] " +
-                       std::to_string(done) + "/" + std::to_string(total_);
+    std::string text = "[" + std::string(filled, '#') + std::string(k_bar - filled, '.') + "] " + std::to_string(done) +
+                       "/" + std::to_string(total_);
     if (faults != 0) text += ", " + std::to_string(faults) + " not done";
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - began_).count();
     if (done != 0 && done < total_ && seconds >= 3) {
         const auto left = static_cast<std::size_t>(seconds) * (total_ - done) / done;
-        text += left < 90 ? ", " + std::to_string(left) + " s left" : ", " + std::to_string(left / 60 + 1) + " min left";
+        text +=
+            left < 90 ? ", " + std::to_string(left) + " s left" : ", " + std::to_string(left / 60 + 1) + " min left";
     }
     if (text == drawn_) return;
     last_ = now;

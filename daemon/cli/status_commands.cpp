@@ -34,7 +34,8 @@ void add_status_commands(CLI::App& app, Chosen& chosen) {
                                "pfx-connector status --watch --json | jq -c '{status, held}'");
     auto watch = std::make_shared<bool>(false);
     auto interval = std::make_shared<unsigned>(2);
-    status->add_flag("--watch", *watch, "again and again until Ctrl-C: redrawn on a terminal, each change a block in a pipe");
+    status->add_flag("--watch", *watch,
+                     "again and again until Ctrl-C: redrawn on a terminal, each change a block in a pipe");
     status->add_option("--interval", *interval, "seconds between two looks of --watch")
         ->check(CLI::Range(1, 3600))
         ->capture_default_str();
@@ -43,12 +44,13 @@ void add_status_commands(CLI::App& app, Chosen& chosen) {
         if (!*watch) return ask(call, "status", {}, show);
         const auto settings = call.settings(config::Need::control);
         if (!settings) return k_usage;
-        return watch_status(call, *settings, std::chrono::seconds(*interval), [&call, &show](const json::value& answer) {
-            if (call.json)
-                call.terminal.json(answer);
-            else
-                show(answer);
-        });
+        return watch_status(call, *settings, std::chrono::seconds(*interval),
+                            [&call, &show](const json::value& answer) {
+                                if (call.json)
+                                    call.terminal.json(answer);
+                                else
+                                    show(answer);
+                            });
     });
 
     auto* limits = add_group(app, "limits", "the meters");

@@ -141,7 +141,8 @@ void Terminal::marked(Mood mood, std::string_view text, std::size_t hanging) con
         case Mood::bad: sign = "✗", code = "31"; break;
     }
     bool first = true;
-    for (const std::string& line_text : wrapped(std::string(sign) + " " + printable(text, k_longest_line), columns(), hanging)) {
+    for (const std::string& line_text :
+         wrapped(std::string(sign) + " " + printable(text, k_longest_line), columns(), hanging)) {
         std::string_view row = line_text;
         if (std::exchange(first, false) && environment_.colour) {
             environment_.out << "\x1b[" << code << "m" << sign << "\x1b[0m";
@@ -228,7 +229,8 @@ void Table::print_blocks(const Terminal& terminal) const {
     bool first = true;
     for (const auto& row : rows_) {
         if (!std::exchange(first, false)) terminal.line("");
-        for (std::size_t column = 0; column < row.size(); ++column) terminal.field(headers_[column], row[column], width);
+        for (std::size_t column = 0; column < row.size(); ++column)
+            terminal.field(headers_[column], row[column], width);
     }
 }
 

@@ -25,7 +25,7 @@ public:
     ~Interruption() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
     [[nodiscard]] bool came_within(std::chrono::seconds time) const {
-        const struct timespec wait {time.count(), 0};
+        const struct timespec wait { time.count(), 0 };
         return ::sigtimedwait(&signals_, nullptr, &wait) > 0;
     }
 

@@ -17,8 +17,9 @@ using request::Stage;
 namespace {
 
 Error no_daemon() {
-    return Error(ErrorKind::refused, "notRunning",
-                 "no daemon runs: whether an authority works is known to a running one alone, and each start asks anew");
+    return Error(
+        ErrorKind::refused, "notRunning",
+        "no daemon runs: whether an authority works is known to a running one alone, and each start asks anew");
 }
 
 std::string_view word(const engine::Breaker& breaker) {
@@ -49,8 +50,9 @@ Operations::Answer Operations::authorities() {
         const auto table = parts_.authorities->find(name);
         json::object row;
         row["name"] = name;
-        row["type"] = table == parts_.authorities->end() ? json::value(nullptr)
-                                                         : json::value(json::string(config::to_string(table->second.type)));
+        row["type"] = table == parts_.authorities->end()
+                          ? json::value(nullptr)
+                          : json::value(json::string(config::to_string(table->second.type)));
         row["state"] = json::string(word(breaker));
         row["since"] = breaker.state() == engine::Breaker::State::unknown ? json::value(nullptr)
                                                                           : json::value(to_rfc3339(breaker.since()));
@@ -59,8 +61,9 @@ Operations::Answer Operations::authorities() {
         const auto success = breaker.last_success();
         row["lastSuccessAt"] = success ? json::value(to_rfc3339(*success)) : json::value(nullptr);
         const auto until = breaker.left_alone_until(tick);
-        row["parkedUntil"] =
-            until ? json::value(to_rfc3339(now + std::chrono::ceil<std::chrono::seconds>(*until - tick))) : json::value(nullptr);
+        row["parkedUntil"] = until
+                                 ? json::value(to_rfc3339(now + std::chrono::ceil<std::chrono::seconds>(*until - tick)))
+                                 : json::value(nullptr);
         rows.push_back(std::move(row));
     }
     json::object answer;
@@ -85,7 +88,8 @@ Operations::Answer Operations::resume_authority(std::string name, Caller caller)
         co_return Error(ErrorKind::refused, "notParked",
                         "authority " + name + " is not parked (" + was + "): there is nothing to resume");
     breaker.resume(parts_.clock.tick());
-    parts_.events.raise(Event(event::k_authority_resumed).with("authority", name).with("was", was).with("by", caller.account));
+    parts_.events.raise(
+        Event(event::k_authority_resumed).with("authority", name).with("was", was).with("by", caller.account));
     auto hurrying = hurry(name);
     const auto due = co_await std::move(hurrying);
     parts_.engine->work_arrived.call();
@@ -97,8 +101,8 @@ Operations::Answer Operations::resume_authority(std::string name, Caller caller)
     co_return json::value(std::move(answer));
 }
 
-// Those that had tried wait for their next try; the others are due already, and none was given to it. What is there already
-// and waits long waits for an approval. More than a few pages are not looked through: the rest comes by itself.
+// Those that had tried wait for their next try; the others are due already, and none was given to it. What is there
+// already and waits long waits for an approval. More than a few pages are not looked through: the rest comes by itself.
 ports::Async<std::size_t> Operations::hurry(std::string authority) {
     constexpr std::size_t k_page = 500;
     constexpr std::size_t k_most_pages = 10;

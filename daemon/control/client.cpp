@@ -97,7 +97,11 @@ Answer do_here(const config::Settings& settings, const std::string& command, con
     asio::io_context io(1);
     daemon::SystemClock clock(io.get_executor());
     const crypto::OpenSslCrypto crypto;
-    Operations operations(Operations::Parts{*state->ledger, *state->evidence, clock, crypto, nullptr,
+    Operations operations(Operations::Parts{*state->ledger,
+                                            *state->evidence,
+                                            clock,
+                                            crypto,
+                                            nullptr,
                                             [] {
                                                 json::object stopped;
                                                 stopped["status"] = "stopped";

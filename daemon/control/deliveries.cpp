@@ -38,11 +38,12 @@ json::array missing(const ports::DeliveredImport& delivery, const std::vector<po
     }
     std::vector<Sha256> told;
     for (const auto& other : all) {
-        if (other.user != delivery.user || other.purpose != delivery.purpose || other.device == delivery.device) continue;
+        if (other.user != delivery.user || other.purpose != delivery.purpose || other.device == delivery.device)
+            continue;
         for (const auto& certificate : other.certificates) {
-            const bool was_left_out = std::any_of(
-                delivery.omitted.begin(), delivery.omitted.end(),
-                [&](const auto& omitted) { return omitted.thumbprint == certificate.thumbprint.hex(); });
+            const bool was_left_out =
+                std::any_of(delivery.omitted.begin(), delivery.omitted.end(),
+                            [&](const auto& omitted) { return omitted.thumbprint == certificate.thumbprint.hex(); });
             if (was_left_out || holds(delivery, certificate.sha256) ||
                 std::find(told.begin(), told.end(), certificate.sha256) != told.end())
                 continue;

@@ -1,5 +1,5 @@
-// `deliveries --user U`, as JSON: what each device has had from here, what its last delivery left out and why, and which
-// of the user's certificates other devices have and it has not. Pure.
+// `deliveries --user U`, as JSON: what each device has had from here, what its last delivery left out and why, and
+// which of the user's certificates other devices have and it has not. Pure.
 #pragma once
 
 #include "core/ports/ledger.hpp"

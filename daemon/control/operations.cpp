@@ -15,7 +15,9 @@ using request::Stage;
 
 namespace {
 
-Error usage(std::string message) { return Error(ErrorKind::invalid, "usage", std::move(message)); }
+Error usage(std::string message) {
+    return Error(ErrorKind::invalid, "usage", std::move(message));
+}
 
 std::optional<std::string> text(const json::object& arguments, std::string_view name) {
     const auto* found = arguments.if_contains(name);
@@ -27,7 +29,9 @@ json::value time_or_null(const std::optional<UtcTime>& time) {
     return time ? json::value(to_rfc3339(*time)) : json::value(nullptr);
 }
 
-std::string_view view(std::string_view text) { return text; }
+std::string_view view(std::string_view text) {
+    return text;
+}
 
 json::object summary(const RequestRecord& record) {
     json::object row;
@@ -65,7 +69,9 @@ json::object order_of(const request::CertificateRequest& request) {
     return order;
 }
 
-bool is_open(Stage stage) { return stage != Stage::closed; }
+bool is_open(Stage stage) {
+    return stage != Stage::closed;
+}
 
 }  // namespace
 
@@ -98,7 +104,8 @@ ports::Async<json::value> Operations::perform(std::string command, json::object 
         co_return co_await resume_authority(std::move(name), std::move(caller));
     }
     if (command == "backup.note") {
-        parts_.events.raise(Event(event::k_backed_up).with("file", text(arguments, "file").value_or("")).with("by", caller.account));
+        parts_.events.raise(
+            Event(event::k_backed_up).with("file", text(arguments, "file").value_or("")).with("by", caller.account));
         co_return json::value(json::object());
     }
     const bool needs_id = command == "requests.show" || command == "requests.retry" || command == "requests.abandon" ||
@@ -168,7 +175,8 @@ Operations::Answer Operations::list(json::object arguments) {
     co_return json::value(std::move(answer));
 }
 
-// What was delivered, and what else is known of this user's orders: one that waits or failed is why something is missing.
+// What was delivered, and what else is known of this user's orders: one that waits or failed is why something is
+// missing.
 Operations::Answer Operations::deliveries(json::object arguments) {
     const auto user = text(arguments, "user");
     if (!user || user->empty()) co_return usage("--user: a user's id or userPrincipalName is needed");
@@ -273,7 +281,8 @@ Operations::Answer Operations::retry(RequestId id, Caller caller) {
     auto found = co_await std::move(reading);
     if (!found) co_return found.error();
     if (!is_open(found->stage))
-        co_return Error(ErrorKind::refused, "closed", "request " + id.text() + " is over; the service has to ask again");
+        co_return Error(ErrorKind::refused, "closed",
+                        "request " + id.text() + " is over; the service has to ask again");
     if (found->stage == Stage::held)
         co_return Error(ErrorKind::refused, "held", "request " + id.text() + " waits for `requests approve`");
     request::Outcome outcome(request::Postponed{std::chrono::seconds{0}});
@@ -285,7 +294,8 @@ Operations::Answer Operations::retry(RequestId id, Caller caller) {
     auto changing = change(std::move(*found), std::move(outcome));
     const auto changed = co_await std::move(changing);
     if (!changed) co_return changed.error();
-    parts_.events.raise(engine::about(event::k_control_done, *changed).with("command", "requests retry").with("by", caller.account));
+    parts_.events.raise(
+        engine::about(event::k_control_done, *changed).with("command", "requests retry").with("by", caller.account));
     json::object answer;
     answer["id"] = id.text();
     answer["stage"] = view(to_string(changed->stage));
@@ -302,7 +312,8 @@ Operations::Answer Operations::abandon(RequestId id, Caller caller) {
     auto changing = change(std::move(*found), request::Outcome(std::move(dropped)));
     const auto changed = co_await std::move(changing);
     if (!changed) co_return changed.error();
-    parts_.events.raise(engine::about(event::k_control_done, *changed).with("command", "requests abandon").with("by", caller.account));
+    parts_.events.raise(
+        engine::about(event::k_control_done, *changed).with("command", "requests abandon").with("by", caller.account));
     json::object answer;
     answer["id"] = id.text();
     answer["stage"] = view(to_string(changed->stage));
@@ -315,19 +326,26 @@ Operations::Answer Operations::approve(RequestId id, std::string key, Caller cal
     auto found = co_await std::move(reading);
     if (!found) co_return found.error();
     if (found->stage != Stage::held)
-        co_return Error(ErrorKind::refused, "notHeld", "request " + id.text() + " is not held; it is " + std::string(to_string(found->stage)));
+        co_return Error(ErrorKind::refused, "notHeld",
+                        "request " + id.text() + " is not held; it is " + std::string(to_string(found->stage)));
     const auto facts = parts_.crypto.inspect(found->request.device.recipient_certificate);
     if (!facts) co_return facts.error();
     const std::string fingerprint = facts->key.spki_sha256.hex();
-    std::transform(key.begin(), key.end(), key.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::transform(key.begin(), key.end(), key.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     if (key.size() < k_shortest_key || fingerprint.compare(0, key.size(), key) != 0) {
-        parts_.events.raise(engine::about(event::k_control_refused, *found).with("command", "requests approve").with("by", caller.account));
-        co_return usage("--key: give at least the first four characters of the new key's fingerprint; compare it with what the "
-                        "device shows (`requests show " + id.text() + "` prints the one that was claimed)");
+        parts_.events.raise(engine::about(event::k_control_refused, *found)
+                                .with("command", "requests approve")
+                                .with("by", caller.account));
+        co_return usage(
+            "--key: give at least the first four characters of the new key's fingerprint; compare it with what the "
+            "device shows (`requests show " +
+            id.text() + "` prints the one that was claimed)");
     }
     constexpr auto k_valid = std::chrono::hours{24 * 7};
     const auto now = parts_.clock.utc();
-    trust::Approval approval{found->request.user.id, found->request.device.id, facts->key.spki_sha256, caller.account, now, now + k_valid};
+    trust::Approval approval{
+        found->request.user.id, found->request.device.id, facts->key.spki_sha256, caller.account, now, now + k_valid};
     auto approving = parts_.ledger.approve(std::move(approval));
     const auto approved = co_await std::move(approving);
     if (!approved) co_return approved.error();
@@ -335,7 +353,8 @@ Operations::Answer Operations::approve(RequestId id, std::string key, Caller cal
     auto changing = change(std::move(*found), request::Outcome(request::Released{}));
     const auto changed = co_await std::move(changing);
     if (!changed) co_return changed.error();
-    parts_.events.raise(engine::about(event::k_request_approved, *changed).with("key", fingerprint).with("by", caller.account));
+    parts_.events.raise(
+        engine::about(event::k_request_approved, *changed).with("key", fingerprint).with("by", caller.account));
     json::object answer = details(*changed);
     answer["heldDetail"] = why;
     co_return json::value(std::move(answer));
@@ -366,7 +385,9 @@ Operations::Answer Operations::recipients() {
     json::array blocked;
     for (const auto& one : *blocks) {
         json::object row;
-        row["thing"] = one.thing == trust::BlockedThing::device ? "device" : one.thing == trust::BlockedThing::user ? "user" : "key";
+        row["thing"] = one.thing == trust::BlockedThing::device ? "device"
+                       : one.thing == trust::BlockedThing::user ? "user"
+                                                                : "key";
         row["value"] = one.value;
         row["by"] = one.by;
         row["since"] = to_rfc3339(one.since);
@@ -396,7 +417,8 @@ Operations::Answer Operations::window(json::object arguments, Caller caller) {
     if (!until_text) co_return usage("--until is needed: 2026-12-24T18:00:00Z");
     const auto until = from_rfc3339(*until_text);
     if (!until) co_return usage("--until: " + until.error().message);
-    if (*until <= now || *until - now > k_longest) co_return usage("--until: must lie in the future, at most 31 days ahead");
+    if (*until <= now || *until - now > k_longest)
+        co_return usage("--until: must lie in the future, at most 31 days ahead");
     const auto* most = arguments.if_contains("max");
     if (most == nullptr || !most->is_number()) co_return usage("--max is needed: how many first uses may pass");
     const auto number = most->to_number<std::uint64_t>();
@@ -432,19 +454,23 @@ Operations::Answer Operations::block(json::object arguments, Caller caller) {
         wanted.thing = trust::BlockedThing::key;
         wanted.value = std::move(*key);
         ++given;
-        if (!Sha256::from_hex_text(wanted.value)) co_return usage("--key: the whole SHA-256 fingerprint, 64 hexadecimal digits");
+        if (!Sha256::from_hex_text(wanted.value))
+            co_return usage("--key: the whole SHA-256 fingerprint, 64 hexadecimal digits");
     }
     if (given != 1 || wanted.value.empty()) co_return usage("exactly one of --device, --user and --key is needed");
     std::transform(wanted.value.begin(), wanted.value.end(), wanted.value.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     wanted.by = caller.account;
     wanted.since = parts_.clock.utc();
-    const std::string thing = wanted.thing == trust::BlockedThing::device ? "device" : wanted.thing == trust::BlockedThing::user ? "user" : "key";
+    const std::string thing = wanted.thing == trust::BlockedThing::device ? "device"
+                              : wanted.thing == trust::BlockedThing::user ? "user"
+                                                                          : "key";
     const std::string value = wanted.value;
     auto blocking = parts_.ledger.block(std::move(wanted));
     const auto done = co_await std::move(blocking);
     if (!done) co_return done.error();
-    parts_.events.raise(Event(event::k_recipient_blocked).with("thing", thing).with("value", value).with("by", caller.account));
+    parts_.events.raise(
+        Event(event::k_recipient_blocked).with("thing", thing).with("value", value).with("by", caller.account));
     json::object answer;
     answer["thing"] = thing;
     answer["value"] = value;
@@ -478,19 +504,23 @@ Operations::Answer Operations::issued(json::object arguments) {
     co_return json::value(std::move(answer));
 }
 
-// An authority has revoked what it issued, by somebody's hand and not by ours: the register and the audit log hear of it.
+// An authority has revoked what it issued, by somebody's hand and not by ours: the register and the audit log hear of
+// it.
 Operations::Answer Operations::note_revoked(json::object arguments, Caller caller) {
     const auto issuer = text(arguments, "issuer").value_or("");
     const auto serial = text(arguments, "serialNumber").value_or("");
     const auto reason = text(arguments, "reason").value_or("");
-    if (issuer.empty() || serial.empty() || reason.empty()) co_return usage("issuer, serialNumber and reason are needed");
+    if (issuer.empty() || serial.empty() || reason.empty())
+        co_return usage("issuer, serialNumber and reason are needed");
     auto finding = parts_.ledger.find_issued(issuer, serial);
     const auto found = co_await std::move(finding);
     if (!found) co_return found.error();
     const bool before = *found && (*found)->revoked_at;
     Event event(event::k_revoked);
     if (*found) {
-        event.with("request", (*found)->request.text()).with("user", (*found)->user.text()).with("device", (*found)->device.text());
+        event.with("request", (*found)->request.text())
+            .with("user", (*found)->user.text())
+            .with("device", (*found)->device.text());
         event.with("authority", (*found)->authority);
     }
     event.with("issuer", issuer).with("serial", serial).with("reason", reason).with("by", caller.account);

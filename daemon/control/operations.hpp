@@ -1,6 +1,6 @@
 // What an operator may ask and change, apart from how it is asked: one function for each command of the control socket.
-// Changes carry the caller's account into the audit log. With a running engine they take effect at once; without one they
-// are written into the ledger. On the ledger's executor.
+// Changes carry the caller's account into the audit log. With a running engine they take effect at once; without one
+// they are written into the ledger. On the ledger's executor.
 #pragma once
 
 #include "config/settings.hpp"
@@ -34,17 +34,20 @@ public:
         ports::EventSink& events;
         ports::Clock& clock;
         const ports::Crypto& crypto;
-        engine::Context* engine = nullptr;               // of a running daemon, or nullptr
-        std::function<boost::json::object()> status;     // what /healthz says, or a stopped daemon's word
+        engine::Context* engine = nullptr;            // of a running daemon, or nullptr
+        std::function<boost::json::object()> status;  // what /healthz says, or a stopped daemon's word
         std::function<boost::json::value()> audit_anchor;
-        // What only the daemon's own account and credentials can look at, or of it one authority; empty without a daemon.
+        // What only the daemon's own account and credentials can look at, or of it one authority; empty without a
+        // daemon.
         std::function<ports::Async<boost::json::value>(std::optional<std::string> authority)> doctor;
         const AuthorityTables* authorities = nullptr;  // of a running daemon, or nullptr
     };
     explicit Operations(Parts parts) : parts_(std::move(parts)) {}
 
-    // The command's result. kind invalid: usage (exit 2); unavailable, throttled: try again (75); anything else: failed (1).
-    [[nodiscard]] ports::Async<boost::json::value> perform(std::string command, boost::json::object arguments, Caller caller);
+    // The command's result. kind invalid: usage (exit 2); unavailable, throttled: try again (75); anything else: failed
+    // (1).
+    [[nodiscard]] ports::Async<boost::json::value> perform(std::string command, boost::json::object arguments,
+                                                           Caller caller);
 
 private:
     using Answer = ports::Async<boost::json::value>;

@@ -58,7 +58,8 @@ std::optional<gid_t> group_id(const std::string& name) {
     std::vector<char> buffer(k_name_buffer);
     struct group entry {};
     struct group* found = nullptr;
-    if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return std::nullopt;
+    if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
+        return std::nullopt;
     return found->gr_gid;
 }
 
@@ -82,7 +83,8 @@ struct Server::Impl {
     std::optional<stream_protocol::acceptor> acceptor;
     std::filesystem::path path;
 
-    Impl(asio::any_io_executor the_executor, ports::Clock& the_clock, ports::EventSink& the_events, Operations the_operations)
+    Impl(asio::any_io_executor the_executor, ports::Clock& the_clock, ports::EventSink& the_events,
+         Operations the_operations)
         : executor(the_executor),
           clock(the_clock),
           events(the_events),
@@ -123,7 +125,8 @@ struct Server::Impl {
         if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) co_return;
         Caller caller{account_name(peer.uid)};
         std::string line;
-        auto reading = asio::async_read_until(socket, asio::dynamic_buffer(line, k_longest_line), '\n', asio::as_tuple(asio::use_awaitable));
+        auto reading = asio::async_read_until(socket, asio::dynamic_buffer(line, k_longest_line), '\n',
+                                              asio::as_tuple(asio::use_awaitable));
         auto [read_failure, read] = co_await std::move(reading);
         if (read_failure) co_return;
         auto answering = answer(line.substr(0, read), std::move(caller));
@@ -148,7 +151,8 @@ struct Server::Impl {
         json::object arguments;
         if (const auto* given = question->if_contains("arguments"); given != nullptr && given->is_object())
             arguments = given->get_object();
-        auto performing = operations.perform(std::string(command->get_string()), std::move(arguments), std::move(caller));
+        auto performing =
+            operations.perform(std::string(command->get_string()), std::move(arguments), std::move(caller));
         auto result = co_await std::move(performing);
         reply["exit"] = result ? 0 : exit_code_of(result.error().kind);
         reply["error"] = result ? std::string() : result.error().message;
@@ -175,7 +179,8 @@ Result<void> Server::start(const std::filesystem::path& path, const std::string&
     }
     boost::system::error_code failure;
     stream_protocol::endpoint endpoint;
-    if (path.string().size() >= sizeof(sockaddr_un::sun_path)) return cannot("is longer than a socket's path may be (107 octets)");
+    if (path.string().size() >= sizeof(sockaddr_un::sun_path))
+        return cannot("is longer than a socket's path may be (107 octets)");
     endpoint = stream_protocol::endpoint(path.string());
     impl_->acceptor.emplace(impl_->executor);
     impl_->acceptor->open(endpoint.protocol(), failure);

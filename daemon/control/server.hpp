@@ -1,6 +1,6 @@
 // The control socket: /run/pfx-connector/control.sock, one JSON line in, one out.
-// Who may connect is the file's mode and group; who it was is the kernel's word (SO_PEERCRED) and stands in the audit log.
-// Refuses: lines over 64 KiB, a second request on a connection, more than 16 connections, 30 s each. cc-io.
+// Who may connect is the file's mode and group; who it was is the kernel's word (SO_PEERCRED) and stands in the audit
+// log. Refuses: lines over 64 KiB, a second request on a connection, more than 16 connections, 30 s each. cc-io.
 #pragma once
 
 #include "core/async/task_group.hpp"
@@ -21,8 +21,8 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // Binds the socket: 0660 and `group` where the group exists, else 0600 with an event. A socket left by a dead daemon
-    // is replaced (the instance lock is held). kind: misconfigured, code controlListen.
+    // Binds the socket: 0660 and `group` where the group exists, else 0600 with an event. A socket left by a dead
+    // daemon is replaced (the instance lock is held). kind: misconfigured, code controlListen.
     [[nodiscard]] Result<void> start(const std::filesystem::path& path, const std::string& group);
     // Closes everything and removes the socket; to be awaited before destruction.
     [[nodiscard]] boost::asio::awaitable<void> stop();

@@ -39,7 +39,8 @@ struct Daemon {
 // Each authority: it opens, its templates, and a certificate signed for nobody and stored nowhere.
 [[nodiscard]] std::vector<Check> check_authorities(const config::Settings& settings, UtcTime now);
 // The same of one that is configured.
-[[nodiscard]] std::vector<Check> check_authority(const config::Settings& settings, const std::string& name, UtcTime now);
+[[nodiscard]] std::vector<Check> check_authority(const config::Settings& settings, const std::string& name,
+                                                 UtcTime now);
 // Whom the configuration believes; the device authorities against our own.
 [[nodiscard]] std::vector<Check> check_trust(const config::Settings& settings, UtcTime now);
 // Control socket, health port, and a configuration that is newer than the daemon.

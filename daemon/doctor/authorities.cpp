@@ -46,8 +46,7 @@ Result<void> rehearse(const authority::LocalSigner& signer, const authority::Loc
     if (!csr) return csr.error();
     const auto made = signer.sign(*csr, bounds, 0, now);
     if (!made) return made.error();
-    const auto chain =
-        crypto::verify_chain(made->certificate, {signer.issuing().der}, {signer.root().der}, now);
+    const auto chain = crypto::verify_chain(made->certificate, {signer.issuing().der}, {signer.root().der}, now);
     if (!chain) return chain.error();
     return {};
 }
@@ -58,9 +57,10 @@ void check_list(Checks& checks, const std::string& called, const config::Authori
     for (const auto& [alias, form] : configured.templates) named = named || !form.crl_url.empty();
     if (!named) return;
     const std::string name = called + " revocation list";
-    const std::string mend = "see that the daemon runs: it writes one at start and whenever half of its time is over "
-                             "(pfx-connector explain AUTH-7011); by hand: pfx-connector local-ca crl --directory " +
-                             configured.directory.string() + " --out FILE";
+    const std::string mend =
+        "see that the daemon runs: it writes one at start and whenever half of its time is over "
+        "(pfx-connector explain AUTH-7011); by hand: pfx-connector local-ca crl --directory " +
+        configured.directory.string() + " --out FILE";
     const auto found = authority::look_at_list(configured.directory, signer, nullptr, now);
     if (found.der.empty() || !found.next_update)
         return checks.warning(name, "certificates name one: " + found.due, mend);
@@ -84,16 +84,15 @@ void check_local(Checks& checks, const std::string& name, const config::Authorit
     std::optional<SecretBytes> passphrase;
     if (configured.key_passphrase) {
         auto word = config::read_password(*configured.key_passphrase);
-        if (!word)
-            return checks.fault(called, word.error().message, "mend authority." + name + ".key_passphrase");
+        if (!word) return checks.fault(called, word.error().message, "mend authority." + name + ".key_passphrase");
         passphrase = std::move(*word);
     }
-    const auto signer =
-        authority::LocalSigner::open(configured.directory, passphrase, {settings.storage.directory});
+    const auto signer = authority::LocalSigner::open(configured.directory, passphrase, {settings.storage.directory});
     if (!signer)
-        return checks.fault(called, signer.error().message,
-                            "put the authority's files back from their backup; pfx-connector local-ca create makes a new "
-                            "one in an empty directory");
+        return checks.fault(
+            called, signer.error().message,
+            "put the authority's files back from their backup; pfx-connector local-ca create makes a new "
+            "one in an empty directory");
     judge_life(checks, called, "issuing certificate of " + to_text(signer->issuing().subject),
                signer->issuing().not_before, signer->issuing().not_after, now,
                "pfx-connector local-ca create in a new directory, and name it in authority." + name + ".directory");
@@ -113,8 +112,8 @@ void check_local(Checks& checks, const std::string& name, const config::Authorit
         for (const auto& domain : settings.policy.allowed_mail_domains) {
             if (const auto done = rehearse(*signer, bounds, domain, now); !done) {
                 checks.fault(where, "would not sign for " + domain + ": " + done.error().message,
-                             "take " + domain + " out of policy.allowed_mail_domains, or make an authority with --domain " +
-                                 domain);
+                             "take " + domain +
+                                 " out of policy.allowed_mail_domains, or make an authority with --domain " + domain);
                 all = false;
             }
             ++tried;
@@ -151,7 +150,8 @@ void check_other(Checks& checks, const std::string& name, const config::Authorit
     if (!answer || !*answer)
         return checks.fault(called, answer ? answer->error().message : "the question was not answered",
                             "see that it runs and can be reached from here; then its url, ca_file and credential in "
-                            "[authority." + name + "]");
+                            "[authority." +
+                                name + "]");
     checks.good(called, "answers; its certificates were read. A credential is tried with the first order");
 }
 

@@ -26,8 +26,7 @@ void own_certificate(Checks& checks, const config::Settings& settings, UtcTime n
     const auto facts = crypto::inspect(signer->certificate);
     if (!facts) return checks.fault(name, facts.error().message, enrol);
     const std::string id = cli::only_common_name(*facts);
-    if (!is_usable_id(id))
-        return checks.fault(name, "its subject does not name one connector", enrol);
+    if (!is_usable_id(id)) return checks.fault(name, "its subject does not name one connector", enrol);
     judge_life(checks, name, "connector " + id, facts->not_before, facts->not_after, now,
                facts->not_after <= now ? enrol : "pfx-connector enroll --renew, and restart the daemon");
 }
@@ -35,11 +34,12 @@ void own_certificate(Checks& checks, const config::Settings& settings, UtcTime n
 void delivery_certificate(Checks& checks, const config::Settings& settings, UtcTime now) {
     const std::string name = "delivery certificate";
     if (settings.delivery.certificate.empty())
-        return checks.warning(name,
-                              "none is configured: the connector's own certificate signs, which the service's "
-                              "authority issued; it proves less to a device",
-                              "pfx-connector delivery-key create, set delivery.certificate and delivery.key, and let the "
-                              "devices pin it");
+        return checks.warning(
+            name,
+            "none is configured: the connector's own certificate signs, which the service's "
+            "authority issued; it proves less to a device",
+            "pfx-connector delivery-key create, set delivery.certificate and delivery.key, and let the "
+            "devices pin it");
     const auto signer = keys::load_delivery_signer(settings);
     if (!signer)
         return checks.fault(name, signer.error().message,
@@ -49,9 +49,8 @@ void delivery_certificate(Checks& checks, const config::Settings& settings, UtcT
     if (!facts) return checks.fault(name, facts.error().message, "name another certificate in delivery.certificate");
     if (facts->key_usage && !facts->key_usage->any_of(KeyUsage::k_digital_signature | KeyUsage::k_non_repudiation))
         return checks.fault(name, "its key usage does not let it sign", "use a certificate with digitalSignature");
-    const auto authorities = settings.recipients.ca_file.empty()
-                                 ? Result<std::vector<Bytes>>(std::vector<Bytes>())
-                                 : keys::load_certificates(settings.recipients.ca_file);
+    const auto authorities = settings.recipients.ca_file.empty() ? Result<std::vector<Bytes>>(std::vector<Bytes>())
+                                                                 : keys::load_certificates(settings.recipients.ca_file);
     const bool device = authorities && std::any_of(authorities->begin(), authorities->end(), [&](const Bytes& issuer) {
                             return crypto::issued_by(signer->certificate, issuer);
                         });
@@ -67,8 +66,9 @@ void importers(Checks& checks, const config::Settings& settings, UtcTime now) {
     const auto& importer = settings.importer;
     if (!settings.connector.does(request::Kind::pfx_deliver)) return;
     if (importer.rules.signatures == trust::SignatureRule::off)
-        return checks.warning(name, "importer.signatures = \"off\": whatever the service stores is delivered",
-                              "sign what is stored (pfx-connector import add) and set importer.signatures = \"required\"");
+        return checks.warning(
+            name, "importer.signatures = \"off\": whatever the service stores is delivered",
+            "sign what is stored (pfx-connector import add) and set importer.signatures = \"required\"");
     if (importer.rules.signatures == trust::SignatureRule::adopted)
         checks.warning(name, "importer.signatures = \"adopted\": records without a signature may pass",
                        "set importer.signatures = \"required\" once every record has been adopted");

@@ -51,15 +51,19 @@ void control(Checks& checks, const config::Settings& settings, const Daemon& dae
                                                   : daemon.complaint,
                          "restart the daemon; look first at " + settings.log.file.string());
             break;
-        case Daemon::State::none: checks.warning("daemon", "does not run", "pfx-connector run, or systemctl start pfx-connector"); break;
+        case Daemon::State::none:
+            checks.warning("daemon", "does not run", "pfx-connector run, or systemctl start pfx-connector");
+            break;
     }
     struct stat there {};
     if (::lstat(socket.c_str(), &there) == 0 && !S_ISSOCK(there.st_mode))
         checks.fault("control socket", socket + " is there and is not a socket: the daemon cannot start",
                      "move it away, or name another control.socket");
     if (!settings.control.group.empty() && !group_exists(settings.control.group))
-        checks.warning("control group", "there is no group " + settings.control.group + ": only root and the daemon's "
-                                        "account can speak with it",
+        checks.warning("control group",
+                       "there is no group " + settings.control.group +
+                           ": only root and the daemon's "
+                           "account can speak with it",
                        "groupadd --system " + settings.control.group + ", and restart the daemon");
 }
 
@@ -107,7 +111,8 @@ void health(Checks& checks, const config::Settings& settings, const Daemon& daem
     // Its start is its mark: two daemons do not begin in the same second at the same port.
     const std::string began = text(daemon.status, "startedAt");
     if (health.tls_certificate.empty() && (began.empty() || answer.find(began) == std::string::npos))
-        return checks.fault("health port", "another program answers at " + health.listen, mend + ", and restart the daemon");
+        return checks.fault("health port", "another program answers at " + health.listen,
+                            mend + ", and restart the daemon");
     checks.good("health port", health.listen + " answers");
 }
 

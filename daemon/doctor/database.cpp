@@ -39,8 +39,9 @@ std::unique_ptr<keys::KeyedSealer> sealer_of(const config::Settings& settings, C
         return nullptr;
     const auto key = config::read_sealing_key(*settings.sealing.key);
     if (!key) {
-        checks.fault("sealing key", key.error().message,
-                     "take it back from its backup; only where nothing was stored yet: pfx-connector sealing create FILE");
+        checks.fault(
+            "sealing key", key.error().message,
+            "take it back from its backup; only where nothing was stored yet: pfx-connector sealing create FILE");
         return nullptr;
     }
     auto sealer = keys::KeyedSealer::make(*key);
@@ -91,8 +92,9 @@ std::vector<Check> check_database(const config::Settings& settings, const Daemon
     } else if (!facts->findings.empty()) {
         checks.fault("database", file.string() + " is damaged: " + facts->findings, restore);
     } else {
-        checks.good("database", file.string() + ": schema " + std::to_string(facts->schema) + ", sound" +
-                                    (facts->schema < facts->known_schema ? "; the next start brings it up to date" : ""));
+        checks.good("database",
+                    file.string() + ": schema " + std::to_string(facts->schema) + ", sound" +
+                        (facts->schema < facts->known_schema ? "; the next start brings it up to date" : ""));
     }
     if (sealer != nullptr && facts) {
         if (facts->key == storage::KeyFits::no)

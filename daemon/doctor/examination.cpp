@@ -82,7 +82,8 @@ std::string text_of(const json::object& row, std::string_view name) {
 }
 
 // Whether a running daemon has let go of it: what has just answered may be parked there all the same.
-std::vector<Check> as_the_daemon_has_it(const config::Settings& settings, const std::string& name, const AskRunning& ask) {
+std::vector<Check> as_the_daemon_has_it(const config::Settings& settings, const std::string& name,
+                                        const AskRunning& ask) {
     Checks checks("authority");
     const auto answer = ask(settings, "authority.list", {});
     const auto* object = answer && answer->exit_code == 0 ? answer->result.if_object() : nullptr;

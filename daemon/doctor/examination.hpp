@@ -20,8 +20,8 @@ using AskRunning = std::function<std::optional<control::Answer>(const config::Se
 
 [[nodiscard]] std::vector<Check> examine(const config::Settings& settings, const AskRunning& ask, UtcTime now);
 
-// `authority test`: one that is configured, by the daemon where only it has its secrets; and whether the daemon has left it
-// alone meanwhile.
+// `authority test`: one that is configured, by the daemon where only it has its secrets; and whether the daemon has
+// left it alone meanwhile.
 [[nodiscard]] std::vector<Check> examine_authority(const config::Settings& settings, const std::string& name,
                                                    const AskRunning& ask, UtcTime now);
 

@@ -30,8 +30,7 @@ std::string account(uid_t uid) {
     std::array<char, 16384> buffer{};
     struct passwd entry {};
     struct passwd* found = nullptr;
-    if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
-        return found->pw_name;
+    if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) return found->pw_name;
     return "uid " + std::to_string(uid);
 }
 
@@ -51,7 +50,8 @@ public:
                                  "chmod 0600 " + path.string());
         if (service_reads && facts->st_uid != service_)
             return checks_.fault(
-                key, path.string() + " belongs to " + account(facts->st_uid) + ", the daemon runs as " + account(service_),
+                key,
+                path.string() + " belongs to " + account(facts->st_uid) + ", the daemon runs as " + account(service_),
                 "chown " + account(service_) + " " + path.string());
         ++sound_;
     }
@@ -86,7 +86,8 @@ public:
                                  std::string("chmod ") + (secret ? "0700 " : "go-w ") + path.string());
         if (facts->st_uid != service_)
             return checks_.fault(
-                key, path.string() + " belongs to " + account(facts->st_uid) + ", the daemon runs as " + account(service_),
+                key,
+                path.string() + " belongs to " + account(facts->st_uid) + ", the daemon runs as " + account(service_),
                 "chown " + account(service_) + " " + path.string());
         ++sound_;
     }
@@ -95,16 +96,14 @@ public:
     void own(const std::string& key, const fs::path& path) {
         struct stat facts {};
         if (::lstat(path.c_str(), &facts) != 0) return;
-        if (!S_ISREG(facts.st_mode))
-            return checks_.fault(key, path.string() + " is not a plain file", "move it away");
+        if (!S_ISREG(facts.st_mode)) return checks_.fault(key, path.string() + " is not a plain file", "move it away");
         if ((facts.st_mode & k_others) != 0)
             return checks_.fault(key, path.string() + " has mode " + octal(facts.st_mode & k_modes),
                                  "chmod 0600 " + path.string());
         if (facts.st_uid != service_)
-            return checks_.fault(key,
-                                 path.string() + " belongs to " + account(facts.st_uid) + ", its folder to " +
-                                     account(service_),
-                                 "chown " + account(service_) + " " + path.string());
+            return checks_.fault(
+                key, path.string() + " belongs to " + account(facts.st_uid) + ", its folder to " + account(service_),
+                "chown " + account(service_) + " " + path.string());
         ++sound_;
     }
 
@@ -210,7 +209,8 @@ std::vector<Check> check_files(const config::Settings& settings) {
                          "install -d -m 0700 -o " + account(facts.st_uid) + " " + file.parent_path().string());
     };
     folder_of("log.file", settings.log.file);
-    if (settings.audit.file.parent_path() != settings.log.file.parent_path()) folder_of("audit.file", settings.audit.file);
+    if (settings.audit.file.parent_path() != settings.log.file.parent_path())
+        folder_of("audit.file", settings.audit.file);
     files.own("audit.file", settings.audit.file);
     for (const auto& [name, authority] : settings.authorities) {
         if (authority.type != config::AuthorityType::local) continue;

@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::size_t k_password = 32;
 
-Result<void> unwrap_once(const keys::SoftwareKeys& service, const keys::SoftwareKeys::Loaded& key, ports::OaepHash hash) {
+Result<void> unwrap_once(const keys::SoftwareKeys& service, const keys::SoftwareKeys::Loaded& key,
+                         ports::OaepHash hash) {
     auto password = crypto::random_secret(k_password);
     const auto wrapped = crypto::wrap_oaep(key.key.spki_der(), password, hash);
     if (!wrapped) return wrapped.error();

@@ -59,10 +59,9 @@ void judge_failure(Checks& checks, const Error& error, const Way& way, const net
     const std::string& code = error.code;
     const std::string where = way.host + ":" + std::to_string(way.port);
     if (code.starts_with("proxy")) {
-        const std::string mend = code == "proxyUnauthorized"
-                                     ? "set management.proxy_user and management.proxy_password"
-                                 : code == "proxyRefused" ? "let the proxy allow CONNECT to " + url.authority()
-                                                          : "look at the proxy, or at management.proxy";
+        const std::string mend = code == "proxyUnauthorized" ? "set management.proxy_user and management.proxy_password"
+                                 : code == "proxyRefused"    ? "let the proxy allow CONNECT to " + url.authority()
+                                                             : "look at the proxy, or at management.proxy";
         return checks.fault("proxy", error.message, mend);
     }
     if (code == "connectFailed" || code == "connectTimedOut" || code == "connectionLost" || code == "dnsFailed")
@@ -71,11 +70,13 @@ void judge_failure(Checks& checks, const Error& error, const Way& way, const net
                                 (way.through_proxy ? "management.proxy" : "management.url"));
     if (way.through_proxy) checks.good("proxy", where + " lets us through to " + url.authority());
     if (code == "tlsUntrusted" || code == "tlsFailed" || code == "tlsMisconfigured")
-        return checks.fault("TLS", error.message,
-                            code == "tlsUntrusted"
-                                ? "management.ca_file must hold the authority that issued the service's certificate, and "
-                                  "that certificate must name " + url.host
-                                : "look at management.ca_file, and that the service speaks TLS 1.2 or newer");
+        return checks.fault(
+            "TLS", error.message,
+            code == "tlsUntrusted"
+                ? "management.ca_file must hold the authority that issued the service's certificate, and "
+                  "that certificate must name " +
+                      url.host
+                : "look at management.ca_file, and that the service speaks TLS 1.2 or newer");
     if (code == "tlsClientRefused") {
         checks.good("TLS", url.authority() + " is who management.ca_file says");
         return checks.fault("credential", error.message,
@@ -107,7 +108,8 @@ void judge_answer(Checks& checks, const net::Response& answer, const Way& way, c
     if (const auto date = answer.date())
         judge_clock(checks, now, *date);
     else
-        checks.warning("clock", "the service's answer has no Date to compare with", "compare this machine's clock by hand");
+        checks.warning("clock", "the service's answer has no Date to compare with",
+                       "compare this machine's clock by hand");
 }
 
 }  // namespace

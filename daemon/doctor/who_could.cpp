@@ -35,7 +35,9 @@ private:
 void change(Rows& rows, const std::string& what, ChangeRule rule, const std::string& key) {
     switch (rule) {
         case ChangeRule::hold: rows.add("service", what, Power::none, "a person here decides", key); break;
-        case ChangeRule::audit: rows.add("service", what, Power::open, "it passes and stands in the audit log", key); break;
+        case ChangeRule::audit:
+            rows.add("service", what, Power::open, "it passes and stands in the audit log", key);
+            break;
         case ChangeRule::allow: rows.add("service", what, Power::open, "it passes", key); break;
     }
 }
@@ -47,7 +49,8 @@ void service_and_devices(Rows& rows, const config::Settings& settings) {
     const std::string bound = limit(limits.unwrap_users_per_day, "persons a day");
     switch (rules.binding) {
         case Binding::certificate:
-            rows.add("service", wrap, Power::none, "the device certificate must name that person", "recipients.binding");
+            rows.add("service", wrap, Power::none, "the device certificate must name that person",
+                     "recipients.binding");
             break;
         case Binding::directory:
             rows.add("service", wrap, Power::none, "the directory must name the device's owner", "recipients.binding");
@@ -61,8 +64,11 @@ void service_and_devices(Rows& rows, const config::Settings& settings) {
             change(rows, "replace the key of a known device", rules.key_change, "recipients.key_change");
             break;
         case Binding::service:
-            rows.add("service", wrap, Power::open, "its word is taken; " + bound + "; the device authority must have certified "
-                     "that device", "recipients.binding");
+            rows.add("service", wrap, Power::open,
+                     "its word is taken; " + bound +
+                         "; the device authority must have certified "
+                         "that device",
+                     "recipients.binding");
             change(rows, "replace the key of a known device", rules.key_change, "recipients.key_change");
             break;
     }
@@ -102,9 +108,10 @@ void service_and_store(Rows& rows, const config::Settings& settings) {
             break;
     }
     rows.add("service", "revoke certificates", Power::limited,
-             "only what this connector issued; " + limit(settings.limits.revoke_per_day, "a day"), "limits.revoke_per_day");
-    rows.add("service", "read a key, a PFX or its password", Power::none, "between here and the device there is only ciphertext",
-             "");
+             "only what this connector issued; " + limit(settings.limits.revoke_per_day, "a day"),
+             "limits.revoke_per_day");
+    rows.add("service", "read a key, a PFX or its password", Power::none,
+             "between here and the device there is only ciphertext", "");
     rows.add("service", "withhold, delay or repeat requests", Power::open, "it has the queue", "");
 }
 
@@ -117,7 +124,8 @@ void authorities(Rows& rows, const config::Settings& settings) {
              "recipients.ca_file");
     rows.add("importer", "give anybody an encryption certificate",
              settings.importer.rules.address == trust::AddressRule::off ? Power::open : Power::limited,
-             settings.importer.rules.address == trust::AddressRule::strict   ? "only with that person's own mailboxes in it"
+             settings.importer.rules.address == trust::AddressRule::strict
+                 ? "only with that person's own mailboxes in it"
              : settings.importer.rules.address == trust::AddressRule::domain ? "only within policy.allowed_mail_domains"
                                                                              : "with any mailbox in it",
              settings.importer.rules.address == trust::AddressRule::strict ? "importer.signers" : "importer.address");
@@ -132,8 +140,8 @@ void authorities(Rows& rows, const config::Settings& settings) {
 void local(Rows& rows, const config::Settings& settings) {
     rows.add("root, the daemon's account", "open every imported key, and certify anybody", Power::open,
              "the keys are here; keep the machine to few people", "sealing.key, import.NAME.key");
-    rows.add("group " + settings.control.group, "approve held requests, open enrolment windows, raise and freeze", Power::open,
-             "each of it stands in the audit log with the account", "control.group");
+    rows.add("group " + settings.control.group, "approve held requests, open enrolment windows, raise and freeze",
+             Power::open, "each of it stands in the audit log with the account", "control.group");
     rows.add("other local accounts", "read keys, or speak with the daemon", Power::none,
              "files are 0600, folders 0700; the socket asks who it is", "control.socket");
     const bool remote = !settings.health.address.empty() && !settings.health.loopback;
@@ -141,9 +149,10 @@ void local(Rows& rows, const config::Settings& settings) {
     if (settings.health.token) shown += "; persons and devices only with health.token";
     rows.add(remote ? "network" : "local accounts", "read how much is delivered, and what fails",
              settings.health.address.empty() ? Power::none : Power::open,
-             settings.health.address.empty() ? "health.listen is empty"
-                                             : shown + " at " + settings.health.listen +
-                                                   (remote && settings.health.tls_certificate.empty() ? ", in clear" : ""),
+             settings.health.address.empty()
+                 ? "health.listen is empty"
+                 : shown + " at " + settings.health.listen +
+                       (remote && settings.health.tls_certificate.empty() ? ", in clear" : ""),
              "health.listen");
 }
 
@@ -152,7 +161,8 @@ void network(Rows& rows, const config::Settings& settings) {
              settings.management.ca_system ? "whoever gets a certificate for its name from any public authority"
                                            : "only what management.ca_file certified passes",
              "management.ca_file");
-    rows.add("network", "read or change what is sent", Power::none, "TLS 1.2 or newer, end to end, through a proxy too", "");
+    rows.add("network", "read or change what is sent", Power::none, "TLS 1.2 or newer, end to end, through a proxy too",
+             "");
     if (!settings.management.proxy.empty())
         rows.add("proxy", "see whom we speak with, and how much; cut it off", Power::open, "it carries the connection",
                  "management.proxy");

@@ -19,8 +19,8 @@ enum class Power {
 [[nodiscard]] std::string_view to_string(Power power) noexcept;  // no | limited | yes
 
 struct Ability {
-    std::string who;    // service, importer, authority, local, network
-    std::string what;   // "have a key delivered to a device of its choice"
+    std::string who;   // service, importer, authority, local, network
+    std::string what;  // "have a key delivered to a device of its choice"
     Power power = Power::none;
     std::string because;  // as things stand
     std::string key;      // what would change it

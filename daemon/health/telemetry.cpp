@@ -24,9 +24,9 @@ std::string_view word(engine::Breaker::State state) {
     return "unknown";
 }
 
-constexpr std::array k_open_stages{request::Stage::accepted,     request::Stage::keyed,    request::Stage::submitting,
-                                   request::Stage::at_authority, request::Stage::issued,   request::Stage::packaged,
-                                   request::Stage::refused,      request::Stage::held,     request::Stage::abandoned,
+constexpr std::array k_open_stages{request::Stage::accepted,     request::Stage::keyed,  request::Stage::submitting,
+                                   request::Stage::at_authority, request::Stage::issued, request::Stage::packaged,
+                                   request::Stage::refused,      request::Stage::held,   request::Stage::abandoned,
                                    request::Stage::revoking};
 
 std::uint64_t oldest_seconds(const engine::Context& context) {
@@ -44,7 +44,9 @@ void MetricsTelemetry::request_ended(request::Kind kind, std::string_view result
 void MetricsTelemetry::stage_took(request::Stage stage, std::chrono::duration<double> took) {
     metrics_.observe(Histogram::stage_duration_seconds, {to_string(stage)}, took.count());
 }
-void MetricsTelemetry::refused(std::string_view code) { metrics_.add(Counter::refused_total, {code}); }
+void MetricsTelemetry::refused(std::string_view code) {
+    metrics_.add(Counter::refused_total, {code});
+}
 void MetricsTelemetry::authority_request(std::string_view authority, std::string_view result) {
     metrics_.add(Counter::authority_requests_total, {authority, result});
 }
@@ -59,7 +61,8 @@ HealthSnapshot snapshot_of(const engine::Context& context) {
     snapshot.version = context.rules.version;
     snapshot.started_at = status.started_at;
 
-    HealthCheck service{"service", std::string(word(status.service.state)), status.service.since, status.service.detail};
+    HealthCheck service{"service", std::string(word(status.service.state)), status.service.since,
+                        status.service.detail};
     if (status.service.state == engine::Check::State::unknown) service.detail = "not reached yet";
     snapshot.checks.push_back(std::move(service));
     // A database that has not been asked yet has been opened and read: only a failure speaks against it.
@@ -77,10 +80,12 @@ HealthSnapshot snapshot_of(const engine::Context& context) {
         }
     }
     const bool all_down = down != 0 && down == context.breakers.size();
-    snapshot.checks.push_back({"authorities", all_down ? "failed" : (down != 0 ? "degraded" : "ok"), since,
-                               down == 0 ? "" : std::to_string(down) + " of " + std::to_string(context.breakers.size()) + " down"});
+    snapshot.checks.push_back(
+        {"authorities", all_down ? "failed" : (down != 0 ? "degraded" : "ok"), since,
+         down == 0 ? "" : std::to_string(down) + " of " + std::to_string(context.breakers.size()) + " down"});
     if (status.leasing_paused)
-        snapshot.checks.push_back({"backlog", "degraded", status.started_at, "leasing is paused above max_pending", false});
+        snapshot.checks.push_back(
+            {"backlog", "degraded", status.started_at, "leasing is paused above max_pending", false});
     if (status.counts.quarantined != 0)
         snapshot.checks.push_back({"integrity", "degraded", status.started_at,
                                    std::to_string(status.counts.quarantined) + " rows in quarantine", false});
@@ -109,11 +114,13 @@ void set_gauges(Metrics& metrics, const engine::Context& context) {
         metrics.set(Gauge::recipients, {state}, static_cast<double>(number));
     for (const auto& meter : status.meters)
         if (meter.limit != 0)
-            metrics.set(Gauge::limit_used_ratio, {meter.meter}, static_cast<double>(meter.used) / static_cast<double>(meter.limit));
+            metrics.set(Gauge::limit_used_ratio, {meter.meter},
+                        static_cast<double>(meter.used) / static_cast<double>(meter.limit));
     for (const auto& [name, breaker] : context.breakers)
         metrics.set(Gauge::authority_up, {name}, breaker.state() == engine::Breaker::State::down ? 0.0 : 1.0);
     if (status.last_lease_at)
-        metrics.set(Gauge::last_lease_timestamp_seconds, {}, static_cast<double>(status.last_lease_at->time_since_epoch().count()));
+        metrics.set(Gauge::last_lease_timestamp_seconds, {},
+                    static_cast<double>(status.last_lease_at->time_since_epoch().count()));
     metrics.set(Gauge::oldest_pending_seconds, {}, static_cast<double>(oldest_seconds(context)));
     if (status.certificate_expires_at)
         metrics.set(Gauge::certificate_expiry_timestamp_seconds, {"connector"},

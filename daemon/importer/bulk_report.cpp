@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t k_longest = 4096;
 
 constexpr std::array<RowOutcome, k_row_outcomes> k_outcomes{
-    RowOutcome::added,     RowOutcome::replaced, RowOutcome::checked, RowOutcome::unchanged, RowOutcome::done_before,
+    RowOutcome::added,     RowOutcome::replaced, RowOutcome::checked, RowOutcome::unchanged,  RowOutcome::done_before,
     RowOutcome::duplicate, RowOutcome::refused,  RowOutcome::failed,  RowOutcome::not_reached};
 
 std::string words_of(RowOutcome outcome) {

@@ -15,15 +15,15 @@
 namespace connector::importer {
 
 enum class RowOutcome {
-    not_reached,   // the run ended before
-    checked,       // --dry-run: it would be sent
+    not_reached,  // the run ended before
+    checked,      // --dry-run: it would be sent
     added,
     replaced,
-    unchanged,     // the store has it
-    done_before,   // an interrupted run has stored it
-    duplicate,     // the same certificate stands in an earlier row
-    refused,       // must be changed by a person
-    failed         // the service did not take it
+    unchanged,    // the store has it
+    done_before,  // an interrupted run has stored it
+    duplicate,    // the same certificate stands in an earlier row
+    refused,      // must be changed by a person
+    failed        // the service did not take it
 };
 inline constexpr std::size_t k_row_outcomes = 9;
 [[nodiscard]] std::string_view to_string(RowOutcome outcome) noexcept;

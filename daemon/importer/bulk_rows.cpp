@@ -33,8 +33,9 @@ struct Columns {
 Result<Columns> columns_of(const CsvRow& header) {
     Columns columns;
     const std::map<std::string, std::optional<std::size_t>*, std::less<>> known{
-        {"file", &columns.file},       {"password-file", &columns.password_file}, {"upn", &columns.upn},
-        {"purpose", &columns.purpose}, {"address", &columns.address},
+        {"file", &columns.file},       {"password-file", &columns.password_file},
+        {"upn", &columns.upn},         {"purpose", &columns.purpose},
+        {"address", &columns.address},
     };
     if (header.cells.size() == 1 && header.cells[0].find(';') != std::string::npos)
         return header_wrong("cells are separated by semicolons; save it with commas");

@@ -22,7 +22,8 @@ namespace connector::importer {
 
 class BulkState {
 public:
-    // "" is an empty state. kind invalid, code stateInvalid: another program's file. Torn and foreign lines are left out.
+    // "" is an empty state. kind invalid, code stateInvalid: another program's file. Torn and foreign lines are left
+    // out.
     [[nodiscard]] static Result<BulkState> parse(std::string_view text);
     // The certificate that was stored for that work.
     [[nodiscard]] std::optional<Sha256> done(const Sha256& work) const;

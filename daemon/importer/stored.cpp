@@ -115,7 +115,8 @@ Result<void> check_statement(const trust::ImporterStatement& statement, const Op
     for (const std::string& mailbox : statement.mailboxes) signed_ones.push_back(ascii_lower(mailbox));
     std::sort(signed_ones.begin(), signed_ones.end());
     if (signed_ones != opened.mailboxes)
-        return Error(ErrorKind::refused, "importUnsigned", "the importer signed other mailboxes than the certificate's");
+        return Error(ErrorKind::refused, "importUnsigned",
+                     "the importer signed other mailboxes than the certificate's");
     return {};
 }
 
@@ -131,7 +132,8 @@ std::vector<std::string> reasons_to_upgrade(const trust::ImportedRecord& record,
                     ciphers += (ciphers.empty() ? "" : ", ") + layer.algorithm;
         reasons.push_back("encrypted with " + (ciphers.empty() ? std::string("something else than AES-256") : ciphers));
     }
-    if (record.padding_scheme != "oaepSha512") reasons.push_back("its password is wrapped with " + record.padding_scheme);
+    if (record.padding_scheme != "oaepSha512")
+        reasons.push_back("its password is wrapped with " + record.padding_scheme);
     return reasons;
 }
 

@@ -182,10 +182,10 @@ Result<SecretBytes> digest(const Challenge& challenge, const Credentials& creden
     if (!act) return act.error();
     const std::string nc = eight_digits(count);
     const std::string_view qop = integrity ? "auth-int" : "auth";
-    const auto response = challenge.quality == Challenge::Quality::none
-                              ? hash({secret->view(), nonce, act->view()})
-                              : hash({secret->view(), nonce, bytes_of(nc), bytes_of(client_nonce), bytes_of(qop),
-                                      act->view()});
+    const auto response =
+        challenge.quality == Challenge::Quality::none
+            ? hash({secret->view(), nonce, act->view()})
+            : hash({secret->view(), nonce, bytes_of(nc), bytes_of(client_nonce), bytes_of(qop), act->view()});
     if (!response) return response.error();
 
     SecretBytes value;

@@ -57,8 +57,8 @@ public:
     // `order`: the schemes that may be used, best first. Without credentials it signs nothing.
     HttpAuthentication(std::optional<Credentials> credentials, std::vector<AuthScheme> order);
 
-    // Puts the Authorization on it, if the peer has asked already. Gives how often the challenge has been answered, this
-    // time included; 0 where nothing was put.
+    // Puts the Authorization on it, if the peer has asked already. Gives how often the challenge has been answered,
+    // this time included; 0 where nothing was put.
     [[nodiscard]] Result<std::uint32_t> sign(Request& request);
     // From a 401 to a request that sign() gave `use` for. Success: it is worth sending again.
     // kind: unauthorized, code httpUnauthorized.

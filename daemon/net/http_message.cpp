@@ -206,9 +206,7 @@ std::optional<UtcTime> Response::date() const {
 std::optional<std::chrono::seconds> Response::retry_after(std::chrono::seconds most) const {
     const std::string_view text = header("retry-after");
     if (text.empty()) return std::nullopt;
-    const auto bounded = [most](std::chrono::seconds wait) {
-        return std::clamp(wait, std::chrono::seconds(0), most);
-    };
+    const auto bounded = [most](std::chrono::seconds wait) { return std::clamp(wait, std::chrono::seconds(0), most); };
     if (std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; })) {
         long value = 0;
         const auto read = std::from_chars(text.data(), text.data() + text.size(), value);

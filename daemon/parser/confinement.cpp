@@ -36,11 +36,10 @@ bool describe(scmp_filter_ctx filter) {
     bool fine = allow(filter, SCMP_SYS(read), {own_socket}) && allow(filter, SCMP_SYS(write), {own_socket}) &&
                 allow(filter, SCMP_SYS(mmap), {not_runnable, no_file}) &&
                 allow(filter, SCMP_SYS(mprotect), {not_runnable});
-    for (const int call :
-         {SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
-          SCMP_SYS(mlock), SCMP_SYS(mlock2), SCMP_SYS(munlock), SCMP_SYS(futex), SCMP_SYS(getrandom),
-          SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(sched_yield),
-          SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack)})
+    for (const int call : {SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap),
+                           SCMP_SYS(madvise), SCMP_SYS(mlock), SCMP_SYS(mlock2), SCMP_SYS(munlock), SCMP_SYS(futex),
+                           SCMP_SYS(getrandom), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(getpid),
+                           SCMP_SYS(gettid), SCMP_SYS(sched_yield), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack)})
         fine = fine && allow(filter, call);
     return fine;
 }
@@ -71,7 +70,7 @@ std::optional<rlim_t> address_space() {
 }
 
 bool limit(__rlimit_resource resource, rlim_t soft, rlim_t hard) {
-    const struct rlimit both {soft, hard};
+    const struct rlimit both { soft, hard };
     return ::setrlimit(resource, &both) == 0;
 }
 

@@ -18,8 +18,8 @@ class Confinement {
 public:
     // Made once, by the keeper; nullopt where the system has no such filter.
     [[nodiscard]] static std::optional<Confinement> prepare();
-    // In the parser, with its socket on k_parser_descriptor. Closes every other descriptor. False: not locked in, and the
-    // process must end.
+    // In the parser, with its socket on k_parser_descriptor. Closes every other descriptor. False: not locked in, and
+    // the process must end.
     [[nodiscard]] bool enter(const Order& order) const;
 
 private:

@@ -25,15 +25,17 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 void say(int socket, const Ended& ended) {
-    const std::array<std::uint8_t, 3> message{static_cast<std::uint8_t>(Word::ended), static_cast<std::uint8_t>(ended.how),
-                                              ended.number};
+    const std::array<std::uint8_t, 3> message{static_cast<std::uint8_t>(Word::ended),
+                                              static_cast<std::uint8_t>(ended.how), ended.number};
     // Nobody listens any more where the answer was complete; a peer that does not read is none of ours.
     (void)::send(socket, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 // ---- the parser: one file -------------------------------------------------------------------------------------------
 
-[[noreturn]] void end_with(int code) { ::_exit(code); }
+[[noreturn]] void end_with(int code) {
+    ::_exit(code);
+}
 
 void parse_one() {
     Channel channel(k_parser_descriptor);

@@ -207,7 +207,8 @@ Result<ParserProcess::Line> ParserProcess::call_parser(std::chrono::milliseconds
         if (std::holds_alternative<Late>(*instead)) {
             forget(*keeping);
             return unavailable("it did not begin within " +
-                               std::to_string(std::chrono::duration_cast<std::chrono::seconds>(patience).count()) + " s");
+                               std::to_string(std::chrono::duration_cast<std::chrono::seconds>(patience).count()) +
+                               " s");
         }
         forget(*keeping);
     }
@@ -226,8 +227,7 @@ Result<ports::Identity> ParserProcess::open_pfx(ByteView pfx, const SecretBytes&
     for (int tried = 0; tried < k_tries; ++tried) {
         auto line = call_parser(k_patience_to_start);
         if (!line) return line.error();
-        Channel channel(line->socket.get(),
-                        std::chrono::steady_clock::now() + limits_.wall + k_patience_after_the_end);
+        Channel channel(line->socket.get(), std::chrono::steady_clock::now() + limits_.wall + k_patience_after_the_end);
         // Not all of it was read: how that came is said in the answer.
         (void)send_file(channel, pfx, password);
         auto answer = read_answer(channel);
@@ -237,9 +237,9 @@ Result<ports::Identity> ParserProcess::open_pfx(ByteView pfx, const SecretBytes&
             if (error.kind == ErrorKind::invalid) return error;
             return broken("the process that parsed it met a fault of its own");
         }
-        // After a death the next file meets another keeper: every parser of one keeper has the same addresses, and whoever
-        // guesses at them must begin anew. Where there was no word it has gone, which no parser can bring about, and the
-        // parser with it.
+        // After a death the next file meets another keeper: every parser of one keeper has the same addresses, and
+        // whoever guesses at them must begin anew. Where there was no word it has gone, which no parser can bring
+        // about, and the parser with it.
         forget(line->keeper);
         if (const auto* ended = std::get_if<Ended>(&answer)) return broken(*ended, limits_);
         if (std::holds_alternative<Late>(answer)) return broken(Ended{End::too_late, 0}, limits_);

@@ -1,8 +1,8 @@
-// ports::PfxOpener over parsers in processes of their own: one process for one file, confined (confinement.hpp), forked by
-// a keeper (keeper.hpp) that this class starts, restarts when it has gone, and ends. Linux; Windows will have its own.
-// Refuses: to parse here what could not be parsed there. A password is sent to a parser that has locked itself in, and the
-// key comes back, over a socket pair; neither stands in an argument, the environment, or a file.
-// Any thread, as many at once as call; each call waits for its parser.
+// ports::PfxOpener over parsers in processes of their own: one process for one file, confined (confinement.hpp), forked
+// by a keeper (keeper.hpp) that this class starts, restarts when it has gone, and ends. Linux; Windows will have its
+// own. Refuses: to parse here what could not be parsed there. A password is sent to a parser that has locked itself in,
+// and the key comes back, over a socket pair; neither stands in an argument, the environment, or a file. Any thread, as
+// many at once as call; each call waits for its parser.
 #pragma once
 
 #include "core/ports/pfx_opener.hpp"

@@ -1,6 +1,6 @@
-// What is said between this process, the keeper of its parsers, and a parser. Both ends are the same program on the same
-// machine: plain numbers in the machine's order. What a parser says is believed of nothing but its own file, and a refusal
-// has no words of its own: a parser that a hostile file has taken over could put a key into them.
+// What is said between this process, the keeper of its parsers, and a parser. Both ends are the same program on the
+// same machine: plain numbers in the machine's order. What a parser says is believed of nothing but its own file, and a
+// refusal has no words of its own: a parser that a hostile file has taken over could put a key into them.
 //
 //   control socket (one, to the keeper):   Order + a socket      -> the keeper starts a parser on that socket
 //   that socket (one for each file):       <- ready              the parser has locked itself in
@@ -20,8 +20,8 @@
 namespace connector::parser {
 
 struct Limits {
-    // Two million iterations of the slowest derivation take two seconds on a slow machine, twice that with two readings of a
-    // password.
+    // Two million iterations of the slowest derivation take two seconds on a slow machine, twice that with two readings
+    // of a password.
     std::chrono::seconds processor{20};
     std::chrono::milliseconds wall{std::chrono::seconds{45}};
     std::size_t memory = 64UL * 1024 * 1024;  // beyond what it has when it begins
@@ -40,10 +40,10 @@ struct Sizes {
 enum class Word : std::uint8_t { ready = 1, opened, refused, ended };
 
 enum class End : std::uint8_t {
-    exited,        // number: its exit code
-    signalled,     // number: the signal
-    too_late,      // killed when its time was over
-    not_started,   // number: errno of fork()
+    exited,       // number: its exit code
+    signalled,    // number: the signal
+    too_late,     // killed when its time was over
+    not_started,  // number: errno of fork()
 };
 struct Ended {
     End how = End::exited;
@@ -76,7 +76,8 @@ public:
     enum class Result { done, hung_up, late };
 
     // Does not own `descriptor`. Without a deadline nothing but read() and write() is called.
-    explicit Channel(int descriptor, std::optional<Deadline> deadline = {}) : descriptor_(descriptor), deadline_(deadline) {}
+    explicit Channel(int descriptor, std::optional<Deadline> deadline = {})
+        : descriptor_(descriptor), deadline_(deadline) {}
     [[nodiscard]] Result read(void* octets, std::size_t size);
     [[nodiscard]] Result write(const void* octets, std::size_t size);
 

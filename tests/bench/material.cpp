@@ -45,8 +45,8 @@ Material read_material(const std::filesystem::path& place) {
     made.importer = certificate(place / "importer.crt");
     for (int number = 0; std::filesystem::exists(place / (std::to_string(number) + ".pfx")); ++number) {
         const std::string stem = std::to_string(number);
-        made.records.push_back(
-            {octets(place / (stem + ".pfx")), octets(place / (stem + ".wrapped")), octets(place / (stem + ".signature"))});
+        made.records.push_back({octets(place / (stem + ".pfx")), octets(place / (stem + ".wrapped")),
+                                octets(place / (stem + ".signature"))});
     }
     made.sealing_key = octets(place / "sealing.key");
     return made;

@@ -1,5 +1,5 @@
-// What the loop works on: the very keys, certificates and records that the daemon of the same run has. Read once, before
-// anything is measured.
+// What the loop works on: the very keys, certificates and records that the daemon of the same run has. Read once,
+// before anything is measured.
 #pragma once
 
 #include "openssl.hpp"

@@ -15,7 +15,8 @@ constexpr std::size_t k_nonce = 12;
 constexpr std::size_t k_tag = 16;
 
 void add_extension(STACK_OF(X509_EXTENSION) * *list, int nid, const char* value) {
-    const Owned<X509_EXTENSION, X509_EXTENSION_free> made(must_have(X509V3_EXT_conf_nid(nullptr, nullptr, nid, value), value));
+    const Owned<X509_EXTENSION, X509_EXTENSION_free> made(
+        must_have(X509V3_EXT_conf_nid(nullptr, nullptr, nid, value), value));
     must(X509v3_add_ext(list, made.get(), -1) != nullptr, value);
 }
 
@@ -57,7 +58,8 @@ Key generate(const std::string& key_type) {
 Bytes make_request(const Key& key) {
     const Request request(must_have(X509_REQ_new(), "request"));
     X509_NAME* subject = X509_REQ_get_subject_name(request.get());
-    must(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>("Alice Smith"), -1, -1, 0) == 1 &&
+    must(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>("Alice Smith"),
+                                    -1, -1, 0) == 1 &&
              X509_REQ_set_pubkey(request.get(), key.get()) == 1,
          "request");
     STACK_OF(X509_EXTENSION)* extensions = nullptr;
@@ -93,8 +95,10 @@ Bytes sign_certificate(const Material& material, const Bytes& der) {
     sk_X509_EXTENSION_pop_free(wanted, X509_EXTENSION_free);
     X509V3_CTX context;
     X509V3_set_ctx(&context, material.issuing_ca.get(), made.get(), nullptr, nullptr, 0);
-    for (const auto& [nid, value] : {std::pair(NID_subject_key_identifier, "hash"), std::pair(NID_authority_key_identifier, "keyid")}) {
-        const Owned<X509_EXTENSION, X509_EXTENSION_free> extension(must_have(X509V3_EXT_conf_nid(nullptr, &context, nid, value), value));
+    for (const auto& [nid, value] :
+         {std::pair(NID_subject_key_identifier, "hash"), std::pair(NID_authority_key_identifier, "keyid")}) {
+        const Owned<X509_EXTENSION, X509_EXTENSION_free> extension(
+            must_have(X509V3_EXT_conf_nid(nullptr, &context, nid, value), value));
         must(X509_add_ext(made.get(), extension.get(), -1) == 1, value);
     }
     must(X509_sign(made.get(), material.issuing_key.get(), EVP_sha256()) > 0, "certificate's signature");
@@ -106,12 +110,14 @@ void check_issued(const Material& material, const Bytes& der) {
     const Owned<X509_STORE, X509_STORE_free> store(must_have(X509_STORE_new(), "store"));
     const Owned<X509_STORE_CTX, X509_STORE_CTX_free> context(must_have(X509_STORE_CTX_new(), "store"));
     const BorrowedCertificates between(must_have(sk_X509_new_null(), "stack"));
-    must(X509_STORE_add_cert(store.get(), material.root.get()) == 1 && sk_X509_push(between.get(), material.issuing_ca.get()) > 0 &&
+    must(X509_STORE_add_cert(store.get(), material.root.get()) == 1 &&
+             sk_X509_push(between.get(), material.issuing_ca.get()) > 0 &&
              X509_STORE_CTX_init(context.get(), store.get(), certificate.get(), between.get()) == 1,
          "store");
     X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(context.get());
     X509_VERIFY_PARAM_set_auth_level(parameters, 2);
-    must(X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_X509_STRICT) == 1 && X509_verify_cert(context.get()) == 1, "chain");
+    must(X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_X509_STRICT) == 1 && X509_verify_cert(context.get()) == 1,
+         "chain");
 }
 
 Bytes seal(const Bytes& key, const Bytes& secret) {
@@ -120,9 +126,11 @@ Bytes seal(const Bytes& key, const Bytes& secret) {
     int size = 0;
     must(RAND_bytes(sealed.data(), k_nonce) == 1 &&
              EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key.data(), sealed.data()) == 1 &&
-             EVP_EncryptUpdate(cipher.get(), sealed.data() + k_nonce, &size, secret.data(), static_cast<int>(secret.size())) == 1 &&
+             EVP_EncryptUpdate(cipher.get(), sealed.data() + k_nonce, &size, secret.data(),
+                               static_cast<int>(secret.size())) == 1 &&
              EVP_EncryptFinal_ex(cipher.get(), sealed.data() + k_nonce + size, &size) == 1 &&
-             EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_AEAD_GET_TAG, k_tag, sealed.data() + k_nonce + secret.size()) == 1,
+             EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_AEAD_GET_TAG, k_tag, sealed.data() + k_nonce + secret.size()) ==
+                 1,
          "seal");
     return sealed;
 }
@@ -133,7 +141,8 @@ Bytes unseal(const Bytes& key, const Bytes& sealed) {
     Bytes tag(sealed.end() - k_tag, sealed.end());
     int size = 0;
     must(EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key.data(), sealed.data()) == 1 &&
-             EVP_DecryptUpdate(cipher.get(), secret.data(), &size, sealed.data() + k_nonce, static_cast<int>(secret.size())) == 1 &&
+             EVP_DecryptUpdate(cipher.get(), secret.data(), &size, sealed.data() + k_nonce,
+                               static_cast<int>(secret.size())) == 1 &&
              EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_AEAD_SET_TAG, k_tag, tag.data()) == 1 &&
              EVP_DecryptFinal_ex(cipher.get(), secret.data() + size, &size) == 1,
          "unseal");
@@ -154,9 +163,10 @@ Key from_pkcs8(const Bytes& der) {
 
 Package pack(EVP_PKEY* key, X509* certificate, STACK_OF(X509) * issuers) {
     Package made{{}, random_password()};
-    const Pkcs12 file(must_have(PKCS12_create_ex(made.password.c_str(), nullptr, key, certificate, issuers, NID_aes_256_cbc,
-                                                 NID_aes_256_cbc, k_iterations, k_iterations, 0, nullptr, nullptr),
-                                "PFX"));
+    const Pkcs12 file(
+        must_have(PKCS12_create_ex(made.password.c_str(), nullptr, key, certificate, issuers, NID_aes_256_cbc,
+                                   NID_aes_256_cbc, k_iterations, k_iterations, 0, nullptr, nullptr),
+                  "PFX"));
     made.pfx = der_of(file.get(), i2d_PKCS12);
     const unsigned char* at = made.pfx.data();
     const Pkcs12 written(must_have(d2i_PKCS12(nullptr, &at, static_cast<long>(made.pfx.size())), "PFX"));
@@ -175,19 +185,22 @@ Package pack(EVP_PKEY* key, X509* certificate, STACK_OF(X509) * issuers) {
 
 Opened open_record(const Material& material, const Record& record) {
     const unsigned char* at = record.importer_signature.data();
-    const Cms statement(must_have(d2i_CMS_ContentInfo(nullptr, &at, static_cast<long>(record.importer_signature.size())), "statement"));
+    const Cms statement(
+        must_have(d2i_CMS_ContentInfo(nullptr, &at, static_cast<long>(record.importer_signature.size())), "statement"));
     const BorrowedCertificates signers(must_have(sk_X509_new_null(), "stack"));
     must(sk_X509_push(signers.get(), material.importer.get()) > 0 &&
              CMS_verify(statement.get(), signers.get(), nullptr, nullptr, nullptr,
                         CMS_NO_SIGNER_CERT_VERIFY | CMS_NOINTERN | CMS_BINARY) == 1,
          "importer's signature");
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    must(EVP_Digest(record.pfx.data(), record.pfx.size(), digest.data(), nullptr, EVP_sha256(), nullptr) == 1, "digest");
+    must(EVP_Digest(record.pfx.data(), record.pfx.size(), digest.data(), nullptr, EVP_sha256(), nullptr) == 1,
+         "digest");
 
     const KeyContext context(must_have(EVP_PKEY_CTX_new(material.import_key.get(), nullptr), "OAEP"));
     std::string password(static_cast<std::size_t>(EVP_PKEY_get_size(material.import_key.get())), '\0');
     std::size_t size = password.size();
-    must(EVP_PKEY_decrypt_init(context.get()) == 1 && EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_OAEP_PADDING) == 1 &&
+    must(EVP_PKEY_decrypt_init(context.get()) == 1 &&
+             EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_OAEP_PADDING) == 1 &&
              EVP_PKEY_CTX_set_rsa_oaep_md(context.get(), EVP_sha512()) == 1 &&
              EVP_PKEY_CTX_set_rsa_mgf1_md(context.get(), EVP_sha512()) == 1 &&
              EVP_PKEY_decrypt(context.get(), reinterpret_cast<unsigned char*>(password.data()), &size,
@@ -209,7 +222,8 @@ Opened open_record(const Material& material, const Record& record) {
         found = false;
         for (int i = 0; i < sk_X509_num(others) && !found; ++i) {
             X509* issuer = sk_X509_value(others, i);
-            if (issuer == last || X509_NAME_cmp(X509_get_issuer_name(last), X509_get_subject_name(issuer)) != 0) continue;
+            if (issuer == last || X509_NAME_cmp(X509_get_issuer_name(last), X509_get_subject_name(issuer)) != 0)
+                continue;
             must(X509_verify(last, X509_get0_pubkey(issuer)) == 1, "chain");
             last = issuer;
             found = true;
@@ -222,17 +236,19 @@ Opened open_record(const Material& material, const Record& record) {
 }
 
 Bytes deliver(const Material& material, const std::vector<Package>& packages) {
-    std::string message = R"({"v":1,"requestId":"00000000-0000-0000-0000-000000000000","userId":"00000000-0000-0000-0000-000000000000",)"
-                          R"("userPrincipalName":"alice@corp.example","deviceId":"d-alice-1",)"
-                          R"("recipientSha256":"0000000000000000000000000000000000000000000000000000000000000000","purpose":"smimeEncryption",)"
-                          R"("createdAt":"2026-01-01T00:00:00Z","notAfter":"2026-01-08T00:00:00Z","sequence":1,"identities":[)";
+    std::string message =
+        R"({"v":1,"requestId":"00000000-0000-0000-0000-000000000000","userId":"00000000-0000-0000-0000-000000000000",)"
+        R"("userPrincipalName":"alice@corp.example","deviceId":"d-alice-1",)"
+        R"("recipientSha256":"0000000000000000000000000000000000000000000000000000000000000000","purpose":"smimeEncryption",)"
+        R"("createdAt":"2026-01-01T00:00:00Z","notAfter":"2026-01-08T00:00:00Z","sequence":1,"identities":[)";
     for (const auto& each : packages)
         message += R"({"thumbprint":"0000000000000000000000000000000000000000",)"
                    R"("sha256":"0000000000000000000000000000000000000000000000000000000000000000","pfx":")" +
                    base64(each.pfx) + R"(","password":")" + each.password + "\"},";
     message += "]}";
 
-    const Cms signed_message(must_have(CMS_sign(nullptr, nullptr, nullptr, nullptr, CMS_PARTIAL | CMS_BINARY), "signature"));
+    const Cms signed_message(
+        must_have(CMS_sign(nullptr, nullptr, nullptr, nullptr, CMS_PARTIAL | CMS_BINARY), "signature"));
     must(CMS_add1_signer(signed_message.get(), material.delivery.get(), material.delivery_key.get(), EVP_sha256(),
                          CMS_BINARY | CMS_NOSMIMECAP) != nullptr,
          "signature");
@@ -242,12 +258,14 @@ Bytes deliver(const Material& material, const std::vector<Package>& packages) {
     const Bytes inner = der_of(signed_message.get(), i2d_CMS_ContentInfo);
 
     const auto device = certificate_of(material.device);
-    const Cms envelope(must_have(CMS_encrypt(nullptr, nullptr, EVP_aes_256_gcm(), CMS_PARTIAL | CMS_BINARY), "envelope"));
+    const Cms envelope(
+        must_have(CMS_encrypt(nullptr, nullptr, EVP_aes_256_gcm(), CMS_PARTIAL | CMS_BINARY), "envelope"));
     CMS_RecipientInfo* recipient = must_have(
         CMS_add1_recipient_cert(envelope.get(), device.get(), CMS_BINARY | CMS_KEY_PARAM | CMS_USE_KEYID), "recipient");
     EVP_PKEY_CTX* context = CMS_RecipientInfo_get0_pkey_ctx(recipient);
     must(EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) == 1 &&
-             EVP_PKEY_CTX_set_rsa_oaep_md(context, EVP_sha256()) == 1 && EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) == 1,
+             EVP_PKEY_CTX_set_rsa_oaep_md(context, EVP_sha256()) == 1 &&
+             EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) == 1,
          "OAEP");
     finish(envelope.get(), inner.data(), inner.size());
     return der_of(envelope.get(), i2d_CMS_ContentInfo);

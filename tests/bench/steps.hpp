@@ -1,4 +1,5 @@
-// The steps of a request, each as few calls of OpenSSL as it takes. README.md says which of them a request needs and why.
+// The steps of a request, each as few calls of OpenSSL as it takes. README.md says which of them a request needs and
+// why.
 #pragma once
 
 #include "material.hpp"

@@ -18,8 +18,8 @@ SimAuthority::SimAuthority(Labels& labels, Random random, Options options, UtcTi
     ca_ = labels_.add_certificate(ca_facts_, {});
 }
 
-Result<ports::AuthorityAnswer> SimAuthority::take(const ports::Submission& submission, std::size_t connector, const RequestId& request,
-                                                  Tick now, UtcTime utc, bool troubled) {
+Result<ports::AuthorityAnswer> SimAuthority::take(const ports::Submission& submission, std::size_t connector,
+                                                  const RequestId& request, Tick now, UtcTime utc, bool troubled) {
     const auto known = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
         return entry.csr == submission.csr && entry.nonce == submission.nonce;
     });
@@ -108,7 +108,8 @@ Result<ports::AuthorityAnswer> SimAuthority::poll(const std::string& id, Tick no
     return answer(static_cast<std::size_t>(entry - entries.data()), now, utc);
 }
 
-Result<std::optional<ports::AuthorityAnswer>> SimAuthority::find(const ports::Submission& submission, Tick now, UtcTime utc) {
+Result<std::optional<ports::AuthorityAnswer>> SimAuthority::find(const ports::Submission& submission, Tick now,
+                                                                 UtcTime utc) {
     for (std::size_t i = 0; i < entries.size(); ++i) {
         if (entries[i].nonce != submission.nonce || entries[i].csr != submission.csr) continue;
         auto there = answer(i, now, utc);

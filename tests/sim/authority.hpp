@@ -1,6 +1,6 @@
 // Simulated certification authorities: shared by all connectors of a world, never crashing, with a memory of their own.
-// What one can do (find, revoke, know a repeated submission) is the scenario's; what it decides about a CSR is drawn once.
-// The judge reads `entries` at the end: every certificate that was ever issued stands there.
+// What one can do (find, revoke, know a repeated submission) is the scenario's; what it decides about a CSR is drawn
+// once. The judge reads `entries` at the end: every certificate that was ever issued stands there.
 #pragma once
 
 #include "core/ports/authority.hpp"
@@ -49,10 +49,11 @@ public:
     [[nodiscard]] const Options& options() const noexcept { return options_; }
     [[nodiscard]] const Bytes& certificate() const noexcept { return ca_; }
     // `connector` and `request`: whose CSR it is, for the judge.
-    [[nodiscard]] Result<ports::AuthorityAnswer> take(const ports::Submission& submission, std::size_t connector, const RequestId& request,
-                                                      Tick now, UtcTime utc, bool troubled);
+    [[nodiscard]] Result<ports::AuthorityAnswer> take(const ports::Submission& submission, std::size_t connector,
+                                                      const RequestId& request, Tick now, UtcTime utc, bool troubled);
     [[nodiscard]] Result<ports::AuthorityAnswer> poll(const std::string& id, Tick now, UtcTime utc);
-    [[nodiscard]] Result<std::optional<ports::AuthorityAnswer>> find(const ports::Submission& submission, Tick now, UtcTime utc);
+    [[nodiscard]] Result<std::optional<ports::AuthorityAnswer>> find(const ports::Submission& submission, Tick now,
+                                                                     UtcTime utc);
     [[nodiscard]] Entry* named(const std::string& id);
     // The entry that was revoked, or nothing where no certificate of ours has that serial number.
     [[nodiscard]] Entry* revoke(const ports::Revocation& revocation);

@@ -14,7 +14,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Error gone() { return {ErrorKind::cancelled, "cancelled", "we are stopping"}; }
+Error gone() {
+    return {ErrorKind::cancelled, "cancelled", "we are stopping"};
+}
 constexpr auto k_timeout = 30s;
 
 }  // namespace
@@ -27,7 +29,9 @@ ports::AuthorityTraits Process::AuthorityPort::traits() const {
     return traits;
 }
 
-UtcTime Process::AuthorityPort::utc() const { return process_.world.utc(process_.world.timeline.now()); }
+UtcTime Process::AuthorityPort::utc() const {
+    return process_.world.utc(process_.world.timeline.now());
+}
 
 Fate Process::AuthorityPort::fate_of(bool submits) {
     auto& world = process_.world;
@@ -72,7 +76,10 @@ Fate Process::AuthorityPort::fate_of(bool submits) {
             process_.hit(Fault::authority_slow);
             fate.there = std::chrono::milliseconds{random_.between(1000, 120000)};
             break;
-        case 4: refuse(Fault::authority_unauthorized, {ErrorKind::unauthorized, "unauthorized", "its credential is refused"}); break;
+        case 4:
+            refuse(Fault::authority_unauthorized,
+                   {ErrorKind::unauthorized, "unauthorized", "its credential is refused"});
+            break;
         default: refuse(Fault::authority_down, {ErrorKind::unavailable, "unreachable", "connection refused"}); break;
     }
     return fate;
@@ -94,11 +101,13 @@ asio::awaitable<std::optional<Error>> Process::AuthorityPort::go(Point point, co
     }
     // Sent, and nothing came back: the sender cannot tell this from a lost answer.
     if (fate.request_lost)
-        co_return Error(point == Point::authority_submit ? ErrorKind::unknown : ErrorKind::timed_out, "noAnswer", "no answer in time");
+        co_return Error(point == Point::authority_submit ? ErrorKind::unknown : ErrorKind::timed_out, "noAnswer",
+                        "no answer in time");
     co_return std::nullopt;
 }
 
-asio::awaitable<std::optional<Error>> Process::AuthorityPort::come_back(Point point, const Fate& fate, ErrorKind arrived) {
+asio::awaitable<std::optional<Error>> Process::AuthorityPort::come_back(Point point, const Fate& fate,
+                                                                        ErrorKind arrived) {
     auto& world = process_.world;
     if (process_.dead()) co_return gone();
     auto pausing = process_.pause(fate.reply_lost ? std::chrono::nanoseconds(k_timeout) : fate.back);
@@ -114,16 +123,15 @@ asio::awaitable<std::optional<Error>> Process::AuthorityPort::come_back(Point po
 }
 
 void Process::AuthorityPort::told(const Result<ports::AuthorityAnswer>& answer, const Bytes& csr) {
-    const char* word = !answer                                                    ? "no"
-                       : std::holds_alternative<ports::PendingAnswer>(*answer) ? "pending"
-                                                                               : "issued";
+    const char* word = !answer ? "no" : std::holds_alternative<ports::PendingAnswer>(*answer) ? "pending" : "issued";
     if (!answer) process_.hit(Fault::authority_refused);
     if (answer && std::holds_alternative<ports::PendingAnswer>(*answer)) process_.hit(Fault::authority_pending);
     if (answer && std::holds_alternative<ports::IssuedAnswer>(*answer))
         for (const auto& entry : authority_.entries)
             if (entry.wrong && entry.certificate == std::get<ports::IssuedAnswer>(*answer).certificate)
                 process_.hit(Fault::authority_wrong_certificate);
-    process_.world.trace.line("authority " + name() + " to " + process_.name() + ": " + word + " " + std::string(text_of(csr)));
+    process_.world.trace.line("authority " + name() + " to " + process_.name() + ": " + word + " " +
+                              std::string(text_of(csr)));
 }
 
 void Process::AuthorityPort::knocks(Point point) {
@@ -133,8 +141,9 @@ void Process::AuthorityPort::knocks(Point point) {
     if (process_.dead() || failures_ < rules.failures) return;
     if (inside_ > 1 || world.timeline.now() - failed_at_ < rules.open)
         world.judge.broken("a dead authority costs one probe at a time",
-                           process_.name() + " " + std::string(to_string(point)) + ": " + std::to_string(inside_) + " at once, " +
-                               std::to_string((world.timeline.now() - failed_at_) / 1ms) + " ms after the last failure");
+                           process_.name() + " " + std::string(to_string(point)) + ": " + std::to_string(inside_) +
+                               " at once, " + std::to_string((world.timeline.now() - failed_at_) / 1ms) +
+                               " ms after the last failure");
 }
 
 void Process::AuthorityPort::left(const std::optional<Error>& error) {
@@ -159,8 +168,10 @@ ports::Async<ports::AuthorityAnswer> Process::AuthorityPort::submit(ports::Submi
         co_return std::move(*error);
     }
     RequestId whose;
-    if (const auto owner = world.csr_owners.find(submission.csr); owner != world.csr_owners.end()) whose = owner->second.second;
-    auto answer = authority_.take(submission, process_.home.index, whose, world.timeline.now(), utc(), world.troubled());
+    if (const auto owner = world.csr_owners.find(submission.csr); owner != world.csr_owners.end())
+        whose = owner->second.second;
+    auto answer =
+        authority_.take(submission, process_.home.index, whose, world.timeline.now(), utc(), world.troubled());
     told(answer, submission.csr);
     auto coming = come_back(Point::authority_submit, fate, ErrorKind::unknown);
     error = co_await std::move(coming);
@@ -208,7 +219,8 @@ ports::Async<std::optional<ports::AuthorityAnswer>> Process::AuthorityPort::find
                       ? authority_.find(submission, world.timeline.now(), utc())
                       : Result<std::optional<ports::AuthorityAnswer>>(
                             Error(ErrorKind::misconfigured, "authorityMisconfigured", "it cannot search"));
-    world.trace.line("authority " + name() + " to " + process_.name() + ": find " + (answer ? (*answer ? "there" : "none") : "no"));
+    world.trace.line("authority " + name() + " to " + process_.name() + ": find " +
+                     (answer ? (*answer ? "there" : "none") : "no"));
     auto coming = come_back(Point::authority_find, fate, ErrorKind::timed_out);
     error = co_await std::move(coming);
     if (error) {

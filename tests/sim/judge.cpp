@@ -18,21 +18,24 @@ void Judge::broken(std::string_view invariant, std::string detail) {
 }
 
 void Judge::no_secret(std::string_view where, std::string_view text) {
-    if (holds_canary(text)) broken("no secret in events, database or reports", std::string(where) + ": " + std::string(text));
+    if (holds_canary(text))
+        broken("no secret in events, database or reports", std::string(where) + ": " + std::string(text));
 }
 
 // What each stage may still hold, and that pins change by a local act alone.
 void Judge::committed(Process& process, const ports::Commit& commit, const Shadow* before) {
     const auto& record = commit.record;
-    const std::string what = process.name() + " " + record.request.id.text() + " " + std::string(to_string(record.stage));
-    const bool after_key = record.stage == Stage::packaged || record.stage == Stage::refused || record.stage == Stage::revoking ||
-                           record.stage == Stage::closed;
+    const std::string what =
+        process.name() + " " + record.request.id.text() + " " + std::string(to_string(record.stage));
+    const bool after_key = record.stage == Stage::packaged || record.stage == Stage::refused ||
+                           record.stage == Stage::revoking || record.stage == Stage::closed;
     if (after_key && !record.sealed_key.empty()) broken("no key outlives its delivery", what + " still has its key");
     if (after_key && record.stage != Stage::packaged && !record.sealed_package.empty())
         broken("no key outlives its delivery", what + " still has its package");
     const bool packed_now = record.stage == Stage::packaged && !record.sealed_package.empty() &&
                             (before == nullptr || before->stage != Stage::packaged);
-    if (packed_now && process.home.blocked.contains(record.request.device.id)) broken("no package is kept for who is blocked", what);
+    if (packed_now && process.home.blocked.contains(record.request.device.id))
+        broken("no package is kept for who is blocked", what);
     // But for what the authority gave after all.
     const bool late = record.stage == Stage::revoking && !record.certificate.empty();
     if (before != nullptr && before->stage == Stage::closed && !late) broken("a closed record stays closed", what);
@@ -44,12 +47,14 @@ void Judge::committed(Process& process, const ports::Commit& commit, const Shado
     auto& pins = process.home.pins;
     const auto known = pins.find(commit.pin->device);
     const bool changed = known != pins.end() && known->second != commit.pin->spki_sha256;
-    if (changed && world_.scenario.binding != 0 && !process.home.approved.contains({commit.pin->device, commit.pin->spki_sha256}))
+    if (changed && world_.scenario.binding != 0 &&
+        !process.home.approved.contains({commit.pin->device, commit.pin->spki_sha256}))
         broken("pins change by a local act only", what + " changed the key of " + commit.pin->device.text());
     pins[commit.pin->device] = commit.pin->spki_sha256;
 }
 
-void Judge::looked_up(Process& process, const DeviceId& device, const UserId& /*user*/, const Sha256& /*spki*/, bool blocked) {
+void Judge::looked_up(Process& process, const DeviceId& device, const UserId& /*user*/, const Sha256& /*spki*/,
+                      bool blocked) {
     if (!blocked) proofs_[{process.home.index, device}] = {&process, world_.timeline.now()};
 }
 
@@ -59,7 +64,8 @@ void Judge::submitted(Process& process, const ports::Submission& submission, std
         return entry.second.csr == submission.csr && entry.second.nonce == submission.nonce;
     });
     if (found == shadow.end() || found->second.stage != Stage::submitting) {
-        broken("the intent is durable before the act", process.name() + " submits " + std::string(text_of(submission.csr)) + " to " +
+        broken("the intent is durable before the act", process.name() + " submits " +
+                                                           std::string(text_of(submission.csr)) + " to " +
                                                            std::string(authority) + " without having written it down");
         return;
     }
@@ -72,15 +78,18 @@ void Judge::submitted(Process& process, const ports::Submission& submission, std
 
 void Judge::revokes(Process& process, SimAuthority::Entry* entry, const ports::Revocation& revocation) {
     if (entry == nullptr) {
-        broken("revocations are a subset of what was issued here", process.name() + " revokes " + revocation.serial_number);
+        broken("revocations are a subset of what was issued here",
+               process.name() + " revokes " + revocation.serial_number);
         return;
     }
     const std::string what = process.name() + " revokes the certificate of " + entry->request.text();
-    if (entry->connector != process.home.index) broken("revocations are a subset of what was issued here", what + " of another connector");
+    if (entry->connector != process.home.index)
+        broken("revocations are a subset of what was issued here", what + " of another connector");
     for (const auto& order : world_.service.orders())
         if (order.accepted_certificates.contains(entry->certificate)) broken("nothing delivered is revoked", what);
     const auto& shadow = process.ledger().shadow();
-    const bool written = std::any_of(shadow.begin(), shadow.end(), [](const auto& one) { return one.second.stage == Stage::revoking; });
+    const bool written =
+        std::any_of(shadow.begin(), shadow.end(), [](const auto& one) { return one.second.stage == Stage::revoking; });
     if (!written) broken("the intent is durable before the act", what + " without having written it down");
     ++world_.tally.revoked;
 }
@@ -88,11 +97,11 @@ void Judge::revokes(Process& process, SimAuthority::Entry* entry, const ports::R
 void Judge::wrapped(Process& process, const trust::Recipient& recipient, const ports::PackageContent& content) {
     const std::string what = process.name() + " wraps for " + recipient.device().text();
     const auto proof = proofs_.find({process.home.index, recipient.device()});
-    if (proof == proofs_.end() || proof->second.process != &process ||
-        world_.timeline.now() - proof->second.when > 1h)
+    if (proof == proofs_.end() || proof->second.process != &process || world_.timeline.now() - proof->second.when > 1h)
         broken("no wrap without a live proof", what);
     const auto& facts = recipient.certificate();
-    if (world_.labels.certificate(facts.der) == nullptr) broken("no wrap without a live proof", what + ": no such certificate");
+    if (world_.labels.certificate(facts.der) == nullptr)
+        broken("no wrap without a live proof", what + ": no such certificate");
     if (!process.home.sequences.insert(content.sequence).second)
         broken("a package's number is given once", what + ": " + std::to_string(content.sequence));
 }
@@ -116,7 +125,8 @@ void Judge::result_arrives(const ports::ResultMessage& message) {
     }
     if (!message.delivered) return;
     no_secret("a result's envelope", text_of(message.delivered->envelope));
-    for (const auto& certificate : message.delivered->certificates) no_secret("a result's certificate", text_of(certificate.der));
+    for (const auto& certificate : message.delivered->certificates)
+        no_secret("a result's certificate", text_of(certificate.der));
     for (const auto& issuer : message.delivered->chain) no_secret("a result's chain", text_of(issuer));
     for (const auto& omitted : message.delivered->omitted) no_secret("a result's omission", omitted.message);
 }
@@ -131,7 +141,8 @@ void Judge::accepted(const SimService::Order& order, std::size_t connector, cons
             for (const auto& entry : authority->entries)
                 if (entry.certificate == certificate) {
                     known = true;
-                    if (entry.revoked) broken("nothing delivered is revoked", order.request.id.text() + " got a revoked certificate");
+                    if (entry.revoked)
+                        broken("nothing delivered is revoked", order.request.id.text() + " got a revoked certificate");
                     if (entry.wrong) broken("a wrong certificate is not delivered", order.request.id.text());
                     if (entry.request != order.request.id || entry.connector != connector)
                         broken("what is delivered was issued for it", order.request.id.text());
@@ -148,7 +159,8 @@ void Judge::check_package(const SimService::Order& order, const request::Package
         return;
     }
     const auto& envelope = found->second;
-    if (envelope.recipient_certificate != order.request.device.recipient_certificate || envelope.request != order.request.id)
+    if (envelope.recipient_certificate != order.request.device.recipient_certificate ||
+        envelope.request != order.request.id)
         broken("what arrives is for this device", what);
     std::set<Bytes> held;
     for (const auto& [pfx, password] : envelope.identities) {
@@ -161,7 +173,8 @@ void Judge::check_package(const SimService::Order& order, const request::Package
         else
             held.insert(content->second.certificate);
     }
-    if (held != order.accepted_certificates) broken("what arrives opens", what + ": not the certificates that the result names");
+    if (held != order.accepted_certificates)
+        broken("what arrives opens", what + ": not the certificates that the result names");
 }
 
 // Whoever holds a lease undisturbed and still works on the order has it renewed in time.
@@ -171,10 +184,11 @@ void Judge::lease_ran_out(const SimService::Order& order) {
     if (connector.disturbed >= order.lease_granted) return;
     const auto& shadow = connector.process->ledger().shadow();
     const auto record = shadow.find(order.request.id);
-    if (record == shadow.end() || record->second.rests() || record->second.stage == Stage::revoking || record->second.lease != order.lease)
+    if (record == shadow.end() || record->second.rests() || record->second.stage == Stage::revoking ||
+        record->second.lease != order.lease)
         return;
-    broken("leases are renewed in time", connector.process->name() + " lost the lease of " + order.request.id.text() + ", which is " +
-                                             std::string(to_string(record->second.stage)));
+    broken("leases are renewed in time", connector.process->name() + " lost the lease of " + order.request.id.text() +
+                                             ", which is " + std::string(to_string(record->second.stage)));
 }
 
 void Judge::opened_again(Connector& connector, storage::SqliteLedger& file) {
@@ -186,7 +200,8 @@ void Judge::opened_again(Connector& connector, storage::SqliteLedger& file) {
         return;
     }
     for (const auto& before : connector.meters_at_crash) {
-        const auto after = std::find_if(meters->begin(), meters->end(), [&](const auto& one) { return one.meter == before.meter; });
+        const auto after =
+            std::find_if(meters->begin(), meters->end(), [&](const auto& one) { return one.meter == before.meter; });
         if (before.used != 0 && (after == meters->end() || after->used < before.used))
             broken("meters never fall by a crash", "c" + std::to_string(connector.index) + " " + before.meter);
     }
@@ -200,7 +215,8 @@ void Judge::scan(const Connector& connector) {
         std::string octets(size, '\0');
         std::ifstream file(connector.directory / name, std::ios::binary);
         file.read(octets.data(), static_cast<std::streamsize>(size));
-        if (holds_canary(octets)) broken("no secret in events, database or reports", "c" + std::to_string(connector.index) + " " + name);
+        if (holds_canary(octets))
+            broken("no secret in events, database or reports", "c" + std::to_string(connector.index) + " " + name);
     }
 }
 
@@ -218,7 +234,8 @@ void Judge::at_the_end() {
     check_ledgers();
 }
 
-// A certificate that its connector knew when it rested: a person must be able to find it there, whoever could revoke it.
+// A certificate that its connector knew when it rested: a person must be able to find it there, whoever could revoke
+// it.
 void Judge::check_registers() {
     for (const auto& connector : world_.connectors) {
         auto* process = connector->process.get();
@@ -236,10 +253,12 @@ void Judge::check_registers() {
             for (const auto& entry : authority->entries) {
                 if (entry.connector != connector->index || !entry.durably_known) continue;
                 const auto record = process->ledger().shadow().find(entry.request);
-                const bool set_aside = record != process->ledger().shadow().end() && record->second.stage == Stage::abandoned;
+                const bool set_aside =
+                    record != process->ledger().shadow().end() && record->second.stage == Stage::abandoned;
                 if (!set_aside && !registered.contains(digest_of("sha256", entry.certificate)))
                     broken("every certificate known here stands in the register",
-                           entry.request.text() + " of c" + std::to_string(entry.connector) + ": " + std::string(text_of(entry.certificate)));
+                           entry.request.text() + " of c" + std::to_string(entry.connector) + ": " +
+                               std::string(text_of(entry.certificate)));
             }
         }
     }
@@ -252,20 +271,23 @@ void Judge::check_certificates() {
     for (const auto& authority : world_.authorities) {
         for (const auto& entry : authority->entries) {
             // What still waits for an approval will be issued as well, whoever looks or not.
-            const bool to_come = entry.state == SimAuthority::State::pending && entry.verdict == SimAuthority::State::issued;
+            const bool to_come =
+                entry.state == SimAuthority::State::pending && entry.verdict == SimAuthority::State::issued;
             if (entry.state != SimAuthority::State::issued && !to_come) continue;
             ++world_.tally.issued;
             if (entry.revoked || delivered.contains(entry.certificate)) continue;
             if (auto* process = world_.connectors[entry.connector]->process.get()) {
                 const auto& shadow = process->ledger().shadow();
                 const auto record = shadow.find(entry.request);
-                if (record != shadow.end() && record->second.stage == Stage::abandoned) continue;  // it waits for a person
+                if (record != shadow.end() && record->second.stage == Stage::abandoned)
+                    continue;  // it waits for a person
             }
             const bool knowable = authority->options().finds || entry.durably_known || entry.named;
             if (authority->options().revokes && knowable) {
                 broken("at most one live certificate for each request",
                        entry.request.text() + " of c" + std::to_string(entry.connector) + " left " +
-                           std::string(text_of(entry.certificate)) + " alive" + (entry.durably_known ? ", known here" : ""));
+                           std::string(text_of(entry.certificate)) + " alive" +
+                           (entry.durably_known ? ", known here" : ""));
             } else {
                 ++world_.tally.left_unknowable;
             }
@@ -288,8 +310,10 @@ void Judge::check_ledgers() {
             const std::string what = "c" + std::to_string(connector->index) + " " + record.request.id.text();
             // A revocation that three deaths set aside waits for a person.
             const bool set_aside = record.stage == Stage::abandoned && record.outcome;
-            if (record.stage != Stage::closed && !set_aside) broken("everything comes to rest", what + " is " + std::string(to_string(record.stage)));
-            if (!record.sealed_key.empty() || !record.sealed_package.empty()) broken("no key outlives its delivery", what);
+            if (record.stage != Stage::closed && !set_aside)
+                broken("everything comes to rest", what + " is " + std::string(to_string(record.stage)));
+            if (!record.sealed_key.empty() || !record.sealed_package.empty())
+                broken("no key outlives its delivery", what);
         }
         const auto sound = file->quick_check();
         if (!sound || !sound->empty()) broken("the database is sound", sound ? *sound : sound.error().message);

@@ -7,7 +7,9 @@
 namespace connector::sim {
 namespace {
 
-std::string text(ByteView octets) { return std::string(text_of(octets)); }
+std::string text(ByteView octets) {
+    return std::string(text_of(octets));
+}
 Bytes octets(std::string_view text) {
     const auto view = bytes_of(text);
     return Bytes(view.begin(), view.end());
@@ -47,11 +49,15 @@ bool holds_canary(std::string_view text) noexcept {
     return !text.empty() && ::memmem(text.data(), text.size(), k_canary.data(), k_canary.size()) != nullptr;
 }
 
-Sha256 digest_of(std::string_view use, ByteView octets) { return spread(mix_all(mix_all(k_multiplier, use), text_of(octets))); }
+Sha256 digest_of(std::string_view use, ByteView octets) {
+    return spread(mix_all(mix_all(k_multiplier, use), text_of(octets)));
+}
 
 // --- Labels ---
 
-Bytes Labels::fresh(std::string_view kind) { return octets(std::string(kind) + "-" + std::to_string(++last_)); }
+Bytes Labels::fresh(std::string_view kind) {
+    return octets(std::string(kind) + "-" + std::to_string(++last_));
+}
 
 Bytes Labels::add_certificate(CertificateFacts facts, Bytes issuer) {
     Bytes label = fresh("CERT");
@@ -89,7 +95,8 @@ CertificateFacts plain_facts(std::string_view common_name, const Sha256& spki, s
     std::snprintf(text, sizeof text, "%016llx", serial | 0x4000000000000000ULL);
     facts.serial_number = text;
     facts.serial_fit = true;
-    if (!common_name.empty()) facts.subject.rdns = {{Attribute{std::string(oid::k_common_name), std::string(common_name)}}};
+    if (!common_name.empty())
+        facts.subject.rdns = {{Attribute{std::string(oid::k_common_name), std::string(common_name)}}};
     facts.signature_strong = true;
     facts.signature_algorithm = "label";
     facts.subject_key_identifier = Bytes(spki.octets.begin(), spki.octets.begin() + 20);
@@ -142,8 +149,8 @@ Result<ports::Pfx> LabelCrypto::pack(const SecretBytes& pkcs8, ByteView certific
     packed.der = labels_.fresh("PFX");
     const std::string password = text(labels_.fresh(std::string(k_canary) + "-PASSWORD"));
     packed.password = SecretBytes::copy_of(password);
-    labels_.pfx.emplace(packed.der, Labels::PfxContent{std::string(pkcs8.reveal_text()), Bytes(certificate.begin(), certificate.end()),
-                                                       chain, password});
+    labels_.pfx.emplace(packed.der, Labels::PfxContent{std::string(pkcs8.reveal_text()),
+                                                       Bytes(certificate.begin(), certificate.end()), chain, password});
     return packed;
 }
 
@@ -162,13 +169,15 @@ Result<ports::Identity> LabelCrypto::open_pfx(ByteView pfx, const SecretBytes& p
 Result<SecretBytes> LabelCrypto::sign_attached(ByteView /*content*/, const ports::Signer& /*signer*/) const {
     return Error(ErrorKind::internal, "internal", "the packager of the simulation signs nothing");
 }
-Result<ports::VerifiedContent> LabelCrypto::verify_attached(ByteView /*cms*/, const std::vector<Bytes>& /*trusted*/) const {
+Result<ports::VerifiedContent> LabelCrypto::verify_attached(ByteView /*cms*/,
+                                                            const std::vector<Bytes>& /*trusted*/) const {
     return Error(ErrorKind::refused, "importUnsigned", "no signature");
 }
 Result<Bytes> LabelCrypto::envelop(ByteView /*content*/, ByteView /*recipient_certificate*/) const {
     return Error(ErrorKind::internal, "internal", "the packager of the simulation wraps by itself");
 }
-Result<SecretBytes> LabelCrypto::unwrap_oaep(const SecretBytes& /*pkcs8*/, ByteView /*ciphertext*/, ports::OaepHash /*hash*/) const {
+Result<SecretBytes> LabelCrypto::unwrap_oaep(const SecretBytes& /*pkcs8*/, ByteView /*ciphertext*/,
+                                             ports::OaepHash /*hash*/) const {
     return Error(ErrorKind::refused, "importUndecryptable", "the key service of the simulation unwraps by itself");
 }
 
@@ -180,7 +189,9 @@ Bytes LabelCrypto::random(std::size_t size) const {
 
 // --- LabelKeys ---
 
-bool LabelKeys::has(std::string_view provider, std::string_view key_name) const { return provider == "provider" && key_name == "key"; }
+bool LabelKeys::has(std::string_view provider, std::string_view key_name) const {
+    return provider == "provider" && key_name == "key";
+}
 
 Result<SecretBytes> LabelKeys::unwrap(std::string_view /*provider*/, std::string_view /*key_name*/, ByteView ciphertext,
                                       ports::OaepHash /*hash*/) const {

@@ -1,6 +1,6 @@
-// Fake cryptography that shows leaks: keys, certificates and packages are labels in one registry, and a label of a secret
-// begins with the canary. What a holder may do with a label is what a holder of the real thing could: a sealed secret is
-// scrambled, an envelope says nothing without the registry. The registry outlives every simulated process.
+// Fake cryptography that shows leaks: keys, certificates and packages are labels in one registry, and a label of a
+// secret begins with the canary. What a holder may do with a label is what a holder of the real thing could: a sealed
+// secret is scrambled, an envelope says nothing without the registry. The registry outlives every simulated process.
 // One thread.
 #pragma once
 
@@ -21,7 +21,9 @@ namespace connector::sim {
 
 inline constexpr std::string_view k_canary = "CANARY";
 [[nodiscard]] bool holds_canary(std::string_view text) noexcept;
-[[nodiscard]] inline bool holds_canary(ByteView octets) noexcept { return holds_canary(text_of(octets)); }
+[[nodiscard]] inline bool holds_canary(ByteView octets) noexcept {
+    return holds_canary(text_of(octets));
+}
 
 [[nodiscard]] Sha256 digest_of(std::string_view use, ByteView octets);
 

@@ -15,16 +15,26 @@ using storage::SqliteLedger;
 
 namespace {
 
-Error gone() { return {ErrorKind::unavailable, "processGone", "this process is no more"}; }
+Error gone() {
+    return {ErrorKind::unavailable, "processGone", "this process is no more"};
+}
 
 bool is_outbox(const Shadow& record) noexcept {
-    return record.stage == Stage::packaged || record.stage == Stage::refused || (record.stage == Stage::abandoned && !record.reported);
+    return record.stage == Stage::packaged || record.stage == Stage::refused ||
+           (record.stage == Stage::abandoned && !record.reported);
 }
-bool is_worked(const Shadow& record) noexcept { return !is_outbox(record) && record.stage != Stage::held && !record.rests(); }
+bool is_worked(const Shadow& record) noexcept {
+    return !is_outbox(record) && record.stage != Stage::held && !record.rests();
+}
 
 Shadow shadow_of(const request::RequestRecord& record) {
-    return {record.stage, record.due_at, record.csr, record.submission_nonce, record.certificate,
-            record.lease.id, record.outcome.has_value()};
+    return {record.stage,
+            record.due_at,
+            record.csr,
+            record.submission_nonce,
+            record.certificate,
+            record.lease.id,
+            record.outcome.has_value()};
 }
 
 }  // namespace
@@ -38,7 +48,9 @@ struct SimLedger::Group {
 };
 
 SimLedger::SimLedger(Process& process, Random random) : process_(process), random_(random) {}
-SimLedger::~SimLedger() { close(); }
+SimLedger::~SimLedger() {
+    close();
+}
 
 bool SimLedger::open() {
     auto lock = storage::InstanceLock::acquire(process_.home.directory, storage::InstanceLock::Holder::daemon);
@@ -48,9 +60,10 @@ bool SimLedger::open() {
     }
     lock_.emplace(std::move(*lock));
     auto& judge = process_.world.judge;
-    auto opened = SqliteLedger::open(*lock_, process_.world.sealer, [&judge](std::string_view table, std::string_view key) {
-        judge.broken("no row is ever found tampered", std::string(table) + " " + std::string(key));
-    });
+    auto opened =
+        SqliteLedger::open(*lock_, process_.world.sealer, [&judge](std::string_view table, std::string_view key) {
+            judge.broken("no row is ever found tampered", std::string(table) + " " + std::string(key));
+        });
     if (!opened) {
         judge.broken("the ledger opens again after a crash", opened.error().message);
         return false;
@@ -81,7 +94,8 @@ void SimLedger::crash() {
     fs::copy_file(database, directory / "left.db", fs::copy_options::overwrite_existing);
     const bool has_log = fs::exists(log);
     if (has_log) fs::copy_file(log, directory / "left.wal", fs::copy_options::overwrite_existing);
-    // Closing writes the log back and drops it; that a dead process does not do, so the files are put back as they were.
+    // Closing writes the log back and drops it; that a dead process does not do, so the files are put back as they
+    // were.
     close();
     fs::rename(directory / "left.db", database);
     fs::remove(directory / "connector.db-shm");
@@ -161,7 +175,8 @@ asio::awaitable<std::optional<Error>> SimLedger::enter(Point point, Use use) {
     }
     if (swept && world.scenario.sweep_how < 2) {
         process_.hit(world.scenario.sweep_how == 0 ? Fault::disk_full : Fault::disk_io_error);
-        co_return Error(ErrorKind::unavailable, world.scenario.sweep_how == 0 ? "storageFull" : "storageUnavailable", "swept");
+        co_return Error(ErrorKind::unavailable, world.scenario.sweep_how == 0 ? "storageFull" : "storageUnavailable",
+                        "swept");
     }
     if (swept && world.scenario.sweep_how == 2) {
         process_.die("the sweep, before " + std::string(to_string(point)));
@@ -210,7 +225,8 @@ void SimLedger::committed(const ports::Commit& commit) {
     const LeaseId lease = before == shadow_.end() ? record.lease.id : before->second.lease;
     auto& shadow = shadow_[record.request.id] = shadow_of(record);
     shadow.lease = lease;
-    world.trace.line(process_.name() + " saves " + record.request.id.text() + " " + std::string(to_string(record.stage)));
+    world.trace.line(process_.name() + " saves " + record.request.id.text() + " " +
+                     std::string(to_string(record.stage)));
 }
 
 bool SimLedger::act(const ports::Commit& commit) {
@@ -227,7 +243,8 @@ ports::Async<std::vector<ports::Intake>> SimLedger::accept(std::vector<ports::Le
         for (std::size_t i = 0; taken && i < batch.size(); ++i) {
             process_.world.trace.line(process_.name() + " accepts " + batch[i].request.id.text() + " " +
                                       std::to_string(static_cast<int>((*taken)[i])));
-            if ((*taken)[i] == ports::Intake::created) shadow_[batch[i].request.id] = Shadow{Stage::accepted, now, {}, {}, {}, {}, false};
+            if ((*taken)[i] == ports::Intake::created)
+                shadow_[batch[i].request.id] = Shadow{Stage::accepted, now, {}, {}, {}, {}, false};
             if ((*taken)[i] != ports::Intake::order_changed) {
                 shadow_[batch[i].request.id].lease = batch[i].lease.id;
                 process_.told_lost.erase(batch[i].request.id);
@@ -239,7 +256,8 @@ ports::Async<std::vector<ports::Intake>> SimLedger::accept(std::vector<ports::Le
 }
 
 ports::Async<void> SimLedger::accept_unreadable(RequestId id, LeaseId lease, request::Failure failure, UtcTime now) {
-    auto work = [this, id = std::move(id), lease = std::move(lease), failure = std::move(failure), now](SqliteLedger& file) {
+    auto work = [this, id = std::move(id), lease = std::move(lease), failure = std::move(failure),
+                 now](SqliteLedger& file) {
         auto done = file.accept_unreadable(id, lease, failure, now);
         if (done) {
             const auto record = file.get(id);
@@ -295,7 +313,8 @@ ports::Async<ports::Taken> SimLedger::take(ports::TakeOrder order, UtcTime now) 
 }
 
 ports::Async<void> SimLedger::put_back(RequestId id) {
-    return run<void>(Point::ledger_put_back, Use::writes, [id = std::move(id)](SqliteLedger& file) { return file.put_back(id); });
+    return run<void>(Point::ledger_put_back, Use::writes,
+                     [id = std::move(id)](SqliteLedger& file) { return file.put_back(id); });
 }
 
 ports::Async<std::vector<request::RequestRecord>> SimLedger::recover(UtcTime now) {
@@ -305,7 +324,8 @@ ports::Async<std::vector<request::RequestRecord>> SimLedger::recover(UtcTime now
             for (const auto& record : *recovered) {
                 shadow_[record.request.id] = shadow_of(record);
                 process_.world.trace.line(process_.name() + " recovers " + record.request.id.text() + " " +
-                                          std::string(to_string(record.stage)) + ", deaths " + std::to_string(record.deaths));
+                                          std::string(to_string(record.stage)) + ", deaths " +
+                                          std::to_string(record.deaths));
             }
         return recovered;
     };
@@ -334,15 +354,15 @@ ports::Async<std::vector<request::RequestRecord>> SimLedger::outbox(UtcTime now,
 }
 
 ports::Async<std::optional<request::RequestRecord>> SimLedger::get(RequestId id) {
-    return run<std::optional<request::RequestRecord>>(Point::ledger_get, Use::reads,
-                                                      [id = std::move(id)](SqliteLedger& file) { return file.get(id); });
+    return run<std::optional<request::RequestRecord>>(
+        Point::ledger_get, Use::reads, [id = std::move(id)](SqliteLedger& file) { return file.get(id); });
 }
 
 ports::Async<std::vector<request::RequestRecord>> SimLedger::page(ports::PageFilter filter) {
     auto work = [this, filter = std::move(filter)](SqliteLedger& file) -> Result<std::vector<request::RequestRecord>> {
         const bool none = filter.stage && std::none_of(shadow_.begin(), shadow_.end(), [&](const auto& entry) {
-            return entry.second.stage == *filter.stage;
-        });
+                              return entry.second.stage == *filter.stage;
+                          });
         if (none && random_.below(16) != 0) return std::vector<request::RequestRecord>();
         return file.page(filter);
     };
@@ -351,7 +371,8 @@ ports::Async<std::vector<request::RequestRecord>> SimLedger::page(ports::PageFil
 
 ports::Async<std::vector<request::RequestRecord>> SimLedger::open_of(UserId user, DeviceId device, UtcTime until) {
     return run<std::vector<request::RequestRecord>>(
-        Point::ledger_open_of, Use::reads, [user = std::move(user), device = std::move(device), until](SqliteLedger& file) {
+        Point::ledger_open_of, Use::reads,
+        [user = std::move(user), device = std::move(device), until](SqliteLedger& file) {
             return file.open_of(user, device, until);
         });
 }
@@ -367,9 +388,9 @@ ports::Async<std::vector<std::pair<RequestId, request::Lease>>> SimLedger::open_
 }
 
 ports::Async<void> SimLedger::renew_lease(RequestId id, request::Lease lease) {
-    return run<void>(Point::ledger_other, Use::writes, [id = std::move(id), lease = std::move(lease)](SqliteLedger& file) {
-        return file.renew_lease(id, lease);
-    });
+    return run<void>(
+        Point::ledger_other, Use::writes,
+        [id = std::move(id), lease = std::move(lease)](SqliteLedger& file) { return file.renew_lease(id, lease); });
 }
 
 ports::Async<ports::Counts> SimLedger::counts() {
@@ -391,8 +412,8 @@ ports::Async<void> SimLedger::purge(UtcTime now, UtcTime closed_before) {
     });
 }
 
-ports::Async<trust::RegisterView> SimLedger::look_up(DeviceId device, UserId user, std::string user_principal_name, Sha256 spki,
-                                                     UtcTime now) {
+ports::Async<trust::RegisterView> SimLedger::look_up(DeviceId device, UserId user, std::string user_principal_name,
+                                                     Sha256 spki, UtcTime now) {
     auto work = [this, device = std::move(device), user = std::move(user), name = std::move(user_principal_name), spki,
                  now](SqliteLedger& file) {
         auto view = file.look_up(device, user, name, spki, now);
@@ -403,13 +424,16 @@ ports::Async<trust::RegisterView> SimLedger::look_up(DeviceId device, UserId use
 }
 
 ports::Async<std::vector<trust::Pin>> SimLedger::pins() {
-    return run<std::vector<trust::Pin>>(Point::ledger_other, Use::reads, [](SqliteLedger& file) { return file.pins(); });
+    return run<std::vector<trust::Pin>>(Point::ledger_other, Use::reads,
+                                        [](SqliteLedger& file) { return file.pins(); });
 }
 ports::Async<std::vector<trust::Block>> SimLedger::blocks() {
-    return run<std::vector<trust::Block>>(Point::ledger_other, Use::reads, [](SqliteLedger& file) { return file.blocks(); });
+    return run<std::vector<trust::Block>>(Point::ledger_other, Use::reads,
+                                          [](SqliteLedger& file) { return file.blocks(); });
 }
 ports::Async<void> SimLedger::block(trust::Block block) {
-    return run<void>(Point::ledger_other, Use::writes, [block = std::move(block)](SqliteLedger& file) { return file.block(block); });
+    return run<void>(Point::ledger_other, Use::writes,
+                     [block = std::move(block)](SqliteLedger& file) { return file.block(block); });
 }
 ports::Async<void> SimLedger::approve(trust::Approval approval) {
     return run<void>(Point::ledger_other, Use::writes,
@@ -427,26 +451,31 @@ ports::Async<std::vector<ports::IssuedCertificate>> SimLedger::issued(std::size_
     return run<std::vector<ports::IssuedCertificate>>(Point::ledger_other, Use::reads,
                                                       [limit](SqliteLedger& file) { return file.issued(limit); });
 }
-ports::Async<std::optional<ports::IssuedCertificate>> SimLedger::find_issued(std::string issuer, std::string serial_number) {
+ports::Async<std::optional<ports::IssuedCertificate>> SimLedger::find_issued(std::string issuer,
+                                                                             std::string serial_number) {
     return run<std::optional<ports::IssuedCertificate>>(
-        Point::ledger_other, Use::reads, [issuer = std::move(issuer), serial = std::move(serial_number)](SqliteLedger& file) {
+        Point::ledger_other, Use::reads,
+        [issuer = std::move(issuer), serial = std::move(serial_number)](SqliteLedger& file) {
             return file.find_issued(issuer, serial);
         });
 }
 ports::Async<void> SimLedger::mark_revoked(Sha256 certificate, std::string reason, UtcTime now) {
-    return run<void>(Point::ledger_mark_revoked, Use::writes, [certificate, reason = std::move(reason), now](SqliteLedger& file) {
-        return file.mark_revoked(certificate, reason, now);
-    });
+    return run<void>(Point::ledger_mark_revoked, Use::writes,
+                     [certificate, reason = std::move(reason), now](SqliteLedger& file) {
+                         return file.mark_revoked(certificate, reason, now);
+                     });
 }
 
 ports::Async<std::vector<ports::DeliveredImport>> SimLedger::deliveries_of(std::string user) {
-    return run<std::vector<ports::DeliveredImport>>(Point::ledger_other, Use::reads,
-                                                    [user = std::move(user)](SqliteLedger& file) { return file.deliveries_of(user); });
+    return run<std::vector<ports::DeliveredImport>>(
+        Point::ledger_other, Use::reads,
+        [user = std::move(user)](SqliteLedger& file) { return file.deliveries_of(user); });
 }
 
 ports::Async<std::vector<ports::ExpiringImport>> SimLedger::expiring_imports(UtcTime now, UtcTime until) {
-    return run<std::vector<ports::ExpiringImport>>(Point::ledger_expiring_imports, Use::looks,
-                                                   [now, until](SqliteLedger& file) { return file.expiring_imports(now, until); });
+    return run<std::vector<ports::ExpiringImport>>(
+        Point::ledger_expiring_imports, Use::looks,
+        [now, until](SqliteLedger& file) { return file.expiring_imports(now, until); });
 }
 
 ports::Async<std::vector<request::MeterUse>> SimLedger::meters(UtcTime now) {

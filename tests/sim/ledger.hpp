@@ -1,7 +1,8 @@
-// The ledger's port over the real SqliteLedger, on one thread: a call takes simulated time, may fail, and the process may
-// be gone before or after it. Saves that meet are one group commit, as in AsyncLedger. What was not committed is lost.
-// A shadow of stage, due time and secrets is kept from what was committed; it answers the engine's idle looks (one in
-// sixteen is held against the database), tells the judge what is durable, and is built anew from the file after a crash.
+// The ledger's port over the real SqliteLedger, on one thread: a call takes simulated time, may fail, and the process
+// may be gone before or after it. Saves that meet are one group commit, as in AsyncLedger. What was not committed is
+// lost. A shadow of stage, due time and secrets is kept from what was committed; it answers the engine's idle looks
+// (one in sixteen is held against the database), tells the judge what is durable, and is built anew from the file after
+// a crash.
 #pragma once
 
 #include "core/ports/ledger.hpp"
@@ -68,8 +69,8 @@ public:
     ports::Async<void> renew_lease(RequestId id, request::Lease lease) override;
     ports::Async<ports::Counts> counts() override;
     ports::Async<void> purge(UtcTime now, UtcTime closed_before) override;
-    ports::Async<trust::RegisterView> look_up(DeviceId device, UserId user, std::string user_principal_name, Sha256 spki,
-                                              UtcTime now) override;
+    ports::Async<trust::RegisterView> look_up(DeviceId device, UserId user, std::string user_principal_name,
+                                              Sha256 spki, UtcTime now) override;
     ports::Async<std::vector<trust::Pin>> pins() override;
     ports::Async<std::vector<trust::Block>> blocks() override;
     ports::Async<void> block(trust::Block block) override;
@@ -77,7 +78,8 @@ public:
     ports::Async<void> open_window(trust::EnrolmentWindow window) override;
     ports::Async<std::optional<trust::EnrolmentWindow>> window() override;
     ports::Async<std::vector<ports::IssuedCertificate>> issued(std::size_t limit) override;
-    ports::Async<std::optional<ports::IssuedCertificate>> find_issued(std::string issuer, std::string serial_number) override;
+    ports::Async<std::optional<ports::IssuedCertificate>> find_issued(std::string issuer,
+                                                                      std::string serial_number) override;
     ports::Async<void> mark_revoked(Sha256 certificate, std::string reason, UtcTime now) override;
     ports::Async<std::vector<ports::DeliveredImport>> deliveries_of(std::string user) override;
     ports::Async<std::vector<ports::ExpiringImport>> expiring_imports(UtcTime now, UtcTime until) override;

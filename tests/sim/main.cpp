@@ -1,9 +1,9 @@
 // The command line of the simulator.
-//   sim --seeds N --start S [--jobs J] [--trace] [--twice-each K] [--set "requests=2 crashes=0"] [--holes] [--no-minimise] [--count]
-//   sim --list FILE      seeds with their settings, one a line: SEED | SETTINGS | why
-// Every K-th seed (1: each, 0: none) is lived through twice, and the two traces must be one. --holes: an empty cell of the
-// tables is a failure too. --count: only in how many seeds something broke. --jobs: so many seeds side by side, each in a
-// world of its own. 0: nothing broke; 1: something did.
+//   sim --seeds N --start S [--jobs J] [--trace] [--twice-each K] [--set "requests=2 crashes=0"] [--holes]
+//   [--no-minimise] [--count] sim --list FILE      seeds with their settings, one a line: SEED | SETTINGS | why
+// Every K-th seed (1: each, 0: none) is lived through twice, and the two traces must be one. --holes: an empty cell of
+// the tables is a failure too. --count: only in how many seeds something broke. --jobs: so many seeds side by side,
+// each in a world of its own. 0: nothing broke; 1: something did.
 #include "tests/sim/minimise.hpp"
 #include "tests/sim/runner.hpp"
 
@@ -39,17 +39,28 @@ bool read(int count, char** words, Arguments& arguments) {
     for (int i = 1; i < count; ++i) {
         const std::string word = words[i];
         const auto value = [&]() -> const char* { return ++i < count ? words[i] : ""; };
-        if (word == "--seeds") arguments.seeds = std::strtoull(value(), nullptr, 10);
-        else if (word == "--start") arguments.start = std::strtoull(value(), nullptr, 10);
-        else if (word == "--trace") arguments.trace = true;
-        else if (word == "--jobs") arguments.jobs = std::strtoull(value(), nullptr, 10);
-        else if (word == "--twice-each") arguments.twice_each = std::strtoull(value(), nullptr, 10);
-        else if (word == "--list") arguments.list = value();
-        else if (word == "--holes") arguments.holes = true;
-        else if (word == "--no-minimise") arguments.minimise = false;
-        else if (word == "--count") arguments.count_only = true;
-        else if (word == "--set") arguments.set = value();
-        else return false;
+        if (word == "--seeds")
+            arguments.seeds = std::strtoull(value(), nullptr, 10);
+        else if (word == "--start")
+            arguments.start = std::strtoull(value(), nullptr, 10);
+        else if (word == "--trace")
+            arguments.trace = true;
+        else if (word == "--jobs")
+            arguments.jobs = std::strtoull(value(), nullptr, 10);
+        else if (word == "--twice-each")
+            arguments.twice_each = std::strtoull(value(), nullptr, 10);
+        else if (word == "--list")
+            arguments.list = value();
+        else if (word == "--holes")
+            arguments.holes = true;
+        else if (word == "--no-minimise")
+            arguments.minimise = false;
+        else if (word == "--count")
+            arguments.count_only = true;
+        else if (word == "--set")
+            arguments.set = value();
+        else
+            return false;
     }
     return true;
 }
@@ -147,11 +158,11 @@ private:
         ++broken;
         ++broken_by_invariant[run.violation];
         if (arguments_.count_only) return;
-        std::printf("\nSEED %llu BREAKS: %s\n  %s\n  %s\n", static_cast<unsigned long long>(job.seed), run.violation.c_str(),
-                    run.detail.c_str(), job.scenario.text().c_str());
+        std::printf("\nSEED %llu BREAKS: %s\n  %s\n  %s\n", static_cast<unsigned long long>(job.seed),
+                    run.violation.c_str(), run.detail.c_str(), job.scenario.text().c_str());
         if (arguments_.minimise)
-            std::printf("  minimised: sim --start %llu --seeds 1 --trace --set \"%s\"\n", static_cast<unsigned long long>(job.seed),
-                        least_settings.c_str());
+            std::printf("  minimised: sim --start %llu --seeds 1 --trace --set \"%s\"\n",
+                        static_cast<unsigned long long>(job.seed), least_settings.c_str());
         show(least_trace);
         std::fflush(stdout);
         enough_ = broken >= k_enough;
@@ -168,12 +179,16 @@ private:
 
 // The sanitised build remembers where every allocation came from; a simulator allocates too often for that.
 extern "C" const char* __asan_default_options();
-extern "C" const char* __asan_default_options() { return "malloc_context_size=1:quarantine_size_mb=8"; }
+extern "C" const char* __asan_default_options() {
+    return "malloc_context_size=1:quarantine_size_mb=8";
+}
 
 int main(int count, char** words) {
     Arguments arguments;
     if (!read(count, words, arguments)) {
-        std::fprintf(stderr, "usage: sim --seeds N --start S [--jobs J] [--trace] [--twice-each K] [--holes] [--count] [--no-minimise] [--set \"requests=2 …\"]\n");
+        std::fprintf(stderr,
+                     "usage: sim --seeds N --start S [--jobs J] [--trace] [--twice-each K] [--holes] [--count] "
+                     "[--no-minimise] [--set \"requests=2 …\"]\n");
         return 2;
     }
     std::vector<Job> jobs;
@@ -183,10 +198,12 @@ int main(int count, char** words) {
     runs.all();
     const auto& tally = runs.tally;
     auto broken = runs.broken;
-    if (tally.seeds < arguments.seeds && arguments.list.empty()) std::printf("\n%llu seeds break; that is enough\n", static_cast<unsigned long long>(broken));
+    if (tally.seeds < arguments.seeds && arguments.list.empty())
+        std::printf("\n%llu seeds break; that is enough\n", static_cast<unsigned long long>(broken));
     const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     if (arguments.count_only) {
-        std::printf("%llu of %llu\n", static_cast<unsigned long long>(broken), static_cast<unsigned long long>(tally.seeds));
+        std::printf("%llu of %llu\n", static_cast<unsigned long long>(broken),
+                    static_cast<unsigned long long>(tally.seeds));
         for (const auto& [invariant, times] : runs.broken_by_invariant)
             std::printf("%llu: %s\n", static_cast<unsigned long long>(times), invariant.c_str());
         return broken == 0 ? 0 : 1;
@@ -198,7 +215,7 @@ int main(int count, char** words) {
         if (!holes.empty()) ++broken;
     }
     std::printf("%.1f s, %.0f seeds a minute (every %llu. twice); %zu cells never met; %llu broken\n", took,
-                static_cast<double>(tally.seeds) / took * 60.0, static_cast<unsigned long long>(arguments.twice_each), holes.size(),
-                static_cast<unsigned long long>(broken));
+                static_cast<double>(tally.seeds) / took * 60.0, static_cast<unsigned long long>(arguments.twice_each),
+                holes.size(), static_cast<unsigned long long>(broken));
     return broken == 0 ? 0 : 1;
 }

@@ -1,5 +1,5 @@
-// The way between a connector and the service: every call may be delayed, lost on either way, repeated, or answered with
-// a refusal; the process may end before it is sent or before the answer is read.
+// The way between a connector and the service: every call may be delayed, lost on either way, repeated, or answered
+// with a refusal; the process may end before it is sent or before the answer is read.
 #include "tests/sim/ports.hpp"
 #include "tests/sim/world.hpp"
 
@@ -15,8 +15,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Error gone() { return {ErrorKind::cancelled, "cancelled", "we are stopping"}; }
-Error no_answer() { return {ErrorKind::timed_out, "noAnswer", "no answer in time"}; }
+Error gone() {
+    return {ErrorKind::cancelled, "cancelled", "we are stopping"};
+}
+Error no_answer() {
+    return {ErrorKind::timed_out, "noAnswer", "no answer in time"};
+}
 
 Error throttled(int status, Random& random) {
     Error error(ErrorKind::throttled, "throttled", "the management service answers " + std::to_string(status));
@@ -41,11 +45,20 @@ Fate Process::Management::fate_of(Point point) {
     };
     if (world.sweeps(1)) {
         switch (scenario.sweep_how) {
-            case 0: fate.request_lost = true; process_.hit(Fault::request_lost); break;
-            case 1: fate.reply_lost = true; process_.hit(Fault::reply_lost); break;
+            case 0:
+                fate.request_lost = true;
+                process_.hit(Fault::request_lost);
+                break;
+            case 1:
+                fate.reply_lost = true;
+                process_.hit(Fault::reply_lost);
+                break;
             case 2: refuse(Fault::status_500, {ErrorKind::unavailable, "serviceUnavailable", "swept"}); break;
             case 3: refuse(Fault::status_401, {ErrorKind::unauthorized, "unauthorized", "swept"}); break;
-            case 4: fate.duplicated = true; process_.hit(Fault::duplicated); break;
+            case 4:
+                fate.duplicated = true;
+                process_.hit(Fault::duplicated);
+                break;
             case 5: process_.die("the sweep, before a call to the service"); break;
             default: fate.dies_after = true; break;
         }
@@ -58,9 +71,18 @@ Fate Process::Management::fate_of(Point point) {
     if (!world.troubled()) return fate;
     if (random_.chance(static_cast<unsigned>(scenario.network))) {
         switch (random_.below(4)) {
-            case 0: fate.request_lost = true; process_.hit(Fault::request_lost); break;
-            case 1: fate.reply_lost = true; process_.hit(Fault::reply_lost); break;
-            case 2: fate.duplicated = true; process_.hit(Fault::duplicated); break;
+            case 0:
+                fate.request_lost = true;
+                process_.hit(Fault::request_lost);
+                break;
+            case 1:
+                fate.reply_lost = true;
+                process_.hit(Fault::reply_lost);
+                break;
+            case 2:
+                fate.duplicated = true;
+                process_.hit(Fault::duplicated);
+                break;
             default:
                 // So late on one way that others overtake it.
                 process_.hit(Fault::reordered);
@@ -76,10 +98,12 @@ Fate Process::Management::fate_of(Point point) {
             case 3: refuse(Fault::status_500, {ErrorKind::unavailable, "serviceUnavailable", "500"}); break;
             case 4: refuse(Fault::status_503, throttled(503, random_)); break;
             case 5:
-                if (point == Point::management_lease) refuse(Fault::answer_too_large, {ErrorKind::invalid, "answerTooLarge", "over 16 MiB"});
+                if (point == Point::management_lease)
+                    refuse(Fault::answer_too_large, {ErrorKind::invalid, "answerTooLarge", "over 16 MiB"});
                 break;
             default:
-                if (point == Point::management_report) refuse(Fault::batch_refused, {ErrorKind::invalid, "resultsRefused", "413"});
+                if (point == Point::management_report)
+                    refuse(Fault::batch_refused, {ErrorKind::invalid, "resultsRefused", "413"});
                 break;
         }
     }
@@ -144,8 +168,9 @@ ports::Async<ports::LeaseAnswer> Process::Management::lease(std::size_t max_requ
         // A long poll that nothing comes of may as well be answered late: it keeps nobody from jumping ahead.
         const auto change = world.service.next_change();
         const bool comes = change && *change <= until;
-        auto pausing = process_.pause((comes ? std::max(*change, world.timeline.now() + 1ms) : until) - world.timeline.now(),
-                                      comes ? Timeline::Weight::event : Timeline::Weight::poll);
+        auto pausing =
+            process_.pause((comes ? std::max(*change, world.timeline.now() + 1ms) : until) - world.timeline.now(),
+                           comes ? Timeline::Weight::event : Timeline::Weight::poll);
         co_await std::move(pausing);
         if (process_.dead()) co_return gone();
         const auto state = co_await asio::this_coro::cancellation_state;
@@ -174,7 +199,8 @@ ports::Async<ports::RenewAnswer> Process::Management::renew_leases(std::vector<L
     if (error) co_return std::move(*error);
     const auto index = process_.home.index;
     auto answer = world.service.renew(index, leases);
-    world.trace.line(process_.name() + " renews " + std::to_string(answer.renewed.size()) + ", lost " + std::to_string(answer.lost.size()));
+    world.trace.line(process_.name() + " renews " + std::to_string(answer.renewed.size()) + ", lost " +
+                     std::to_string(answer.lost.size()));
     again(fate, [&world, index, leases] {
         const auto unread = world.service.renew(index, leases);
         static_cast<void>(unread);
@@ -217,7 +243,8 @@ ports::Async<void> Process::Management::heartbeat(ports::Heartbeat /*beat*/) {
     co_return Result<void>();
 }
 
-ports::Async<ports::ImportedHistory> Process::Management::fetch(UserId user, request::Purpose purpose, LeaseId lease, std::string etag) {
+ports::Async<ports::ImportedHistory> Process::Management::fetch(UserId user, request::Purpose purpose, LeaseId lease,
+                                                                std::string etag) {
     auto& world = process_.world;
     const Fate fate = fate_of(Point::imports_fetch);
     auto going = go(Point::imports_fetch, fate);

@@ -12,7 +12,8 @@ constexpr int k_most_runs = 300;
 std::uint64_t least_of(std::string_view name) {
     for (const auto one : {"requests", "connectors", "authorities"})
         if (name == one) return 1;
-    for (const auto kept : {"faults_until", "lease_seconds", "binding", "finds", "revokes", "idempotent", "sweep_kind", "sweep_step", "sweep_how"})
+    for (const auto kept : {"faults_until", "lease_seconds", "binding", "finds", "revokes", "idempotent", "sweep_kind",
+                            "sweep_step", "sweep_how"})
         if (name == kept) return ~std::uint64_t{0};  // left as it is
     return 0;
 }
@@ -30,7 +31,8 @@ Scenario minimised(Runner& runner, Scenario scenario, const std::string& invaria
             const std::uint64_t least = least_of(name);
             if (least > scenario.*field) continue;
             // All of it, then half, then one less.
-            for (const std::uint64_t value : std::array{least, least + (scenario.*field - least) / 2, scenario.*field - 1}) {
+            for (const std::uint64_t value :
+                 std::array{least, least + (scenario.*field - least) / 2, scenario.*field - 1}) {
                 if (scenario.*field <= least || value >= scenario.*field) continue;
                 Scenario candidate = scenario;
                 candidate.*field = value;

@@ -56,12 +56,13 @@ public:
 class Process::Management final : public ports::ManagementApi, public ports::ImportSource {
 public:
     Management(Process& process, Random random) : process_(process), random_(random) {}
-    ports::Async<ports::LeaseAnswer> lease(std::size_t max_requests, std::chrono::seconds wait, std::vector<request::Kind> kinds,
-                                           std::string key) override;
+    ports::Async<ports::LeaseAnswer> lease(std::size_t max_requests, std::chrono::seconds wait,
+                                           std::vector<request::Kind> kinds, std::string key) override;
     ports::Async<ports::RenewAnswer> renew_leases(std::vector<LeaseId> leases) override;
     ports::Async<std::vector<ports::ResultOutcome>> report(std::vector<ports::ResultMessage> results) override;
     ports::Async<void> heartbeat(ports::Heartbeat beat) override;
-    ports::Async<ports::ImportedHistory> fetch(UserId user, request::Purpose purpose, LeaseId lease, std::string etag) override;
+    ports::Async<ports::ImportedHistory> fetch(UserId user, request::Purpose purpose, LeaseId lease,
+                                               std::string etag) override;
 
 private:
     [[nodiscard]] Fate fate_of(Point point);
@@ -90,7 +91,8 @@ private:
     [[nodiscard]] Fate fate_of(bool submits);
     [[nodiscard]] boost::asio::awaitable<std::optional<Error>> go(Point point, const Fate& fate);
     // `arrived`: what it means that no answer came.
-    [[nodiscard]] boost::asio::awaitable<std::optional<Error>> come_back(Point point, const Fate& fate, ErrorKind arrived);
+    [[nodiscard]] boost::asio::awaitable<std::optional<Error>> come_back(Point point, const Fate& fate,
+                                                                         ErrorKind arrived);
     [[nodiscard]] UtcTime utc() const;
     void told(const Result<ports::AuthorityAnswer>& answer, const Bytes& csr);
     // What the engine sees of a dead authority: it may look in once in a while, one at a time.

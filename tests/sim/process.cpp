@@ -32,15 +32,17 @@ Process::Process(World& the_world, Connector& the_home)
 
 Process::~Process() = default;
 
-std::string Process::name() const { return "c" + std::to_string(home.index) + "#" + std::to_string(number_); }
+std::string Process::name() const {
+    return "c" + std::to_string(home.index) + "#" + std::to_string(number_);
+}
 
 bool Process::start() {
     world.trace.line(name() + " starts");
     home.disturbed = world.timeline.now();
     if (!ledger_.open()) return false;
     world.judge.opened_again(home, *ledger_.file());
-    engine::Ports ports{*this,        *pool_,       crypto_,   crypto_, world.keys, world.sealer, *packages_,
-                        *management_, *management_, ledger_, *events_,   *silence_,    {}};
+    engine::Ports ports{*this,        *pool_,  crypto_,  crypto_,   world.keys, world.sealer, *packages_, *management_,
+                        *management_, ledger_, *events_, *silence_, {}};
     for (const auto& authority : authorities_) ports.authorities.emplace(authority->name(), authority.get());
     engine_ = std::make_unique<engine::Engine>(world.io.get_executor(), std::move(ports), rules());
     auto leading = lead();
@@ -94,8 +96,12 @@ void Process::stop() {
     engine_->drain(std::chrono::seconds{random_.between(1, 25)});
 }
 
-UtcTime Process::utc() const { return world.utc(world.timeline.now()) + home.wall_offset; }
-Tick Process::tick() const { return world.timeline.now(); }
+UtcTime Process::utc() const {
+    return world.utc(world.timeline.now()) + home.wall_offset;
+}
+Tick Process::tick() const {
+    return world.timeline.now();
+}
 
 asio::awaitable<void> Process::wait_until(Tick when) {
     if (ends_at(Point::clock, Moment::before) || dead_) when = world.timeline.now();
@@ -134,7 +140,8 @@ void Process::is_told(const std::vector<LeaseId>& lost) {
     for (const auto& [id, record] : ledger_.shadow()) {
         const bool unsubmitted = record.stage == Stage::accepted || record.stage == Stage::keyed ||
                                  (record.stage == Stage::held && record.certificate.empty());
-        if (unsubmitted && std::find(lost.begin(), lost.end(), record.lease) != lost.end()) told_lost[id] = world.timeline.now();
+        if (unsubmitted && std::find(lost.begin(), lost.end(), record.lease) != lost.end())
+            told_lost[id] = world.timeline.now();
     }
 }
 
@@ -183,7 +190,8 @@ void Process::Events::raise(const Event& event) {
         world.judge.no_secret("an event", value);
         if (name == "request" || name == "reason" || name == "outcome") line += " " + name + "=" + value;
     }
-    if (find_event(event.id) == nullptr) world.judge.broken("every event stands in the catalogue", std::string(event.id));
+    if (find_event(event.id) == nullptr)
+        world.judge.broken("every event stands in the catalogue", std::string(event.id));
     if (event.id == event::k_internal_fault) world.judge.broken("no internal fault", line);
     world.trace.line(line);
 }
@@ -193,7 +201,8 @@ asio::awaitable<void> Process::Pool::post(std::function<void()> work) {
     if (!process_.ends_at(Point::offload, Moment::before)) {
         world.active();
         const bool slow = world.troubled() && random_.chance(static_cast<unsigned>(world.scenario.slow_work));
-        auto pausing = process_.pause(std::chrono::milliseconds{slow ? random_.between(1000, 90000) : random_.between(1, 300)});
+        auto pausing =
+            process_.pause(std::chrono::milliseconds{slow ? random_.between(1000, 90000) : random_.between(1, 300)});
         co_await std::move(pausing);
     }
     // The value is owed even where nobody will look at it; a dead process's job touches nothing (Packages).

@@ -1,7 +1,7 @@
 // One life of one connector: the real engine on simulated ports. It ends by a crash (die), by SIGTERM (stop), or at the
-// end of the world. After die() nothing of it reaches the world any more: every port answers an error without effect, so
-// that the engine's coroutines run out in a sealed box and everything they hold is destroyed.
-// Connector is what outlives a process: the state directory, the wall clock, and what the judge remembers of it.
+// end of the world. After die() nothing of it reaches the world any more: every port answers an error without effect,
+// so that the engine's coroutines run out in a sealed box and everything they hold is destroyed. Connector is what
+// outlives a process: the state directory, the wall clock, and what the judge remembers of it.
 #pragma once
 
 #include "core/engine/engine.hpp"
@@ -39,7 +39,7 @@ struct Connector {
     std::unique_ptr<Process> process;  // null while it is down
     std::vector<CrashPlan> crashes;
     // The judge's.
-    Tick disturbed{};                                 // the last fault that could delay its work
+    Tick disturbed{};  // the last fault that could delay its work
     std::set<std::uint64_t> sequences;
     std::map<DeviceId, Sha256> pins;
     std::set<DeviceId> blocked;

@@ -16,7 +16,8 @@ Runner::Runner() {
     std::error_code ignored;
     const fs::path parent = fs::is_directory(memory, ignored) ? memory : fs::temp_directory_path();
     std::string name = (parent / "connector-sim-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder for the simulator in " + parent.string());
+    if (::mkdtemp(name.data()) == nullptr)
+        throw std::runtime_error("no folder for the simulator in " + parent.string());
     folder_ = name;
 }
 

@@ -73,8 +73,10 @@ Scenario Scenario::of(std::uint64_t seed) {
     scenario.requests = number_of_requests(random);
     scenario.connectors = random.chance(650) ? 1 : static_cast<std::uint64_t>(random.between(2, 3));
     scenario.authorities = static_cast<std::uint64_t>(random.between(1, 2));
-    scenario.faults_until = static_cast<std::uint64_t>(random.chance(850) ? random.between(30, 400) : random.between(400, 7200));
-    scenario.lease_seconds = static_cast<std::uint64_t>(random.chance(700) ? random.between(600, 7200) : random.between(60, 600));
+    scenario.faults_until =
+        static_cast<std::uint64_t>(random.chance(850) ? random.between(30, 400) : random.between(400, 7200));
+    scenario.lease_seconds =
+        static_cast<std::uint64_t>(random.chance(700) ? random.between(600, 7200) : random.between(60, 600));
     scenario.binding = random.below(3);
     scenario.finds = random.below(4);
     scenario.revokes = random.chance(800) ? 3 : random.below(4);
@@ -112,7 +114,8 @@ Scenario Scenario::of(std::uint64_t seed) {
 std::string Scenario::difference(const Scenario& other) const {
     std::string text;
     for (const auto& [name, field] : fields())
-        if (this->*field != other.*field) text += (text.empty() ? "" : " ") + std::string(name) + "=" + std::to_string(this->*field);
+        if (this->*field != other.*field)
+            text += (text.empty() ? "" : " ") + std::string(name) + "=" + std::to_string(this->*field);
     return text;
 }
 
@@ -131,7 +134,8 @@ Result<void> Scenario::set(std::string_view assignments) {
         if (word.empty()) continue;
         const auto equals = word.find('=');
         const auto name = word.substr(0, equals);
-        const auto found = std::find_if(fields().begin(), fields().end(), [&](const auto& field) { return field.first == name; });
+        const auto found =
+            std::find_if(fields().begin(), fields().end(), [&](const auto& field) { return field.first == name; });
         std::uint64_t value = 0;
         const auto number = equals == std::string_view::npos ? std::string_view() : word.substr(equals + 1);
         const auto [last, fault] = std::from_chars(number.data(), number.data() + number.size(), value);

@@ -22,7 +22,8 @@ void SimService::keep_time() {
     for (auto& order : orders_) {
         if (order.state == State::coming && now >= order.arrives) {
             order.state = State::queued;
-            world_.trace.line("service: order " + order.request.id.text() + " " + std::string(to_string(order.request.kind())));
+            world_.trace.line("service: order " + order.request.id.text() + " " +
+                              std::string(to_string(order.request.kind())));
             if (order.request.kind() == request::Kind::pfx_withdraw) withdraw(order);
         }
         if (order.state == State::leased && now >= order.lease_ends) {
@@ -58,13 +59,16 @@ std::optional<Tick> SimService::next_change() const {
 
 bool SimService::has_work(const std::vector<request::Kind>& kinds) const {
     return std::any_of(orders_.begin(), orders_.end(), [&](const Order& order) {
-        return order.state == State::queued && std::find(kinds.begin(), kinds.end(), order.request.kind()) != kinds.end();
+        return order.state == State::queued &&
+               std::find(kinds.begin(), kinds.end(), order.request.kind()) != kinds.end();
     });
 }
 
-std::variant<ports::LeasedRequest, ports::UnreadableRequest> SimService::element(const Order& order, const LeaseId& lease) const {
+std::variant<ports::LeasedRequest, ports::UnreadableRequest> SimService::element(const Order& order,
+                                                                                 const LeaseId& lease) const {
     if (order.unreadable)
-        return ports::UnreadableRequest{order.request.id, lease, request::Failure{"invalidRequest", "/profile: no object", false, {}}};
+        return ports::UnreadableRequest{order.request.id, lease,
+                                        request::Failure{"invalidRequest", "/profile: no object", false, {}}};
     ports::LeasedRequest leased;
     leased.request = order.request;
     leased.order_hash = order.hash;
@@ -87,8 +91,11 @@ ports::LeaseAnswer SimService::lease(std::size_t connector, std::size_t most, co
     if (given.empty()) {
         for (std::size_t i = 0; i < orders_.size() && given.size() < most; ++i) {
             auto& order = orders_[i];
-            if (order.state != State::queued || std::find(kinds.begin(), kinds.end(), order.request.kind()) == kinds.end()) continue;
-            if (order.attempt != 0 && !order.holders.contains(connector)) world_.hit_holders(order, Fault::lease_stolen);
+            if (order.state != State::queued ||
+                std::find(kinds.begin(), kinds.end(), order.request.kind()) == kinds.end())
+                continue;
+            if (order.attempt != 0 && !order.holders.contains(connector))
+                world_.hit_holders(order, Fault::lease_stolen);
             order.state = State::leased;
             order.holder = connector;
             order.holders.insert(connector);
@@ -128,7 +135,8 @@ ports::RenewAnswer SimService::renew(std::size_t connector, const std::vector<Le
     return answer;
 }
 
-std::vector<ports::ResultOutcome> SimService::report(std::size_t connector, const std::vector<ports::ResultMessage>& results) {
+std::vector<ports::ResultOutcome> SimService::report(std::size_t connector,
+                                                     const std::vector<ports::ResultMessage>& results) {
     keep_time();
     std::vector<ports::ResultOutcome> outcomes;
     for (const auto& message : results) outcomes.push_back(judge(connector, message));
@@ -180,8 +188,9 @@ ports::ResultOutcome SimService::judge(std::size_t connector, const ports::Resul
             world_.judge.accepted(*order, connector, message);
         }
     }
-    world_.trace.line("service: " + message.request.text() + " " + status + (message.failed ? " (" + message.failed->code + ")" : "") +
-                      " from c" + std::to_string(connector) + " -> " + outcome.outcome);
+    world_.trace.line("service: " + message.request.text() + " " + status +
+                      (message.failed ? " (" + message.failed->code + ")" : "") + " from c" +
+                      std::to_string(connector) + " -> " + outcome.outcome);
     return outcome;
 }
 
@@ -208,18 +217,21 @@ void SimService::cancel(std::size_t index) {
 }
 
 SimService::Order* SimService::order_of(const RequestId& id) {
-    const auto found = std::find_if(orders_.begin(), orders_.end(), [&](const Order& order) { return order.request.id == id; });
+    const auto found =
+        std::find_if(orders_.begin(), orders_.end(), [&](const Order& order) { return order.request.id == id; });
     return found == orders_.end() ? nullptr : &*found;
 }
 
 const SimService::Order* SimService::find(const RequestId& id) const {
-    const auto found = std::find_if(orders_.begin(), orders_.end(), [&](const Order& order) { return order.request.id == id; });
+    const auto found =
+        std::find_if(orders_.begin(), orders_.end(), [&](const Order& order) { return order.request.id == id; });
     return found == orders_.end() ? nullptr : &*found;
 }
 
 bool SimService::all_over() const {
-    return std::all_of(orders_.begin(), orders_.end(),
-                       [](const Order& order) { return order.state == State::ended || order.state == State::cancelled; });
+    return std::all_of(orders_.begin(), orders_.end(), [](const Order& order) {
+        return order.state == State::ended || order.state == State::cancelled;
+    });
 }
 
 }  // namespace connector::sim

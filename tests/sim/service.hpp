@@ -34,10 +34,10 @@ public:
         unsigned attempt = 0;
         // What the service does wrong with it.
         bool unreadable = false;
-        bool changes = false;      // another content when it is leased again
+        bool changes = false;  // another content when it is leased again
         bool rejects = false;
         // How it ended, as the service judged.
-        std::string ended_as;      // delivered, completed, failed, rejected
+        std::string ended_as;  // delivered, completed, failed, rejected
         std::string code;
         std::set<Sha256> accepted;
         std::set<Bytes> accepted_certificates;
@@ -53,10 +53,11 @@ public:
     [[nodiscard]] std::optional<Tick> next_change() const;
     [[nodiscard]] bool has_work(const std::vector<request::Kind>& kinds) const;
 
-    [[nodiscard]] ports::LeaseAnswer lease(std::size_t connector, std::size_t most, const std::vector<request::Kind>& kinds,
-                                           const std::string& key);
+    [[nodiscard]] ports::LeaseAnswer lease(std::size_t connector, std::size_t most,
+                                           const std::vector<request::Kind>& kinds, const std::string& key);
     [[nodiscard]] ports::RenewAnswer renew(std::size_t connector, const std::vector<LeaseId>& leases);
-    [[nodiscard]] std::vector<ports::ResultOutcome> report(std::size_t connector, const std::vector<ports::ResultMessage>& results);
+    [[nodiscard]] std::vector<ports::ResultOutcome> report(std::size_t connector,
+                                                           const std::vector<ports::ResultMessage>& results);
     [[nodiscard]] bool holds_lease(const LeaseId& lease, const UserId& user) const;
     // A lease is taken back before its time; an order is withdrawn by somebody.
     void take_back(std::size_t order);
@@ -68,7 +69,8 @@ public:
 
 private:
     [[nodiscard]] Order* order_of(const RequestId& id);
-    [[nodiscard]] std::variant<ports::LeasedRequest, ports::UnreadableRequest> element(const Order& order, const LeaseId& lease) const;
+    [[nodiscard]] std::variant<ports::LeasedRequest, ports::UnreadableRequest> element(const Order& order,
+                                                                                       const LeaseId& lease) const;
     [[nodiscard]] ports::ResultOutcome judge(std::size_t connector, const ports::ResultMessage& message);
     void withdraw(const Order& by);
 

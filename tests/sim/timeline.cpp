@@ -52,7 +52,9 @@ asio::awaitable<void> Timeline::sleep_until(Tick when, Weight weight, const void
     co_await waiter.timer.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
-void Timeline::at(Tick when, std::function<void()> call) { calls_.emplace(std::max(when, now_), std::move(call)); }
+void Timeline::at(Tick when, std::function<void()> call) {
+    calls_.emplace(std::max(when, now_), std::move(call));
+}
 
 bool Timeline::advance() {
     const auto event = next_event();
@@ -83,7 +85,9 @@ void Timeline::wake(const void* owner) {
     }
 }
 
-void Timeline::jump(Tick to) noexcept { now_ = std::max(now_, to); }
+void Timeline::jump(Tick to) noexcept {
+    now_ = std::max(now_, to);
+}
 
 std::optional<Tick> Timeline::next_poll() const {
     if (queues_->poll.empty()) return std::nullopt;

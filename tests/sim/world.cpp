@@ -100,11 +100,13 @@ struct Holder {
     Bytes other_certificate;
 };
 
-Bytes device_certificate(Labels& labels, const Bytes& ca, const request::User& user, const DeviceId& device, const std::string& key) {
+Bytes device_certificate(Labels& labels, const Bytes& ca, const request::User& user, const DeviceId& device,
+                         const std::string& key) {
     auto facts = plain_facts("", digest_of("spki", bytes_of(key)), 7);
     facts.not_before = UtcTime{} + std::chrono::days{3650};
     facts.not_after = UtcTime{} + std::chrono::days{50000};
-    facts.alternative_names = {{NameForm::uri, "urn:device:" + device.text()}, {NameForm::upn, user.user_principal_name}};
+    facts.alternative_names = {{NameForm::uri, "urn:device:" + device.text()},
+                               {NameForm::upn, user.user_principal_name}};
     facts.key_usage = KeyUsage(KeyUsage::k_key_encipherment);
     facts.extended_key_usage = std::vector<std::string>{std::string(eku::k_client_auth)};
     return labels.add_certificate(std::move(facts), ca);
@@ -155,8 +157,10 @@ void World::make_orders() {
         holder.user.user_principal_name = "user" + std::to_string(i) + "@example.com";
         holder.device.id = *DeviceId::parse("device" + std::to_string(i));
         holder.device.platform = request::Platform::linux_pc;
-        holder.device.recipient_certificate = device_certificate(labels, device_ca, holder.user, holder.device.id, "key" + std::to_string(i));
-        holder.other_certificate = device_certificate(labels, device_ca, holder.user, holder.device.id, "other" + std::to_string(i));
+        holder.device.recipient_certificate =
+            device_certificate(labels, device_ca, holder.user, holder.device.id, "key" + std::to_string(i));
+        holder.other_certificate =
+            device_certificate(labels, device_ca, holder.user, holder.device.id, "other" + std::to_string(i));
         const auto old = dice.below(3);
         for (std::size_t k = 0; k < old; ++k)
             histories[holder.user.id].push_back(imported(labels, holder.user, k, utc({}), !dice.chance(100)));
@@ -167,7 +171,8 @@ void World::make_orders() {
     for (std::uint64_t i = 0; i < scenario.requests; ++i) {
         const auto& holder = holders[dice.below(holders.size())];
         SimService::Order order;
-        order.arrives = Tick{} + std::chrono::milliseconds{dice.between(0, static_cast<std::int64_t>(scenario.faults_until) * 700)};
+        order.arrives =
+            Tick{} + std::chrono::milliseconds{dice.between(0, static_cast<std::int64_t>(scenario.faults_until) * 700)};
         order.request.id = *RequestId::parse("r" + std::to_string(++number));
         order.request.created_at = utc(order.arrives);
         order.request.user = holder.user;
@@ -230,11 +235,15 @@ void World::make_connectors() {
 
 void World::plan_faults() {
     Random dice = random.fork(3);
-    const auto moment = [&] { return Tick{} + std::chrono::milliseconds{dice.between(100, static_cast<std::int64_t>(scenario.faults_until) * 1000)}; };
+    const auto moment = [&] {
+        return Tick{} +
+               std::chrono::milliseconds{dice.between(100, static_cast<std::int64_t>(scenario.faults_until) * 1000)};
+    };
     for (std::uint64_t i = 0; i < scenario.outages; ++i) {
         Outage outage;
         outage.from = moment();
-        outage.to = std::min(troubled_until_, outage.from + std::chrono::seconds{dice.between(5, dice.chance(200) ? 3600 : 240)});
+        outage.to = std::min(troubled_until_,
+                             outage.from + std::chrono::seconds{dice.between(5, dice.chance(200) ? 3600 : 240)});
         switch (dice.below(4)) {
             case 0: outage.what = Fault::service_down; break;
             case 1:
@@ -262,7 +271,8 @@ void World::plan_faults() {
     for (std::uint64_t i = 0; i < scenario.clock_jumps; ++i) {
         auto* connector = connectors[dice.below(scenario.connectors)].get();
         const bool back = dice.chance(500);
-        const auto far = dice.chance(500) ? std::chrono::hours{dice.between(1, 48)} : std::chrono::hours{24 * dice.between(30, 1000)};
+        const auto far = dice.chance(500) ? std::chrono::hours{dice.between(1, 48)}
+                                          : std::chrono::hours{24 * dice.between(30, 1000)};
         timeline.at(moment(), [this, connector, back, far] {
             trace.line("the clock of c" + std::to_string(connector->index) + (back ? " falls back " : " jumps ahead ") +
                        std::to_string(far.count()) + " h");
@@ -293,12 +303,14 @@ void World::plan_crashes() {
         CrashPlan plan;
         if (dice.chance(600)) plan.point = static_cast<Point>(dice.below(k_points));
         plan.moment = dice.chance(500) ? Moment::before : Moment::after;
-        plan.countdown = static_cast<std::uint64_t>(plan.point ? dice.between(1, dice.chance(500) ? 3 : 20) : dice.between(1, 600));
+        plan.countdown =
+            static_cast<std::uint64_t>(plan.point ? dice.between(1, dice.chance(500) ? 3 : 20) : dice.between(1, 600));
         connectors[dice.below(scenario.connectors)]->crashes.push_back(plan);
     }
-    constexpr std::array k_rare{Point::ledger_accept_unreadable, Point::ledger_put_back, Point::ledger_get, Point::ledger_open_of,
-                                Point::ledger_mark_revoked, Point::ledger_count, Point::authority_poll, Point::authority_find,
-                                Point::authority_revoke, Point::imports_fetch, Point::management_renew};
+    constexpr std::array k_rare{
+        Point::ledger_accept_unreadable, Point::ledger_put_back, Point::ledger_get,      Point::ledger_open_of,
+        Point::ledger_mark_revoked,      Point::ledger_count,    Point::authority_poll,  Point::authority_find,
+        Point::authority_revoke,         Point::imports_fetch,   Point::management_renew};
     for (std::uint64_t i = 0; i < scenario.rare_crashes; ++i) {
         CrashPlan plan;
         plan.point = k_rare[dice.below(k_rare.size())];
@@ -314,7 +326,8 @@ void World::block(const DeviceId& device) {
         auto* process = connector->process.get();
         if (process == nullptr || process->dead() || process->ledger().file() == nullptr) continue;
         process->hit(Fault::blocked);
-        const auto done = process->ledger().file()->block({trust::BlockedThing::device, device.text(), "root", process->utc()});
+        const auto done =
+            process->ledger().file()->block({trust::BlockedThing::device, device.text(), "root", process->utc()});
         if (!done) judge.broken("a device can be blocked", done.error().message);
         connector->blocked.insert(device);
     }
@@ -322,10 +335,13 @@ void World::block(const DeviceId& device) {
 
 // What waits for a person: let go after a while, or left until the hold is over.
 void World::note_held(const Connector& connector, const RequestId& id) {
-    Random dice = random.fork(digest_of("held", bytes_of(id.text() + std::to_string(timeline.now().time_since_epoch().count()))).octets[0]);
+    Random dice = random.fork(
+        digest_of("held", bytes_of(id.text() + std::to_string(timeline.now().time_since_epoch().count()))).octets[0]);
     ++held_;
     timeline.at(timeline.now() + std::chrono::seconds{dice.between(5, 5000)},
-                [this, index = connector.index, id, approve = dice.chance(700) || scenario.approve_all != 0] { operate(index, id, approve); });
+                [this, index = connector.index, id, approve = dice.chance(700) || scenario.approve_all != 0] {
+                    operate(index, id, approve);
+                });
 }
 
 void World::operate(std::size_t index, const RequestId& id, bool approve) {
@@ -343,7 +359,8 @@ void World::operate(std::size_t index, const RequestId& id, bool approve) {
     const auto* facts = labels.certificate(device.recipient_certificate);
     if (facts == nullptr) return;
     const auto now = process->utc();
-    const auto approved = file.approve({(*found)->request.user.id, device.id, facts->key.spki_sha256, "root", now, now + 24h * 7});
+    const auto approved =
+        file.approve({(*found)->request.user.id, device.id, facts->key.spki_sha256, "root", now, now + 24h * 7});
     if (!approved) return;
     connector.approved.insert({device.id, facts->key.spki_sha256});
     ports::Commit commit;
@@ -373,12 +390,13 @@ void World::reap() {
         if (ending_) continue;
         Random dice = random.fork(500 + connector->index * 100 + connector->lives);
         auto* which = connector.get();
-        timeline.at(timeline.now() + std::chrono::milliseconds{dice.between(100, 60000)}, [this, which] { start(*which); });
+        timeline.at(timeline.now() + std::chrono::milliseconds{dice.between(100, 60000)},
+                    [this, which] { start(*which); });
     }
 }
 
-// When a connector that lives and still works on an order ought to look after its lease again; one that the service does
-// not hear, now and then.
+// When a connector that lives and still works on an order ought to look after its lease again; one that the service
+// does not hear, now and then.
 std::optional<Tick> World::next_renewal() const {
     std::optional<Tick> next;
     const bool service_up = !is_down(Fault::service_down, 0);
@@ -439,7 +457,8 @@ void World::run() {
     for (auto& connector : connectors) start(*connector);
     for (;;) {
         io.restart();
-        while (io.poll() != 0) {}
+        while (io.poll() != 0) {
+        }
         reap();
         if (watch) watch(*this);
         if (!judge.violations().empty() || at_rest()) break;
@@ -452,7 +471,8 @@ void World::run() {
                 if (connector->process)
                     for (const auto& [id, record] : connector->process->ledger().shadow())
                         if (!record.rests())
-                            open += " " + id.text() + " is " + std::string(to_string(record.stage)) + " in c" + std::to_string(connector->index) + ",";
+                            open += " " + id.text() + " is " + std::string(to_string(record.stage)) + " in c" +
+                                    std::to_string(connector->index) + ",";
             judge.broken("everything comes to rest once the faults stop", "after six days:" + open);
             break;
         }
@@ -476,9 +496,11 @@ void World::drive_out() {
     constexpr int k_most_rounds = 100000;
     for (int round = 0; round < k_most_rounds; ++round) {
         io.restart();
-        while (io.poll() != 0) {}
+        while (io.poll() != 0) {
+        }
         reap();
-        const bool all = std::all_of(connectors.begin(), connectors.end(), [](const auto& connector) { return !connector->process; });
+        const bool all = std::all_of(connectors.begin(), connectors.end(),
+                                     [](const auto& connector) { return !connector->process; });
         if (all) return;
         if (!timeline.advance()) break;
     }

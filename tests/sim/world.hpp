@@ -40,8 +40,8 @@ private:
 };
 
 struct Outage {
-    Fault what;              // service_down, authority_down, disk_full, disk_io_error
-    std::size_t which = 0;   // authority or connector
+    Fault what;             // service_down, authority_down, disk_full, disk_io_error
+    std::size_t which = 0;  // authority or connector
     Tick from;
     Tick to;
 };

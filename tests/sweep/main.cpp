@@ -31,8 +31,13 @@ constexpr std::string_view k_disk_full = "disk full";
 constexpr std::string_view k_io_error = "I/O error";
 constexpr std::array k_kinds{
     Kind{"ledger", 0, {k_disk_full, k_io_error, "crash before", "crash after", "", "", ""}, &Least::ledger},
-    Kind{"service", 1, {"request lost", "reply lost", "500", "401", "duplicated", "crash before", "crash after"}, &Least::service},
-    Kind{"authority", 2, {"request lost", "reply lost", "refused connection", "credential refused", "crash before", "crash after", ""},
+    Kind{"service",
+         1,
+         {"request lost", "reply lost", "500", "401", "duplicated", "crash before", "crash after"},
+         &Least::service},
+    Kind{"authority",
+         2,
+         {"request lost", "reply lost", "refused connection", "credential refused", "crash before", "crash after", ""},
          &Least::authority},
 };
 
@@ -76,12 +81,13 @@ private:
         if (!run.violation.empty()) return run.violation + ": " + run.detail;
         const auto& tally = run.tally;
         const auto ended_so = [&tally](const Ending& ending) {
-            return tally.delivered == ending.delivered && tally.completed == ending.completed && tally.failed == ending.failed &&
-                   tally.cancelled == ending.cancelled;
+            return tally.delivered == ending.delivered && tally.completed == ending.completed &&
+                   tally.failed == ending.failed && tally.cancelled == ending.cancelled;
         };
         if (ended_so(path.ending) || (path.other && ended_so(*path.other))) return {};
-        return "it did not end as it should: " + std::to_string(tally.delivered) + " delivered, " + std::to_string(tally.completed) +
-               " completed, " + std::to_string(tally.failed) + " failed, " + std::to_string(tally.cancelled) + " cancelled";
+        return "it did not end as it should: " + std::to_string(tally.delivered) + " delivered, " +
+               std::to_string(tally.completed) + " completed, " + std::to_string(tally.failed) + " failed, " +
+               std::to_string(tally.cancelled) + " cancelled";
     }
 
     void tell(const Path& path, const std::string& where, const std::string& fault, const Run& run) {
@@ -94,9 +100,10 @@ private:
         const Run run = go(path, 0, 0, 0);
         auto fault = fault_of(path, run);
         if (fault.empty() && (run.tally.issued != path.issued || run.tally.revoked != path.revoked))
-            fault = std::to_string(run.tally.issued) + " certificates issued and " + std::to_string(run.tally.revoked) + " revoked, not " +
-                    std::to_string(path.issued) + " and " + std::to_string(path.revoked);
-        if (!fault.empty()) tell(path, "no fault at all", fault, run);
+            fault = std::to_string(run.tally.issued) + " certificates issued and " + std::to_string(run.tally.revoked) +
+                    " revoked, not " + std::to_string(path.issued) + " and " + std::to_string(path.revoked);
+        if (!fault.empty())
+            tell(path, "no fault at all", fault, run);
         else if (arguments_.once && arguments_.trace)
             for (const auto& line : run.trace) std::printf("    %s\n", line.c_str());
     }
@@ -116,7 +123,9 @@ private:
                 const bool only_the_disk = way == k_disk_full || way == k_io_error;
                 if (fault.empty() && path.one_certificate && only_the_disk && run.tally.issued != path.issued)
                     fault = std::to_string(run.tally.issued) + " certificates were issued";
-                if (!fault.empty()) tell(path, std::string(kind.name) + " call " + std::to_string(step) + ", " + std::string(way), fault, run);
+                if (!fault.empty())
+                    tell(path, std::string(kind.name) + " call " + std::to_string(step) + ", " + std::string(way),
+                         fault, run);
                 if (!struck) break;
             }
             line += (line.empty() ? "" : ", ") + std::string(way) + " " + std::to_string(steps);
@@ -124,8 +133,9 @@ private:
         }
         std::printf("%-40s %-10s %s\n", path.name.data(), kind.name.data(), line.c_str());
         if (fewest < path.least.*kind.least) {
-            std::printf("BROKEN %s, %s: only %llu calls were swept, at least %llu belong to it\n", path.name.data(), kind.name.data(),
-                        static_cast<unsigned long long>(fewest), static_cast<unsigned long long>(path.least.*kind.least));
+            std::printf("BROKEN %s, %s: only %llu calls were swept, at least %llu belong to it\n", path.name.data(),
+                        kind.name.data(), static_cast<unsigned long long>(fewest),
+                        static_cast<unsigned long long>(path.least.*kind.least));
             ++broken_;
         }
     }
@@ -142,9 +152,12 @@ int main(int count, char** words) {
     Arguments arguments;
     for (int i = 1; i < count; ++i) {
         const std::string_view word = words[i];
-        if (word == "--trace") arguments.trace = true;
-        else if (word == "--once") arguments.once = true;
-        else if (word == "--path" && i + 1 < count) arguments.path = words[++i];
+        if (word == "--trace")
+            arguments.trace = true;
+        else if (word == "--once")
+            arguments.once = true;
+        else if (word == "--path" && i + 1 < count)
+            arguments.path = words[++i];
         else {
             std::fprintf(stderr, "sweep: what is %s? See the head of tests/sweep/main.cpp\n", words[i]);
             return 2;

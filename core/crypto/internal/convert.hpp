@@ -38,11 +38,12 @@ namespace connector::crypto {
 // Of a key whose encoding is at hand, without decoding it again.
 [[nodiscard]] PublicKeyFacts key_facts(ByteView spki, const EVP_PKEY* handle);
 
-// EVP_PKCS82PKEY, which takes three times as long as the decoder of the one kind that the octets name; null where they do
-// not parse.
+// EVP_PKCS82PKEY, which takes three times as long as the decoder of the one kind that the octets name; null where they
+// do not parse.
 [[nodiscard]] PKey private_key_from(const PKCS8_PRIV_KEY_INFO* info);
 
-// Whole, at most k_largest_certificate, DER. The object is given to other callers and threads too: it is read, never changed.
+// Whole, at most k_largest_certificate, DER. The object is given to other callers and threads too: it is read, never
+// changed.
 [[nodiscard]] Result<Certificate> parse_certificate(ByteView der);
 [[nodiscard]] Result<Certificates> parse_certificates(const std::vector<Bytes>& ders);
 

@@ -50,9 +50,7 @@ public:
 
 class CaretakerTest : public LocalCaTest {
 protected:
-    CaretakerTest() {
-        authorities_.emplace("corp", must(LocalAuthority::open(settings(), offload_, moved_)));
-    }
+    CaretakerTest() { authorities_.emplace("corp", must(LocalAuthority::open(settings(), offload_, moved_))); }
     Tick::duration look() {
         const Tick before = moved_.tick();
         boost::asio::io_context io(1);

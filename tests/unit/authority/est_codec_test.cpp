@@ -10,9 +10,9 @@
 namespace connector::authority::est {
 namespace {
 
+using connector::test::certs_only;
 using crypto::test::must;
 using crypto::test::pki;
-using connector::test::certs_only;
 
 net::Response answer(unsigned status, std::string body = {}, const std::string& type = "text/plain",
                      std::vector<std::pair<std::string, std::string>> headers = {}) {
@@ -59,8 +59,13 @@ TEST(EstCodec, ReadsEveryWayToWriteCertificates) {
     const std::string base64 = crypto::to_base64(der);
     std::string crlf;
     for (std::size_t at = 0; at < base64.size(); at += 76) crlf += base64.substr(at, 76) + "\r\n";
-    const std::string bodies[] = {base64, base64 + "\n", crlf, "\r\n " + crlf, crypto::to_pem("PKCS7", der),
-                                  "subject=x\n" + crypto::to_pem("CMS", der), std::string(der.begin(), der.end())};
+    const std::string bodies[] = {base64,
+                                  base64 + "\n",
+                                  crlf,
+                                  "\r\n " + crlf,
+                                  crypto::to_pem("PKCS7", der),
+                                  "subject=x\n" + crypto::to_pem("CMS", der),
+                                  std::string(der.begin(), der.end())};
     for (const auto& body : bodies)
         for (const auto* type : {k_certs_only, "application/pkcs7-mime", "application/octet-stream", ""}) {
             const auto read = certificates_of(answer(200, body, type));
@@ -76,7 +81,8 @@ TEST(EstCodec, SaysWhatCameInstead) {
         EXPECT_EQ(read ? "" : read.error().code, "answerInvalid");
         return read ? std::string() : read.error().message;
     };
-    EXPECT_NE(reason("<html>Sign in</html>", "text/html; charset=utf-8").find("(text/html, 20 octets)"), std::string::npos);
+    EXPECT_NE(reason("<html>Sign in</html>", "text/html; charset=utf-8").find("(text/html, 20 octets)"),
+              std::string::npos);
     EXPECT_NE(reason("", k_certs_only).find("it is empty"), std::string::npos);
     EXPECT_NE(reason("-----BEGIN PKCS7-----", k_certs_only).find("it is empty"), std::string::npos);
     EXPECT_NE(reason("MIIB=AAA", k_certs_only).find("not base64"), std::string::npos);
@@ -92,8 +98,10 @@ TEST(EstCodec, WaitsAsLongAsItIsTold) {
     };
     EXPECT_EQ(wait({{"retry-after", "86400"}}), seconds(86400)) << "an approval may take a day";
     EXPECT_EQ(wait({{"retry-after", "99999999999999999999"}}), k_longest_wait);
-    EXPECT_EQ(wait({{"date", "Mon, 23 Nov 2026 12:00:00 GMT"}, {"retry-after", "Mon, 23 Nov 2026 13:30:00 GMT"}}), seconds(5400));
-    EXPECT_EQ(wait({{"date", "Mon, 23 Nov 2026 12:00:00 GMT"}, {"retry-after", "Sun, 22 Nov 2026 12:00:00 GMT"}}), k_usual_wait);
+    EXPECT_EQ(wait({{"date", "Mon, 23 Nov 2026 12:00:00 GMT"}, {"retry-after", "Mon, 23 Nov 2026 13:30:00 GMT"}}),
+              seconds(5400));
+    EXPECT_EQ(wait({{"date", "Mon, 23 Nov 2026 12:00:00 GMT"}, {"retry-after", "Sun, 22 Nov 2026 12:00:00 GMT"}}),
+              k_usual_wait);
     for (const auto* odd : {"0", "-5", "soon", ""}) EXPECT_EQ(wait({{"retry-after", odd}}), k_usual_wait) << odd;
     EXPECT_EQ(wait({}), k_usual_wait);
 }
@@ -105,14 +113,22 @@ TEST(EstCodec, JudgesAnswers) {
         ErrorKind asking;
     };
     const Case cases[] = {
-        {400, ErrorKind::refused, ErrorKind::misconfigured},       {409, ErrorKind::refused, ErrorKind::misconfigured},
-        {422, ErrorKind::refused, ErrorKind::misconfigured},       {401, ErrorKind::unauthorized, ErrorKind::unauthorized},
-        {403, ErrorKind::unauthorized, ErrorKind::unauthorized},   {404, ErrorKind::misconfigured, ErrorKind::misconfigured},
-        {415, ErrorKind::misconfigured, ErrorKind::misconfigured}, {501, ErrorKind::misconfigured, ErrorKind::misconfigured},
-        {429, ErrorKind::throttled, ErrorKind::throttled},         {503, ErrorKind::unavailable, ErrorKind::unavailable},
-        {507, ErrorKind::unavailable, ErrorKind::unavailable},     {408, ErrorKind::unavailable, ErrorKind::unavailable},
-        {500, ErrorKind::unknown, ErrorKind::unavailable},         {502, ErrorKind::unknown, ErrorKind::unavailable},
-        {504, ErrorKind::unknown, ErrorKind::unavailable},         {204, ErrorKind::unknown, ErrorKind::unavailable},
+        {400, ErrorKind::refused, ErrorKind::misconfigured},
+        {409, ErrorKind::refused, ErrorKind::misconfigured},
+        {422, ErrorKind::refused, ErrorKind::misconfigured},
+        {401, ErrorKind::unauthorized, ErrorKind::unauthorized},
+        {403, ErrorKind::unauthorized, ErrorKind::unauthorized},
+        {404, ErrorKind::misconfigured, ErrorKind::misconfigured},
+        {415, ErrorKind::misconfigured, ErrorKind::misconfigured},
+        {501, ErrorKind::misconfigured, ErrorKind::misconfigured},
+        {429, ErrorKind::throttled, ErrorKind::throttled},
+        {503, ErrorKind::unavailable, ErrorKind::unavailable},
+        {507, ErrorKind::unavailable, ErrorKind::unavailable},
+        {408, ErrorKind::unavailable, ErrorKind::unavailable},
+        {500, ErrorKind::unknown, ErrorKind::unavailable},
+        {502, ErrorKind::unknown, ErrorKind::unavailable},
+        {504, ErrorKind::unknown, ErrorKind::unavailable},
+        {204, ErrorKind::unknown, ErrorKind::unavailable},
     };
     for (const auto& each : cases) {
         const auto given = answer(each.status, "because", "text/plain", {{"retry-after", "7"}});
@@ -120,7 +136,8 @@ TEST(EstCodec, JudgesAnswers) {
         const Error asking = failure_of(Operation::cacerts, given, "https://ca/x");
         EXPECT_EQ(ordering.kind, each.ordering) << each.status;
         EXPECT_EQ(asking.kind, each.asking) << each.status;
-        EXPECT_NE(ordering.message.find("https://ca/x answers " + std::to_string(each.status) + ": because"), std::string::npos);
+        EXPECT_NE(ordering.message.find("https://ca/x answers " + std::to_string(each.status) + ": because"),
+                  std::string::npos);
         if (ordering.kind == ErrorKind::refused) {
             EXPECT_EQ(ordering.code, "authorityRejected");
         }
@@ -137,7 +154,8 @@ TEST(EstCodec, TheServersWordsAreMadeHarmless) {
         return error.message;
     };
     EXPECT_EQ(words("  no\r\n seat\tleft \n", "text/plain"), "ca answers 400: no seat left");
-    EXPECT_EQ(words("<html><head><title>Bad</title></head>\n<body><p>No&nbsp;<b>seat</b></p></body>", "text/html"), "ca answers 400: Bad No&nbsp; seat");
+    EXPECT_EQ(words("<html><head><title>Bad</title></head>\n<body><p>No&nbsp;<b>seat</b></p></body>", "text/html"),
+              "ca answers 400: Bad No&nbsp; seat");
     EXPECT_EQ(words("a < b", "text/plain"), "ca answers 400: a < b");
     EXPECT_EQ(words("", "text/plain"), "ca answers 400");
     EXPECT_EQ(words("MIIB", "application/pkcs7-mime; smime-type=CMC-response"), "ca answers 400");
@@ -171,7 +189,8 @@ TEST(EstCodec, APendingRequestIsItsOwnName) {
         EXPECT_EQ(read->label, label);
         EXPECT_EQ(read->csr, pending.csr);
     }
-    for (const auto* bad : {"", " ", "x", "x ", "x AAA", "% AAAA", "%4 AAAA", "%zz AAAA", "17"}) EXPECT_FALSE(parse_pending(bad)) << bad;
+    for (const auto* bad : {"", " ", "x", "x ", "x AAA", "% AAAA", "%4 AAAA", "%zz AAAA", "17"})
+        EXPECT_FALSE(parse_pending(bad)) << bad;
 }
 
 TEST(EstCodec, ChoosesTheCertificateByItsKey) {

@@ -260,8 +260,7 @@ TEST_F(LocalCaTest, a_revoked_serial_stands_in_the_next_list) {
     EXPECT_EQ(next.entries, 1U);
 
     // An expired certificate leaves the list.
-    const auto later =
-        must(make_local_crl(directory(), std::nullopt, {}, leaf.not_after + std::chrono::days(30)));
+    const auto later = must(make_local_crl(directory(), std::nullopt, {}, leaf.not_after + std::chrono::days(30)));
     EXPECT_EQ(later.entries, 0U);
 }
 
@@ -284,7 +283,8 @@ TEST_F(LocalCaTest, only_its_own_certificates_are_revoked) {
 TEST_F(LocalCaTest, the_command_line_revokes_beside_the_daemon) {
     const auto authority = open();
     const auto leaf = facts_of(issue(*authority, submission(mail_content("alice@corp.example"))));
-    const auto revoked = must(revoke_local(directory(), std::nullopt, "00:" + leaf.serial_number, "superseded", {}, k_now));
+    const auto revoked =
+        must(revoke_local(directory(), std::nullopt, "00:" + leaf.serial_number, "superseded", {}, k_now));
     EXPECT_EQ(revoked.serial_number, leaf.serial_number);
     EXPECT_FALSE(revoked.already);
     EXPECT_TRUE(must(revoke_local(directory(), std::nullopt, leaf.serial_number, "superseded", {}, k_now)).already);

@@ -1,6 +1,6 @@
 // The command line as a whole: arguments in, exit code, output and calls out. No daemon, no network.
-#include "core/text.hpp"
 #include "daemon/cli/cli.hpp"
+#include "core/text.hpp"
 
 #include "core/crypto/certificate.hpp"
 #include "core/crypto/key.hpp"
@@ -8,11 +8,11 @@
 
 #include <gtest/gtest.h>
 
-#include <csignal>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <csignal>
 
 #include <sys/stat.h>
 

@@ -37,7 +37,9 @@ protected:
         auto packed = must(crypto::pack(crypto::test::rsa_key(), certificate, chain, ports::PfxStyle::legacy3des));
         return {std::move(packed.der), std::move(packed.password), std::move(certificate)};
     }
-    Result<Opened> open(const File& file) { return open_and_judge(crypto_, crypto_, file.pfx, file.password, order_, k_now); }
+    Result<Opened> open(const File& file) {
+        return open_and_judge(crypto_, crypto_, file.pfx, file.password, order_, k_now);
+    }
 
     static ports::Signer importer() {
         static const crypto::PrivateKey k_key = crypto::test::ec_key();
@@ -124,7 +126,8 @@ TEST_F(ImportToolTest, the_chain_is_completed_from_elsewhere_or_its_lack_is_told
 
 TEST_F(ImportToolTest, expired_history_passes_with_a_word) {
     const File file = pack("alice@corp.example");
-    const auto late = open_and_judge(crypto_, crypto_, file.pfx, file.password, order_, k_now + 3 * crypto::test::k_year);
+    const auto late =
+        open_and_judge(crypto_, crypto_, file.pfx, file.password, order_, k_now + 3 * crypto::test::k_year);
     ASSERT_TRUE(late);
     EXPECT_NE(late->warnings.front().find("expired"), std::string::npos);
 }

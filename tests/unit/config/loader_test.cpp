@@ -91,8 +91,7 @@ TEST_F(ConfigLoader, single_faults) {
     const std::string domains = "allowed_mail_domains = [\"corp.example\"]\n";
     const std::string ekus = "required_eku = [\"1.3.6.1.5.5.7.3.2\"]\n";
     const std::string signers = "signers = \"importers.pem\"\n";
-    const std::string est =
-        "[authority.corp]\ntype = \"est\"\nurl = \"https://ca\"\nca_file = \"service-ca.pem\"\n";
+    const std::string est = "[authority.corp]\ntype = \"est\"\nurl = \"https://ca\"\nca_file = \"service-ca.pem\"\n";
     const Case cases[] = {
         {url, "url = \"http://mdm.corp.example\"\n", "management.url", "must be an https address"},
         {url, "url = \"https://user:pass@mdm.corp.example\"\n", "management.url", "must be an https address"},
@@ -188,7 +187,8 @@ TEST_F(ConfigLoader, single_faults) {
         {signers, signers + est + "user = \"r:a\"\n", "authority.corp.user", "without a colon"},
         {signers, signers + est + "label = \"cacerts\"\n", "authority.corp.label", "the name of an operation"},
         {signers, signers + est + "label = \"a/b\"\n", "authority.corp.label", "one path segment"},
-        {signers, signers + est + "auth = [\"ntlm\"]\n", "authority.corp.auth", "must be a list of \"digest\" or \"basic\""},
+        {signers, signers + est + "auth = [\"ntlm\"]\n", "authority.corp.auth",
+         "must be a list of \"digest\" or \"basic\""},
         {signers, signers + est + "[authority.corp.template.x]\nname = \"simpleenroll\"\n",
          "authority.corp.template.x.name", "the name of an operation"},
         {signers, signers + est + "[authority.corp.template.x]\nvalidity_days = 3\n",

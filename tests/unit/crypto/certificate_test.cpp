@@ -31,7 +31,8 @@ TEST(Inspect, TakesOneCertificateForAnotherInNoThread) {
     std::vector<Bytes> good;
     std::vector<Bytes> spoiled;
     for (int i = 0; i < 3; ++i) {
-        good.push_back(must(issue(mail_order("alice@corp.example", ec_key()), pki().issuing.certificate, pki().issuing.key)));
+        good.push_back(
+            must(issue(mail_order("alice@corp.example", ec_key()), pki().issuing.certificate, pki().issuing.key)));
         spoiled.push_back(good.back());
         spoiled.back().back() ^= 1U;  // of the signature
     }
@@ -93,7 +94,8 @@ TEST(Inspect, GivesEveryFactOfACertificate) {
               facts.extensions.end());
 }
 
-// Windows goes by them before it looks at the extended key usage (MS-WCCE 2.2.2.7.7.3: encoded like certificatePolicies).
+// Windows goes by them before it looks at the extended key usage (MS-WCCE 2.2.2.7.7.3: encoded like
+// certificatePolicies).
 TEST(Inspect, ReadsApplicationPolicies) {
     const auto with = [](const Bytes& value) {
         const auto made = must(parse_certificate(test::certificate_with(pki().key.native())));

@@ -66,7 +66,8 @@ TEST(CertsOnly, RefusesEverythingElse) {
 TEST(CertsOnly, BoundsTheirNumber) {
     std::vector<Bytes> many;
     for (std::size_t i = 0; i <= k_most_certs_only; ++i)
-        many.push_back(must(issue(mail_order("a@corp.example", pki().key), pki().issuing.certificate, pki().issuing.key)));
+        many.push_back(
+            must(issue(mail_order("a@corp.example", pki().key), pki().issuing.certificate, pki().issuing.key)));
     EXPECT_FALSE(certificates_from_cms(certs_only(many)));
     many.pop_back();
     EXPECT_EQ(must(certificates_from_cms(certs_only(many))).size(), k_most_certs_only);

@@ -39,9 +39,10 @@ TEST(DoctorChecks, a_clock_ahead_and_behind) {
         std::string_view words;
     };
     for (const auto& [off, verdict, words] :
-         {Case{0s, Verdict::good, "agrees"}, Case{30s, Verdict::good, "agrees"}, Case{31s, Verdict::warning, "ahead of"},
-          Case{-31s, Verdict::warning, "behind"}, Case{300s, Verdict::warning, "ahead of"},
-          Case{301s, Verdict::fault, "ahead of"}, Case{-99999s, Verdict::fault, "behind"}}) {
+         {Case{0s, Verdict::good, "agrees"}, Case{30s, Verdict::good, "agrees"},
+          Case{31s, Verdict::warning, "ahead of"}, Case{-31s, Verdict::warning, "behind"},
+          Case{300s, Verdict::warning, "ahead of"}, Case{301s, Verdict::fault, "ahead of"},
+          Case{-99999s, Verdict::fault, "behind"}}) {
         Checks checks("service");
         judge_clock(checks, k_now + off, k_now);
         ASSERT_EQ(checks.rows().size(), 1U);
@@ -59,10 +60,12 @@ TEST(DoctorChecks, the_life_of_a_certificate) {
     };
     constexpr auto k_day = 24h;
     for (const auto& [since, left, verdict, words] :
-         {Case{300 * k_day, 65 * k_day, Verdict::good, "65 days"}, Case{340 * k_day, 29 * k_day, Verdict::warning, "29 days"},
+         {Case{300 * k_day, 65 * k_day, Verdict::good, "65 days"},
+          Case{340 * k_day, 29 * k_day, Verdict::warning, "29 days"},
           // A short life is renewed within its last third.
           Case{4 * k_day, 3 * k_day, Verdict::good, "3 days"}, Case{5 * k_day, 2 * k_day, Verdict::warning, "2 days"},
-          Case{6 * k_day, 1 * k_day, Verdict::warning, "1 day"}, Case{90 * k_day, 0 * k_day, Verdict::fault, "expired on"},
+          Case{6 * k_day, 1 * k_day, Verdict::warning, "1 day"},
+          Case{90 * k_day, 0 * k_day, Verdict::fault, "expired on"},
           Case{90 * k_day, -1 * k_day, Verdict::fault, "expired on 2026-11-23"},
           Case{-1 * k_day, 90 * k_day, Verdict::fault, "not valid before"}}) {
         Checks checks("certificates");
@@ -89,8 +92,8 @@ TEST(DoctorChecks, go_through_json_and_come_back) {
         EXPECT_EQ((*back)[i].detail, checks.rows()[i].detail);
         EXPECT_EQ((*back)[i].mend, checks.rows()[i].mend);
     }
-    for (const char* other : {"{}", "[1]", "[{\"area\":\"a\"}]",
-                              R"([{"area":"a","name":"b","verdict":"fine","detail":"","mend":""}])"})
+    for (const char* other :
+         {"{}", "[1]", "[{\"area\":\"a\"}]", R"([{"area":"a","name":"b","verdict":"fine","detail":"","mend":""}])"})
         EXPECT_FALSE(checks_from_json(boost::json::parse(other))) << other;
 }
 
@@ -109,7 +112,8 @@ config::Settings careful() {
 TEST(WhoCould, the_service_can_only_withhold_where_everything_is_proved) {
     for (const auto& one : who_could(careful())) {
         if (one.who != "service" || one.power == Power::none) continue;
-        EXPECT_TRUE(one.what.find("withhold") != std::string::npos || one.what.find("revoke") != std::string::npos) << one.what;
+        EXPECT_TRUE(one.what.find("withhold") != std::string::npos || one.what.find("revoke") != std::string::npos)
+            << one.what;
         EXPECT_NE(one.what.find("revoke") != std::string::npos, one.power == Power::open) << one.what;
     }
 }

@@ -39,7 +39,9 @@ std::string why(const BulkRow& row) {
 }
 
 TEST(Csv, ReadsWhatSpreadsheetsWrite) {
-    const auto read = rows("\xEF\xBB\xBF" "file,upn\r\n\"a, b \"\"c\"\".pfx\",x@y.z\r\n\r\n x , spaces \n");
+    const auto read = rows(
+        "\xEF\xBB\xBF"
+        "file,upn\r\n\"a, b \"\"c\"\".pfx\",x@y.z\r\n\r\n x , spaces \n");
     ASSERT_EQ(read.size(), 3U);
     EXPECT_EQ(read[0].cells, (std::vector<std::string>{"file", "upn"}));
     EXPECT_EQ(read[1].cells[0], "a, b \"c\".pfx");
@@ -115,10 +117,10 @@ TEST(BulkRows, HeadersThatAreNone) {
 TEST(BulkRows, OfAFolder) {
     BulkDefaults defaults;
     defaults.purpose = Purpose::smime_encryption;
-    const auto read = rows_of_folder({"README.txt", "a@b.example/2018.pfx", "a@b.example/2020.P12",
-                                      "a@b.example/2020.P12.password", "a@b.example/password",
-                                      "a@b.example/wifi/w.pfx", "b@b.example/x.pfx", "loose.pfx", "nobody/x.pfx"},
-                                     defaults);
+    const auto read = rows_of_folder(
+        {"README.txt", "a@b.example/2018.pfx", "a@b.example/2020.P12", "a@b.example/2020.P12.password",
+         "a@b.example/password", "a@b.example/wifi/w.pfx", "b@b.example/x.pfx", "loose.pfx", "nobody/x.pfx"},
+        defaults);
     ASSERT_EQ(read.size(), 6U);
     EXPECT_EQ(read[0].password_file, "a@b.example/password");
     EXPECT_EQ(read[0].purpose, Purpose::smime_encryption);

@@ -81,7 +81,8 @@ TEST_F(StoredTest, opens_what_the_connector_would) {
     EXPECT_EQ(stored.opened.certificate.sha256, opened.certificate.sha256);
     EXPECT_FALSE(stored.human_password);
     EXPECT_TRUE(reasons_to_upgrade(one, stored).empty());
-    EXPECT_TRUE(open_stored(crypto_, crypto_, keys_, record(opened, "other@corp.example"), k_now)) << "whose it is, others know";
+    EXPECT_TRUE(open_stored(crypto_, crypto_, keys_, record(opened, "other@corp.example"), k_now))
+        << "whose it is, others know";
 
     one.thumbprint = std::string(40, 'a');
     EXPECT_EQ(code_of(open_stored(crypto_, crypto_, keys_, one, k_now)), "importInvalid");
@@ -210,8 +211,8 @@ TEST_F(StoredTest, only_the_newest_counts_for_expiry) {
 TEST_F(StoredTest, a_history_is_what_importers_named) {
     const auto one = identity("alice@corp.example");
     const auto two = identity("alice@corp.example");
-    const auto all = store({record(one, "alice@corp.example"), record(two, "alice@corp.example", false),
-                            record(two, "bob@corp.example")});
+    const auto all = store(
+        {record(one, "alice@corp.example"), record(two, "alice@corp.example", false), record(two, "bob@corp.example")});
     std::vector<Sha256> expected{one.certificate.sha256, two.certificate.sha256};
     std::sort(expected.begin(), expected.end());
     EXPECT_EQ(history_with(all, "Alice@corp.example", Purpose::smime_encryption, {two.certificate.sha256}), expected);

@@ -37,7 +37,8 @@ TEST(HttpAuth, AnswersAsTheStandardsExamples) {
     const auto challenges = challenges_of(asking({k_sha256, k_md5}));
     ASSERT_EQ(challenges.size(), 2U);
     const auto sha256 = text(authorization(challenges[0], mufasa(), get("/dir/index.html"), 1, k_client_nonce));
-    EXPECT_NE(sha256.find("response=\"753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1\""), std::string::npos)
+    EXPECT_NE(sha256.find("response=\"753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1\""),
+              std::string::npos)
         << sha256;
     for (const auto* part : {"Digest username=\"Mufasa\", realm=\"http-auth@example.org\"", "uri=\"/dir/index.html\"",
                              ", algorithm=SHA-256", ", qop=auth, nc=00000001, cnonce=\"f2/wE4q74",
@@ -49,7 +50,8 @@ TEST(HttpAuth, AnswersAsTheStandardsExamples) {
 
 TEST(HttpAuth, AnswersTheOldForm) {
     // RFC 2617 3.5 without a qop: RFC 2069's arithmetic.
-    const auto old = challenges_of(asking({"Digest realm=\"testrealm@host.com\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\""}));
+    const auto old =
+        challenges_of(asking({"Digest realm=\"testrealm@host.com\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\""}));
     ASSERT_EQ(old.size(), 1U);
     Credentials credentials = mufasa();
     credentials.password = std::make_shared<const SecretBytes>(SecretBytes::copy_of("Circle Of Life"));
@@ -70,14 +72,15 @@ TEST(HttpAuth, ReadsWhatServersWrite) {
     const auto schemes = [](std::initializer_list<std::string> fields) {
         std::string found;
         for (const auto& each : challenges_of(asking(fields)))
-            found += each.scheme == AuthScheme::basic                     ? "B"
-                     : each.hash == crypto::HttpHash::sha256              ? "S"
-                                                                          : "M";
+            found += each.scheme == AuthScheme::basic ? "B" : each.hash == crypto::HttpHash::sha256 ? "S" : "M";
         return found;
     };
-    EXPECT_EQ(schemes({"Negotiate, NTLM, Basic realm=\"a, Digest b\", Digest nonce=\"n\", qop=auth ,algorithm=\"SHA-256\""}), "BS");
+    EXPECT_EQ(
+        schemes({"Negotiate, NTLM, Basic realm=\"a, Digest b\", Digest nonce=\"n\", qop=auth ,algorithm=\"SHA-256\""}),
+        "BS");
     EXPECT_EQ(schemes({"Negotiate oYG2MIGzoAMKAQ+/==, bAsIc realm=x"}), "B");
-    EXPECT_EQ(schemes({"Newauth realm=\"apps\", type=1, title=\"Login to \\\"apps\\\"\", Basic realm=\"simple\""}), "B");
+    EXPECT_EQ(schemes({"Newauth realm=\"apps\", type=1, title=\"Login to \\\"apps\\\"\", Basic realm=\"simple\""}),
+              "B");
     EXPECT_EQ(schemes({"", ",,,", "=x", "\"", "Digest"}), "");
     EXPECT_EQ(schemes({"Digest realm=\"never ends"}), "");
     EXPECT_EQ(schemes({"Digest nonce=n, algorithm=SHA-512-256"}), "");
@@ -85,12 +88,14 @@ TEST(HttpAuth, ReadsWhatServersWrite) {
     EXPECT_EQ(schemes({"Digest realm=r"}), "") << "no nonce";
     EXPECT_EQ(schemes({"Digest nonce=n, algorithm=MD5-sess"}), "") << "no qop, no client nonce";
     EXPECT_EQ(schemes({"Digest nonce=\"a\x01z\""}), "");
-    const auto quoted = challenges_of(asking({"Digest realm=\"lab \\\"x\\\"\", nonce=n, qop=\"auth-int,auth\", stale=TRUE"}));
+    const auto quoted =
+        challenges_of(asking({"Digest realm=\"lab \\\"x\\\"\", nonce=n, qop=\"auth-int,auth\", stale=TRUE"}));
     ASSERT_EQ(quoted.size(), 1U);
     EXPECT_EQ(quoted[0].realm, "lab \"x\"");
     EXPECT_TRUE(quoted[0].stale);
     EXPECT_EQ(quoted[0].quality, Challenge::Quality::auth);
-    EXPECT_NE(text(authorization(quoted[0], mufasa(), get("/"), 1, "c")).find("realm=\"lab \\\"x\\\"\""), std::string::npos);
+    EXPECT_NE(text(authorization(quoted[0], mufasa(), get("/"), 1, "c")).find("realm=\"lab \\\"x\\\"\""),
+              std::string::npos);
     EXPECT_LE(challenges_of(asking({std::string(2000, 'x') + std::string(4000, ',') + " Basic a=b"})).size(), 1U);
 }
 

@@ -33,7 +33,8 @@ Ending confined(int (*act)()) {
     const pid_t pid = ::fork();
     if (pid == 0) {
         for (const int number : {SIGSEGV, SIGBUS, SIGABRT}) (void)::signal(number, SIG_DFL);
-        if (::dup2(ends[1], k_parser_descriptor) != k_parser_descriptor || !confinement->enter(Order{1, 1000, k_memory}))
+        if (::dup2(ends[1], k_parser_descriptor) != k_parser_descriptor ||
+            !confinement->enter(Order{1, 1000, k_memory}))
             ::_exit(99);
         ::_exit(act());
     }
@@ -83,8 +84,8 @@ TEST(Confinement, EverythingElseEndsIt) {
              Case{"duplicate its socket", [] { return ::dup(0) >= 0 ? 0 : 1; }},
              Case{"run what it wrote",
                   [] {
-                      const void* page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
-                                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                      const void* page =
+                          ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
                       return page == MAP_FAILED ? 1 : 0;
                   }},
              Case{"make memory runnable",

@@ -81,7 +81,8 @@ protected:
 TEST_F(ParserProcessTest, OpensWhatIsOpenedHereAndGivesTheSame) {
     const crypto::OpenSslCrypto here;
     for (const auto style : {ports::PfxStyle::aes256, ports::PfxStyle::legacy3des}) {
-        const auto file = must(crypto::pack(pki().key, pki().leaf, {pki().issuing.certificate, pki().root.certificate}, style));
+        const auto file =
+            must(crypto::pack(pki().key, pki().leaf, {pki().issuing.certificate, pki().root.certificate}, style));
         const auto there = must(parsers_.open_pfx(file.der, file.password));
         const auto own = must(here.open_pfx(file.der, file.password));
         EXPECT_TRUE(there.pkcs8.equals(own.pkcs8.view()));
@@ -235,19 +236,23 @@ TEST_F(ParserProcessTest, WhatCannotBeStartedSaysNothingAboutTheFile) {
 class LyingParser {
 public:
     explicit LyingParser(const std::string& answer)
-        : program_(folder_.write("parser", "#!/usr/bin/python3\n"
-                                           "import array, socket, struct, time\n"
-                                           "control = socket.socket(fileno=3)\n"
-                                           "while True:\n"
-                                           "    order, rights, _, _ = control.recvmsg(64, 64)\n"
-                                           "    if not order: break\n"
-                                           "    at = array.array('i', rights[0][2])[0]\n"
-                                           "    parser = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=at)\n"
-                                           "    parser.sendall(b'\\x01')\n"
-                                           "    want = sum(struct.unpack('II', parser.recv(8)))\n"
-                                           "    while want: want -= len(parser.recv(want))\n"
-                                           "    parser.sendall(" + answer + ")\n"
-                                           "    parser.close()\n", 0700)) {}
+        : program_(folder_.write("parser",
+                                 "#!/usr/bin/python3\n"
+                                 "import array, socket, struct, time\n"
+                                 "control = socket.socket(fileno=3)\n"
+                                 "while True:\n"
+                                 "    order, rights, _, _ = control.recvmsg(64, 64)\n"
+                                 "    if not order: break\n"
+                                 "    at = array.array('i', rights[0][2])[0]\n"
+                                 "    parser = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=at)\n"
+                                 "    parser.sendall(b'\\x01')\n"
+                                 "    want = sum(struct.unpack('II', parser.recv(8)))\n"
+                                 "    while want: want -= len(parser.recv(want))\n"
+                                 "    parser.sendall(" +
+                                     answer +
+                                     ")\n"
+                                     "    parser.close()\n",
+                                 0700)) {}
     [[nodiscard]] const std::filesystem::path& program() const { return program_; }
 
 private:

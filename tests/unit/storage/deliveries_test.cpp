@@ -130,8 +130,7 @@ TEST_F(DeliveriesTest, OnlyAUsersNewestEncryptionCertificateCountsAsExpiring) {
     signing.purpose = Purpose::smime_signing;
     keep(signing);
     EXPECT_EQ(expiring(), std::vector<std::string>{name("user-1", "soon")});
-    EXPECT_EQ(expiring(k_now + 2 * k_day),
-              (std::vector<std::string>{name("user-1", "soon"), name("user-2", "later")}));
+    EXPECT_EQ(expiring(k_now + 2 * k_day), (std::vector<std::string>{name("user-1", "soon"), name("user-2", "later")}));
     EXPECT_EQ(expiring(k_now - 2 * k_day), std::vector<std::string>{name("user-3", "ended")});
 
     // A newer one, on one of the two devices: it has been imported, and that is what the warning asks for.
@@ -193,8 +192,8 @@ TEST_F(GeneratedKeyTest, EveryColumnIsGuardedAndASpoiltRowClosesTheQuestion) {
         edit(std::string("UPDATE generated_key SET ") + change);
         // Met by what asks for the key itself, or where the key was edited, by what asks for the edited one.
         static_cast<void>(look("made").has_value());
-        static_cast<void>(ledger->look_up(*DeviceId::parse("d"), *UserId::parse("user-1"), "user-1", Sha256{}, k_now)
-                              .has_value());
+        static_cast<void>(
+            ledger->look_up(*DeviceId::parse("d"), *UserId::parse("user-1"), "user-1", Sha256{}, k_now).has_value());
         EXPECT_TRUE(was_reported("generated_key"));
         EXPECT_EQ(ledger->counts()->quarantined, 1U);
         ASSERT_FALSE(look("any other")) << "it may be the one whose row was spoilt";

@@ -62,8 +62,7 @@ TEST_F(InspectTest, WhatWasNotCheckpointedIsSeen) {
         ASSERT_TRUE(lock);
         const auto ledger = stored(*lock);
         // As a power cut leaves it: the database and a log beside it.
-        for (const auto* suffix : {"", "-wal"})
-            fs::copy_file(folder.database() + suffix, crashed.database() + suffix);
+        for (const auto* suffix : {"", "-wal"}) fs::copy_file(folder.database() + suffix, crashed.database() + suffix);
     }
     ASSERT_GT(fs::file_size(crashed.database() + "-wal"), 0U);
     const auto facts = inspect_ledger(crashed.path(), &sealer, false);

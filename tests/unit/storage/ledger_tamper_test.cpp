@@ -127,9 +127,10 @@ TEST_F(TamperTest, EveryColumnOfEveryDecidingTableIsGuarded) {
 }
 
 TEST_F(TamperTest, WordsThatMeanSomethingDoNotPass) {
-    for (const auto* edit : {"stage='accepted'", "stage='closed'", "stage='packaged'", "user_id='user-2'",
-                             "device_id='device-of-user-2'", "due_at=0", "version=1", "deaths=9", "in_work=1", "authority='other'", "sealed_key=NULL",
-                             "revoke_certificate=1", "held_reason=NULL", "kind='pfx.deliver'"}) {
+    for (const auto* edit :
+         {"stage='accepted'", "stage='closed'", "stage='packaged'", "user_id='user-2'", "device_id='device-of-user-2'",
+          "due_at=0", "version=1", "deaths=9", "in_work=1", "authority='other'", "sealed_key=NULL",
+          "revoke_certificate=1", "held_reason=NULL", "kind='pfx.deliver'"}) {
         tampered(std::string("UPDATE request SET ") + edit + " WHERE id='r-user-1'");
         ask_everything();
         EXPECT_TRUE(was_reported("request")) << edit;

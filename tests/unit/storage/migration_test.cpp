@@ -44,7 +44,8 @@ protected:
     void open() {
         ledger.reset();
         lock.reset();
-        lock = std::make_unique<InstanceLock>(std::move(*InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon)));
+        lock = std::make_unique<InstanceLock>(
+            std::move(*InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon)));
         auto opened = SqliteLedger::open(
             *lock, sealer, [this](std::string_view table, std::string_view key) { reported.emplace_back(table, key); });
         ASSERT_TRUE(opened) << opened.error().message;
@@ -87,7 +88,8 @@ TEST_F(FromSchema1, EverythingIsStillThereAndSound) {
     EXPECT_TRUE(reported.empty()) << "and the next start finds nothing to do";
     EXPECT_EQ(Raw(folder.database()).one("PRAGMA user_version"), std::to_string(ledger_migrations().size()));
     EXPECT_EQ(Raw(folder.database()).one("SELECT count(*) FROM generated_key"), "2");
-    EXPECT_EQ(Raw(folder.database()).one("SELECT count(*) FROM sqlite_schema WHERE name='generated_key_unsigned'"), "0");
+    EXPECT_EQ(Raw(folder.database()).one("SELECT count(*) FROM sqlite_schema WHERE name='generated_key_unsigned'"),
+              "0");
 }
 
 TEST_F(FromSchema1, AStepThatStopsHalfWayIsDoneAgainAsAWhole) {
@@ -97,7 +99,8 @@ TEST_F(FromSchema1, AStepThatStopsHalfWayIsDoneAgainAsAWhole) {
     sealer.before_check = [&left] {
         if (left-- == 0) throw Stop{};
     };
-    auto held = std::make_unique<InstanceLock>(std::move(*InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon)));
+    auto held =
+        std::make_unique<InstanceLock>(std::move(*InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon)));
     EXPECT_THROW((void)SqliteLedger::open(*held, sealer, {}), Stop);
     held.reset();
     sealer.before_check = {};

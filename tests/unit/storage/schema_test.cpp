@@ -164,7 +164,8 @@ TEST(InstanceLockTest, SecondInstanceIsRefusedNamingTheFirst) {
 
 TEST(InstanceLockTest, ACommandIsWaitedFor) {
     const Folder folder;
-    auto command = std::make_unique<Result<InstanceLock>>(InstanceLock::acquire(folder.path(), InstanceLock::Holder::command));
+    auto command =
+        std::make_unique<Result<InstanceLock>>(InstanceLock::acquire(folder.path(), InstanceLock::Holder::command));
     ASSERT_TRUE(*command);
     auto daemon = std::async(std::launch::async, [&] {
         return InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon).has_value();

@@ -178,10 +178,11 @@ TEST_F(LedgerTest, APackageForWhoWasBlockedMeanwhileIsNotKept) {
         return ledger->save(commit, k_now);
     };
     ASSERT_TRUE(keep("r1"));
-    const std::array<trust::Block, 4> blocks{{{trust::BlockedThing::device, "PHONE", "root", k_now},
-                                              {trust::BlockedThing::user, "user-1", "root", k_now},
-                                              {trust::BlockedThing::user, "Anna@Corp.Example", "root", k_now},
-                                              {trust::BlockedThing::key, hash_of("key of phone").hex(), "root", k_now}}};
+    const std::array<trust::Block, 4> blocks{
+        {{trust::BlockedThing::device, "PHONE", "root", k_now},
+         {trust::BlockedThing::user, "user-1", "root", k_now},
+         {trust::BlockedThing::user, "Anna@Corp.Example", "root", k_now},
+         {trust::BlockedThing::key, hash_of("key of phone").hex(), "root", k_now}}};
     int n = 1;
     for (const auto& block : blocks) {
         ASSERT_TRUE(ledger->block(block));

@@ -7,9 +7,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-LeaseId lease(const char* id) { return *LeaseId::parse(id); }
-RequestId of(const char* id) { return *RequestId::parse(id); }
-request::Lease listed(const char* id) { return {lease(id), UtcTime{}, 1}; }
+LeaseId lease(const char* id) {
+    return *LeaseId::parse(id);
+}
+RequestId of(const char* id) {
+    return *RequestId::parse(id);
+}
+request::Lease listed(const char* id) {
+    return {lease(id), UtcTime{}, 1};
+}
 const Tick k_start{1h};
 
 TEST(LeaseBook, RenewsWhenAThirdIsLeft) {

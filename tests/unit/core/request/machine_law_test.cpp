@@ -13,13 +13,17 @@ namespace {
 using namespace std::chrono_literals;
 using samples::now;
 
-constexpr std::array k_stages{Stage::accepted, Stage::keyed,    Stage::submitting, Stage::at_authority, Stage::issued,  Stage::packaged,
-                              Stage::refused,  Stage::held,     Stage::abandoned,  Stage::revoking,     Stage::closed};
-constexpr std::array k_errors{ErrorKind::invalid,     ErrorKind::refused,   ErrorKind::unauthorized, ErrorKind::misconfigured,
-                              ErrorKind::throttled,   ErrorKind::unavailable, ErrorKind::timed_out,  ErrorKind::unknown,
-                              ErrorKind::cancelled,   ErrorKind::integrity, ErrorKind::conflict,     ErrorKind::internal};
+constexpr std::array k_stages{Stage::accepted,  Stage::keyed,    Stage::submitting, Stage::at_authority,
+                              Stage::issued,    Stage::packaged, Stage::refused,    Stage::held,
+                              Stage::abandoned, Stage::revoking, Stage::closed};
+constexpr std::array k_errors{ErrorKind::invalid,       ErrorKind::refused,   ErrorKind::unauthorized,
+                              ErrorKind::misconfigured, ErrorKind::throttled, ErrorKind::unavailable,
+                              ErrorKind::timed_out,     ErrorKind::unknown,   ErrorKind::cancelled,
+                              ErrorKind::integrity,     ErrorKind::conflict,  ErrorKind::internal};
 
-std::vector<Order> orders() { return {Issue{}, Renew{}, DeliverImported{}, Withdraw{}, Revoke{}}; }
+std::vector<Order> orders() {
+    return {Issue{}, Renew{}, DeliverImported{}, Withdraw{}, Revoke{}};
+}
 
 RequestRecord record_of(const Order& order, Stage stage) {
     RequestRecord record;
@@ -64,14 +68,17 @@ std::vector<Outcome> outcomes() {
     for (const auto* word : {"accepted", "duplicate", "superseded", "cancelled", "rejected"})
         for (const bool wanted : {false, true}) all.emplace_back(Reported{word, wanted});
     for (const auto kind : k_errors)
-        for (const Bytes& certificate : {Bytes{}, Bytes{4}}) all.emplace_back(Failed{Error(kind, "someCode", "why"), certificate});
+        for (const Bytes& certificate : {Bytes{}, Bytes{4}})
+            all.emplace_back(Failed{Error(kind, "someCode", "why"), certificate});
     return all;
 }
 
 // Everything a record says that the machine may change.
 std::string facts(const RequestRecord& record) {
-    std::string text = std::string(to_string(record.stage)) + " " + to_rfc3339(record.due_at) + " " + std::to_string(record.tries);
-    for (const auto* bytes : {&record.sealed_key, &record.csr, &record.submission_nonce, &record.certificate, &record.sealed_package})
+    std::string text =
+        std::string(to_string(record.stage)) + " " + to_rfc3339(record.due_at) + " " + std::to_string(record.tries);
+    for (const auto* bytes :
+         {&record.sealed_key, &record.csr, &record.submission_nonce, &record.certificate, &record.sealed_package})
         text += " " + to_hex(*bytes);
     text += record.failure ? " " + record.failure->code : " -";
     text += record.outcome ? " " + *record.outcome : " -";
@@ -160,8 +167,8 @@ void for_each_left_behind(Check check) {
 }
 
 std::string all_facts(const RequestRecord& record) {
-    return facts(record) + " deaths " + std::to_string(record.deaths) + (record.in_work ? " in work " : " ") + record.authority_request_id + " " +
-           to_rfc3339(record.updated_at);
+    return facts(record) + " deaths " + std::to_string(record.deaths) + (record.in_work ? " in work " : " ") +
+           record.authority_request_id + " " + to_rfc3339(record.updated_at);
 }
 
 TEST(MachineLaw, ADeathThatIsLookedAtTwiceIsOneDeath) {
@@ -195,7 +202,8 @@ TEST(MachineLaw, RecoveryLosesNoIntent) {
         EXPECT_EQ(recovered.stage, Stage::abandoned) << what;
         EXPECT_GE(left.deaths, k_deaths_until_alone) << what;
         EXPECT_EQ(next(recovered), left.outcome ? Step::rest : Step::report) << what;
-        if (!left.outcome && (left.stage == Stage::submitting || left.stage == Stage::at_authority || !left.certificate.empty())) {
+        if (!left.outcome &&
+            (left.stage == Stage::submitting || left.stage == Stage::at_authority || !left.certificate.empty())) {
             EXPECT_TRUE(recovered.revoke_certificate) << what;
         }
         const auto revived = after(recovered, Revived{}, RetryRules{}, now() + 20s, 0.5);
@@ -213,17 +221,23 @@ TEST(MachineLaw, RecoveryLosesNoIntent) {
 TEST(MachineLaw, AttemptsAreBounded) {
     const RetryRules rules;
     for (const auto& order : orders()) {
-        for (const auto stage : {Stage::accepted, Stage::keyed, Stage::submitting, Stage::at_authority, Stage::issued}) {
+        for (const auto stage :
+             {Stage::accepted, Stage::keyed, Stage::submitting, Stage::at_authority, Stage::issued}) {
             for (const auto kind : k_errors) {
                 for (const double jitter : {0.0, 0.5, 0.999}) {
                     auto record = record_of(order, stage);
-                    const bool parks = kind == ErrorKind::unauthorized && (stage == Stage::keyed || stage == Stage::submitting || stage == Stage::at_authority);
+                    const bool parks =
+                        kind == ErrorKind::unauthorized &&
+                        (stage == Stage::keyed || stage == Stage::submitting || stage == Stage::at_authority);
                     UtcTime when = now();
                     std::uint64_t tries = 0;
                     constexpr std::uint64_t k_most = 100000;
-                    const auto over = [&record] { return record.stage == Stage::refused || record.stage == Stage::abandoned; };
+                    const auto over = [&record] {
+                        return record.stage == Stage::refused || record.stage == Stage::abandoned;
+                    };
                     while (!over() && tries < k_most && when < now() + 26h) {
-                        record = after(std::move(record), Failed{Error(kind, "someCode", "why"), {}}, rules, when, jitter);
+                        record =
+                            after(std::move(record), Failed{Error(kind, "someCode", "why"), {}}, rules, when, jitter);
                         ASSERT_TRUE(over() || record.due_at > when) << "it would be tried again at once";
                         when = record.due_at;
                         ++tries;

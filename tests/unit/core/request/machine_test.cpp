@@ -123,7 +123,8 @@ TEST(Machine, WhatWasGivenUpMayBeRevivedUntilItsReportIsTaken) {
     EXPECT_EQ(record.tries, 0U);
     EXPECT_EQ(step(given_up(issuing(Stage::keyed), ErrorKind::unavailable), Revived{}).stage, Stage::submitting)
         << "it has a CSR";
-    EXPECT_EQ(step(given_up(record_of(DeliverImported{}, Stage::accepted), ErrorKind::unavailable), Revived{}).stage, Stage::accepted);
+    EXPECT_EQ(step(given_up(record_of(DeliverImported{}, Stage::accepted), ErrorKind::unavailable), Revived{}).stage,
+              Stage::accepted);
     auto pending = issuing(Stage::at_authority);
     pending.authority_request_id = "7";
     EXPECT_EQ(step(given_up(pending, ErrorKind::timed_out), Revived{}).stage, Stage::at_authority);
@@ -218,14 +219,14 @@ TEST_P(Dispositions, DecideByTheKindAlone) {
         EXPECT_EQ(record.tries, 1U);
     }
 }
-INSTANTIATE_TEST_SUITE_P(Kinds, Dispositions,
-                         testing::Values(FinalCase{ErrorKind::invalid, true, false}, FinalCase{ErrorKind::refused, true, false},
-                                         FinalCase{ErrorKind::internal, true, false}, FinalCase{ErrorKind::integrity, true, false},
-                                         FinalCase{ErrorKind::misconfigured, true, true},
-                                         FinalCase{ErrorKind::unavailable, false, false}, FinalCase{ErrorKind::timed_out, false, false},
-                                         FinalCase{ErrorKind::throttled, false, false}, FinalCase{ErrorKind::conflict, false, false},
-                                         FinalCase{ErrorKind::cancelled, false, false}, FinalCase{ErrorKind::unknown, false, false},
-                                         FinalCase{ErrorKind::unauthorized, false, false}));
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, Dispositions,
+    testing::Values(FinalCase{ErrorKind::invalid, true, false}, FinalCase{ErrorKind::refused, true, false},
+                    FinalCase{ErrorKind::internal, true, false}, FinalCase{ErrorKind::integrity, true, false},
+                    FinalCase{ErrorKind::misconfigured, true, true}, FinalCase{ErrorKind::unavailable, false, false},
+                    FinalCase{ErrorKind::timed_out, false, false}, FinalCase{ErrorKind::throttled, false, false},
+                    FinalCase{ErrorKind::conflict, false, false}, FinalCase{ErrorKind::cancelled, false, false},
+                    FinalCase{ErrorKind::unknown, false, false}, FinalCase{ErrorKind::unauthorized, false, false}));
 
 TEST(Machine, ATransientFaultIsGivenUpAfterItsBudgetAndMayBeAskedForAgain) {
     const auto record = given_up(issuing(Stage::keyed), ErrorKind::unavailable);
@@ -242,7 +243,8 @@ TEST(Machine, AClockThatJumpsAheadGivesNothingUp) {
 TEST(Machine, TriesAreBounded) {
     auto record = issuing(Stage::keyed);
     std::uint32_t tries = 0;
-    for (; record.stage != Stage::abandoned && tries <= RetryRules{}.most_tries; ++tries) record = step(record, failing(ErrorKind::unavailable));
+    for (; record.stage != Stage::abandoned && tries <= RetryRules{}.most_tries; ++tries)
+        record = step(record, failing(ErrorKind::unavailable));
     EXPECT_EQ(tries, RetryRules{}.most_tries);
 }
 

@@ -1,6 +1,6 @@
 // Random walks of one request through the machine, with the process ending in between: before a commit, after it, and
-// between an act and its commit. Beside the machine runs what really happened at the authority and at the service; at the
-// end the two must agree.
+// between an act and its commit. Beside the machine runs what really happened at the authority and at the service; at
+// the end the two must agree.
 #include "core/request/machine.hpp"
 
 #include "tests/unit/core/samples.hpp"
@@ -60,9 +60,11 @@ private:
 
     bool commit(RequestRecord next_record) {
         if (mishap(4)) return die(false);
-        if (next_record.stage == Stage::closed && durable_.stage != Stage::closed && durable_.stage != Stage::revoking && !reporting_)
+        if (next_record.stage == Stage::closed && durable_.stage != Stage::closed &&
+            durable_.stage != Stage::revoking && !reporting_)
             lease_lost_ = true;
-        EXPECT_TRUE(durable_.stage != Stage::closed || next_record.stage == Stage::closed) << "a final stage is never left";
+        EXPECT_TRUE(durable_.stage != Stage::closed || next_record.stage == Stage::closed)
+            << "a final stage is never left";
         durable_ = std::move(next_record);
         ++stages_[durable_.stage];
         holds_together();
@@ -88,7 +90,8 @@ private:
     void holds_together() {
         const auto& one = durable_;
         const std::string what = std::string(to_string(one.stage));
-        const bool before_packing = one.stage == Stage::keyed || one.stage == Stage::submitting || one.stage == Stage::at_authority || one.stage == Stage::issued;
+        const bool before_packing = one.stage == Stage::keyed || one.stage == Stage::submitting ||
+                                    one.stage == Stage::at_authority || one.stage == Stage::issued;
         if (before_packing) {
             EXPECT_FALSE(one.sealed_key.empty() || one.csr.empty() || one.submission_nonce.empty()) << what;
         }
@@ -98,7 +101,8 @@ private:
         if (one.stage == Stage::issued || (one.stage == Stage::packaged && issuing_)) {
             EXPECT_FALSE(one.certificate.empty()) << what;
         }
-        if (one.stage == Stage::packaged || one.stage == Stage::refused || one.stage == Stage::revoking || one.stage == Stage::closed) {
+        if (one.stage == Stage::packaged || one.stage == Stage::refused || one.stage == Stage::revoking ||
+            one.stage == Stage::closed) {
             EXPECT_TRUE(one.sealed_key.empty()) << what;
         }
         if (one.stage == Stage::refused || one.stage == Stage::revoking || one.stage == Stage::closed) {
@@ -143,13 +147,15 @@ private:
     }
 
     void person() {
-        if (durable_.stage == Stage::held) commit(after(durable_, Released{}, rules_, when_, 0.5));
-        else if (durable_.stage == Stage::abandoned) commit(after(durable_, Revived{}, rules_, when_, 0.5));
+        if (durable_.stage == Stage::held)
+            commit(after(durable_, Released{}, rules_, when_, 0.5));
+        else if (durable_.stage == Stage::abandoned)
+            commit(after(durable_, Revived{}, rules_, when_, 0.5));
     }
 
     Failed failing() {
-        static constexpr std::array k_kinds{ErrorKind::unavailable, ErrorKind::throttled, ErrorKind::unauthorized, ErrorKind::misconfigured,
-                                            ErrorKind::cancelled, ErrorKind::refused};
+        static constexpr std::array k_kinds{ErrorKind::unavailable,   ErrorKind::throttled, ErrorKind::unauthorized,
+                                            ErrorKind::misconfigured, ErrorKind::cancelled, ErrorKind::refused};
         return Failed{Error(k_kinds[dice_() % k_kinds.size()], "someCode", "why"), {}};
     }
 
@@ -161,9 +167,13 @@ private:
         }
         switch (step) {
             case Step::admit:
-                if (chance(10)) commit(after(durable_, Held{{HeldReason::limit, "why"}}, rules_, when_, 0.5));
-                else if (mishap(10)) commit(after(durable_, failing(), rules_, when_, 0.5));
-                else if (commit(after(durable_, Keyed{{1}, {2}, Bytes(16, 3), Sha256{}}, rules_, when_, 0.5)) && durable_.in_work) submit();
+                if (chance(10))
+                    commit(after(durable_, Held{{HeldReason::limit, "why"}}, rules_, when_, 0.5));
+                else if (mishap(10))
+                    commit(after(durable_, failing(), rules_, when_, 0.5));
+                else if (commit(after(durable_, Keyed{{1}, {2}, Bytes(16, 3), Sha256{}}, rules_, when_, 0.5)) &&
+                         durable_.in_work)
+                    submit();
                 return;
             case Step::submit:
                 if (commit(after(durable_, SubmissionBegins{}, rules_, when_, 0.5))) submit();
@@ -172,8 +182,10 @@ private:
             case Step::poll: poll(); return;
             case Step::pack: pack(durable_); return;
             case Step::deliver:
-                if (chance(20)) commit(after(durable_, failing(), rules_, when_, 0.5));
-                else commit(after(durable_, Packed{{5}, {}}, rules_, when_, 0.5));
+                if (chance(20))
+                    commit(after(durable_, failing(), rules_, when_, 0.5));
+                else
+                    commit(after(durable_, Packed{{5}, {}}, rules_, when_, 0.5));
                 return;
             case Step::withdraw: commit(after(durable_, Completed{}, rules_, when_, 0.5)); return;
             case Step::revoke: revoke(); return;
@@ -185,8 +197,10 @@ private:
     // The authority's side: it makes one certificate for this order, now or later.
     enum class There { nothing, pending, issued };
     void reaches_authority() {
-        if (there_ == There::nothing && chance(30)) there_ = There::pending;
-        else there_ = There::issued;
+        if (there_ == There::nothing && chance(30))
+            there_ = There::pending;
+        else
+            there_ = There::issued;
         issued_ = there_ == There::issued;
     }
     void answered() {
@@ -209,8 +223,10 @@ private:
             die(true);
             return;
         }
-        if (!arrives || chance(15)) commit(after(durable_, unknown(), rules_, when_, 0.5));
-        else answered();
+        if (!arrives || chance(15))
+            commit(after(durable_, unknown(), rules_, when_, 0.5));
+        else
+            answered();
     }
 
     static Failed unknown() { return Failed{Error(ErrorKind::unknown, "someCode", "no answer"), {}}; }
@@ -224,23 +240,31 @@ private:
                 return;
             }
             reaches_authority();
-            if (mishap(20)) commit(after(durable_, unknown(), rules_, when_, 0.5));
-            else answered();
+            if (mishap(20))
+                commit(after(durable_, unknown(), rules_, when_, 0.5));
+            else
+                answered();
             return;
         }
-        if (mishap(20)) commit(after(durable_, unknown(), rules_, when_, 0.5));
-        else if (there_ == There::nothing) commit(after(durable_, NeverArrived{}, rules_, when_, 0.5));
-        else answered();
+        if (mishap(20))
+            commit(after(durable_, unknown(), rules_, when_, 0.5));
+        else if (there_ == There::nothing)
+            commit(after(durable_, NeverArrived{}, rules_, when_, 0.5));
+        else
+            answered();
     }
 
     void poll() {
         if (mishap(20)) {
-            commit(after(durable_, Failed{Error(ErrorKind::timed_out, "someCode", "no answer"), {}}, rules_, when_, 0.5));
+            commit(
+                after(durable_, Failed{Error(ErrorKind::timed_out, "someCode", "no answer"), {}}, rules_, when_, 0.5));
             return;
         }
         reaches_authority();
-        if (mishap(20)) commit(after(durable_, unknown(), rules_, when_, 0.5));
-        else answered();
+        if (mishap(20))
+            commit(after(durable_, unknown(), rules_, when_, 0.5));
+        else
+            answered();
     }
 
     void pack(RequestRecord memory) {
@@ -311,7 +335,9 @@ TEST(MachineWalk, HoweverOftenItDiesTheBooksAgreeAtTheEnd) {
     std::uint64_t deaths = 0;
     for (std::uint32_t seed = 1; seed <= k_walks; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
-        const Order order = seed % 8 == 0 ? Order(DeliverImported{}) : seed % 8 == 1 ? Order(Withdraw{}) : Order(Issue{});
+        const Order order = seed % 8 == 0   ? Order(DeliverImported{})
+                            : seed % 8 == 1 ? Order(Withdraw{})
+                                            : Order(Issue{});
         Walk walk(seed, order);
         walk.go();
         if (HasFailure()) return;
@@ -320,8 +346,8 @@ TEST(MachineWalk, HoweverOftenItDiesTheBooksAgreeAtTheEnd) {
         delivered += walk.delivered() ? 1 : 0;
         deaths += walk.deaths();
     }
-    for (const auto stage : {Stage::keyed, Stage::submitting, Stage::at_authority, Stage::issued, Stage::packaged, Stage::refused, Stage::held,
-                             Stage::abandoned, Stage::revoking, Stage::closed})
+    for (const auto stage : {Stage::keyed, Stage::submitting, Stage::at_authority, Stage::issued, Stage::packaged,
+                             Stage::refused, Stage::held, Stage::abandoned, Stage::revoking, Stage::closed})
         EXPECT_GT(met[stage], k_walks / 100) << to_string(stage);
     EXPECT_GT(revoked, k_walks / 50);
     EXPECT_GT(delivered, k_walks / 4);
