@@ -266,7 +266,10 @@ class Crash:
         owners = {bytes(spki).hex(): request for spki, request in rows(self.ledger, "SELECT spki_sha256, request FROM generated_key")}
         told: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
         for line in self.connector.audit():
-            one = json.loads(line)
+            try:
+                one = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # half a line, where a kill met the write; `audit verify` judges those
             if one["event"] in (POSSIBLE_DUPLICATE, NOT_REVOKED):
                 told[one["request"]][one["event"]] += 1
         certificates: dict[str, list[str]] = collections.defaultdict(list)
