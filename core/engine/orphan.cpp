@@ -1,4 +1,5 @@
-// A certificate that stands in nobody's record yet: kept from being lost, or looked for.
+// Certificates that nobody is to have: kept from being lost, looked for, revoked.
+#include "core/engine/order.hpp"
 #include "core/engine/worker.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -97,6 +98,115 @@ ports::Async<std::optional<ports::AuthorityAnswer>> Worker::look_for_order(ports
     auto answer = co_await std::move(polling);
     if (!answer) co_return answer.error();
     co_return std::optional<ports::AuthorityAnswer>(std::move(*answer));
+}
+
+Worker::Going Worker::revoke() {
+    auto* issuer = record_.request.profile() == nullptr ? nullptr : authority();
+    if (issuer == nullptr || !issuer->traits().revokes) {
+        // Whoever revokes it by hand finds it in the register, though it may never have been packed.
+        ports::Commit commit;
+        Event failed = about(event::k_revoke_failed, record_).with("reason", "the authority cannot revoke");
+        if (const auto facts = context_.ports.crypto.inspect(record_.certificate);
+            facts && record_.request.profile() != nullptr) {
+            const auto& name = record_.request.profile()->authority;
+            commit.issued = registered(name, *facts, record_, context_.now());
+            failed.with("authority", name).with("serial", facts->serial_number);
+        }
+        context_.ports.events.raise(failed);
+        request::Outcome outcome(request::RevokedNow{});
+        auto saving = save_with(std::move(outcome), std::move(commit));
+        co_return co_await std::move(saving);
+    }
+    const auto traits = issuer->traits();
+    const bool can_ask = traits.finds || (!record_.authority_request_id.empty() && !traits.polls_by_repeating);
+    if (record_.certificate.empty() && !can_ask) {
+        context_.ports.events.raise(
+            about(event::k_revoke_failed, record_)
+                .with("authority", issuer->name())
+                .with("reason", "the authority cannot be asked whether it issued a certificate"));
+        auto saving = save(request::Outcome(request::RevokedNow{}));
+        co_return co_await std::move(saving);
+    }
+    if (record_.certificate.empty()) {
+        auto entering = enter(issuer->name());
+        const bool entered = co_await std::move(entering);
+        if (!entered) co_return false;
+        auto submission = submission_of(record_);
+        auto looking = look_for_order(*issuer, std::move(submission));
+        auto found = co_await std::move(looking);
+        came_back(issuer->name(), found ? std::nullopt : std::optional<Error>(found.error()));
+        // One that said no has issued nothing.
+        const bool never = !found && found.error().kind == ErrorKind::refused;
+        if (!found && !never) {
+            auto failing = fail(found.error());
+            co_return co_await std::move(failing);
+        }
+        const auto* answer = found && *found ? &**found : nullptr;
+        if (const auto* pending = answer == nullptr ? nullptr : std::get_if<ports::PendingAnswer>(answer)) {
+            // It may be issued yet; nobody else will look.
+            request::Postponed later{std::clamp<std::chrono::seconds>(pending->retry_after, std::chrono::seconds{1},
+                                                                      std::chrono::hours{24})};
+            request::Outcome outcome(later);
+            auto saving = save(std::move(outcome));
+            co_await std::move(saving);
+            co_return false;
+        }
+        const auto* issued = answer == nullptr ? nullptr : std::get_if<ports::IssuedAnswer>(answer);
+        if (issued == nullptr) {
+            auto saving = save(request::Outcome(request::RevokedNow{}));
+            co_return co_await std::move(saving);
+        }
+        record_.certificate = issued->certificate;
+    }
+    auto facts = context_.ports.crypto.inspect(record_.certificate);
+    if (!facts) {
+        auto failing = fail(facts.error());
+        co_return co_await std::move(failing);
+    }
+    auto entering = enter(issuer->name());
+    const bool entered = co_await std::move(entering);
+    if (!entered) co_return false;
+    // Counted before the act; above the limit it waits, and the certificate is listed as a live orphan until then.
+    ports::Commit counted;
+    counted.record = record_;
+    counted.charges = request::revoke_charges(context_.rules.limits, record_.request.id.text());
+    // An orphan that was never packed is not in the register yet.
+    counted.issued = registered(issuer->name(), *facts, record_, context_.now());
+    auto counting = context_.ports.ledger.save(std::move(counted), context_.now());
+    const auto version = co_await std::move(counting);
+    if (!version) {
+        context_.breakers.find(issuer->name())->second.left();
+        if (version.error().kind == ErrorKind::throttled) {
+            context_.ports.events.raise(about(event::k_limit_reached, record_).with("reason", version.error().message));
+            Error over(ErrorKind::throttled, "limitReached", version.error().message);
+            over.retry_after = std::chrono::seconds{600};
+            auto failing = fail(std::move(over));
+            co_await std::move(failing);
+        } else {
+            context_.ledger_failed(version.error(), "counting a revocation");
+        }
+        co_return false;
+    }
+    record_.version = *version;
+    ports::Revocation revocation{to_text(facts->issuer), facts->serial_number, record_.certificate,
+                                 "cessationOfOperation"};
+    auto revoking = issuer->revoke(std::move(revocation));
+    auto revoked = co_await std::move(revoking);
+    came_back(issuer->name(), revoked ? std::nullopt : std::optional<Error>(revoked.error()));
+    if (!revoked) {
+        context_.ports.events.raise(about(event::k_revoke_will_retry, record_).with("reason", revoked.error().message));
+        auto failing = fail(revoked.error());
+        co_return co_await std::move(failing);
+    }
+    context_.ports.events.raise(about(event::k_revoked, record_)
+                                    .with("authority", issuer->name())
+                                    .with("serial", facts->serial_number)
+                                    .with("reason", "cessationOfOperation"));
+    auto marking = context_.ports.ledger.mark_revoked(facts->sha256, "cessationOfOperation", context_.now());
+    const auto marked = co_await std::move(marking);
+    if (!marked) context_.ledger_failed(marked.error(), "noting a revocation");
+    auto saving = save(request::Outcome(request::RevokedNow{}));
+    co_return co_await std::move(saving);
 }
 
 }  // namespace connector::engine

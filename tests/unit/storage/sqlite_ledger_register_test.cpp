@@ -167,35 +167,36 @@ TEST_F(LedgerTest, LimitHoldsOverASlidingHourAndAReopening) {
 }
 
 TEST_F(LedgerTest, APackageForWhoWasBlockedMeanwhileIsNotKept) {
-    const auto user = *UserId::parse("user-1");
-    const auto device = *DeviceId::parse("phone");
-    const auto keep = [&](const std::string& id) {
+    const ports::Addressee whole{*DeviceId::parse("phone"), *UserId::parse("user-1"), "anna@corp.example",
+                                 hash_of("key")};
+    const auto keep = [&](const std::string& id, const ports::Addressee& whom) {
         Commit commit;
         commit.record = accepted(id);
         commit.record.stage = Stage::packaged;
         commit.record.sealed_package = {1, 2, 3};
-        commit.wrapped_for = {device, user, "anna@corp.example", hash_of("key of phone")};
+        commit.wrapped_for = whom;
         return ledger->save(commit, k_now);
     };
-    ASSERT_TRUE(keep("r1"));
-    const std::array<trust::Block, 4> blocks{
-        {{trust::BlockedThing::device, "PHONE", "root", k_now},
-         {trust::BlockedThing::user, "user-1", "root", k_now},
-         {trust::BlockedThing::user, "Anna@Corp.Example", "root", k_now},
-         {trust::BlockedThing::key, hash_of("key of phone").hex(), "root", k_now}}};
-    int n = 1;
-    for (const auto& block : blocks) {
-        ASSERT_TRUE(ledger->block(block));
+    ASSERT_TRUE(ledger->block({trust::BlockedThing::device, "TABLET", "root", k_now}));
+    ASSERT_TRUE(ledger->block({trust::BlockedThing::user, "user-2", "root", k_now}));
+    ASSERT_TRUE(ledger->block({trust::BlockedThing::user, "Ben@Corp.Example", "root", k_now}));
+    ASSERT_TRUE(ledger->block({trust::BlockedThing::key, hash_of("old key").hex(), "root", k_now}));
+    std::array<ports::Addressee, 4> blocked{whole, whole, whole, whole};
+    blocked[0].device = *DeviceId::parse("tablet");
+    blocked[1].user = *UserId::parse("user-2");
+    blocked[2].user_principal_name = "ben@corp.example";
+    blocked[3].spki_sha256 = hash_of("old key");
+    int n = 0;
+    for (const auto& whom : blocked) {
         const auto id = "r" + std::to_string(++n);
-        const auto kept = keep(id);
-        ASSERT_FALSE(kept) << block.value;
+        const auto kept = keep(id, whom);
+        ASSERT_FALSE(kept) << id;
         EXPECT_EQ(kept.error().kind, ErrorKind::refused);
         EXPECT_EQ(kept.error().code, "recipientUntrusted");
         EXPECT_EQ(record(id).stage, Stage::accepted);
         EXPECT_TRUE(record(id).sealed_package.empty());
-        ASSERT_TRUE(ledger->unblock(block.thing, block.value));
     }
-    EXPECT_TRUE(keep("r9"));
+    EXPECT_TRUE(keep("r9", whole));
 }
 
 TEST_F(LedgerTest, WhatAClockAheadHasCountedGoesAWindowLater) {

@@ -342,8 +342,8 @@ TEST(MachineWalk, HoweverOftenItDiesTheBooksAgreeAtTheEnd) {
         walk.go();
         if (HasFailure()) return;
         for (const auto& [stage, count] : walk.stages()) met[stage] += count;
-        revoked += walk.revoked() ? 1 : 0;
-        delivered += walk.delivered() ? 1 : 0;
+        revoked += walk.revoked() ? 1U : 0U;
+        delivered += walk.delivered() ? 1U : 0U;
         deaths += walk.deaths();
     }
     for (const auto stage : {Stage::keyed, Stage::submitting, Stage::at_authority, Stage::issued, Stage::packaged,
