@@ -139,7 +139,7 @@ void add_authority_commands(CLI::App& app, Chosen& chosen) {
 
     auto resumed = std::make_shared<std::string>();
     auto* resuming = add_command(*group, "resume", "lets one that is parked or down be asked again at once; audited",
-                                 "pfx-connector authority test corp && pfx-connector authority resume corp");
+                                 "pfx-connector authority resume corp");
     resuming->add_option("NAME", *resumed, "of [authority.NAME]")->required();
     chosen.on(resuming, [resumed](const Invocation& call) { return resume(call, *resumed); });
 }

@@ -8,8 +8,8 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-import pfx
 from adversary import User, pki
+import pfx
 from bad_input.table import matches
 from bad_input.tool import COMMANDS, PASSWORD, ROWS, Command
 from lab import Lab

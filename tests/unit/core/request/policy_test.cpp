@@ -80,7 +80,8 @@ TEST(Plan, keys_usages_and_purposes_are_denied_unless_listed) {  // AT-17, AT-19
     } cases[] = {
         {"key type", [](auto&, auto& rules) { rules.key_types = {KeyType::ec_p256}; },
          "policyRefused /profile/keyType: "},
-        {"keyEncipherment", usage(KeyUsage::k_key_encipherment), "policyRefused /profile/keyUsage: keyEncipherment"},
+        {"keyEncipherment", usage(KeyUsage::k_key_encipherment),
+         "policyRefused /profile/keyUsage: [policy] allowed_key_usages does not list keyEncipherment"},
         {"beside", usage(KeyUsage::k_digital_signature | KeyUsage::k_data_encipherment),
          "policyRefused /profile/keyUsage: "},
         {"no usage", usage(0), "policyRefused /profile/keyUsage: "},
@@ -104,7 +105,8 @@ TEST(Plan, keys_usages_and_purposes_are_denied_unless_listed) {  // AT-17, AT-19
          },
          "invalidRequest /profile/keyUsage: "},
         {"clientAuth", purposes({mail, "1.3.6.1.5.5.7.3.2"}),
-         "policyRefused /profile/extendedKeyUsage: 1.3.6.1.5.5.7.3.2"},
+         "policyRefused /profile/extendedKeyUsage: [policy] allowed_extended_key_usages does not list "
+         "1.3.6.1.5.5.7.3.2"},
         {"smart card logon", purposes({"1.3.6.1.4.1.311.20.2.2"}), "policyRefused /profile/extendedKeyUsage: "},
         {"enrolment agent", purposes({"1.3.6.1.4.1.311.20.2.1"}), "policyRefused /profile/extendedKeyUsage: "},
         {"PKINIT", purposes({"1.3.6.1.5.2.3.4"}), "policyRefused /profile/extendedKeyUsage: "},
@@ -118,7 +120,7 @@ TEST(Plan, keys_usages_and_purposes_are_denied_unless_listed) {  // AT-17, AT-19
         {"none", purposes({}), "policyRefused /profile/extendedKeyUsage: "},
         {"no OID", purposes({"emailProtection"}), "invalidRequest /profile/extendedKeyUsage: "},
         {"too long", [](auto& request, auto&) { samples::profile_of(request).validity_days = 825; },
-         "policyRefused /profile/validityDays: 825 days, at most 824"},
+         "policyRefused /profile/validityDays: 825 days; [policy] max_validity_days is 824"},
         {"no time", [](auto& request, auto&) { samples::profile_of(request).validity_days = 0; },
          "invalidRequest /profile/validityDays: "},
         {"threshold", [](auto& request, auto&) { samples::profile_of(request).renewal_threshold_percent = 100; },
