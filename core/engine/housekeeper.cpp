@@ -47,6 +47,10 @@ asio::awaitable<void> Housekeeper::run() {
             auto probing = probe();
             co_await std::move(probing);
         }
+        if (!context_.status.lease_lost.empty()) {
+            auto writing = write_lost();
+            co_await std::move(writing);
+        }
         if (!context_.status.ledger_barred && tick >= next_hold_check_) {
             next_hold_check_ = tick + 60s;
             auto ending = end_old_holds();
@@ -228,24 +232,37 @@ asio::awaitable<void> Housekeeper::renew() {
         const auto found = requests.find(lease);
         if (found == requests.end()) continue;
         leases_.lost(lease);
-        auto losing = lost(found->second, lease);
-        co_await std::move(losing);
+        context_.status.lease_lost.insert_or_assign(found->second, lease);
+    }
+    auto writing = write_lost();
+    co_await std::move(writing);
+}
+
+asio::awaitable<void> Housekeeper::write_lost() {
+    const auto told = context_.status.lease_lost;
+    for (const auto& [request, lease] : told) {
+        auto losing = lost(request, lease);
+        const bool written = co_await std::move(losing);
+        if (written) context_.status.lease_lost.erase(request);
     }
 }
 
-asio::awaitable<void> Housekeeper::lost(const RequestId& id, const LeaseId& lease) {
+// False: it could not be written, and has to be.
+asio::awaitable<bool> Housekeeper::lost(const RequestId& id, const LeaseId& lease) {
     auto reading = context_.ports.ledger.get(id);
     auto found = co_await std::move(reading);
-    if (!found || !*found) co_return;
+    if (!found) co_return found.error().kind == ErrorKind::integrity;
+    if (!*found) co_return true;
     auto& record = **found;
-    if (record.lease.id != lease) co_return;  // leased anew meanwhile
+    if (record.lease.id != lease) co_return true;  // leased anew meanwhile
     ports::Commit commit;
     commit.record =
         request::after(record, request::Outcome(request::LeaseLost{}), context_.rules.retry, context_.now(), 0.0);
-    if (commit.record.stage == record.stage) co_return;
+    if (commit.record.stage == record.stage) co_return true;
     auto saving = context_.ports.ledger.save(std::move(commit), context_.now());
     const auto saved = co_await std::move(saving);
     if (saved) context_.ports.events.raise(about(event::k_lease_lost, record));
+    co_return saved.has_value();
 }
 
 asio::awaitable<void> Housekeeper::end(const request::RequestRecord& record, request::Failure failure,

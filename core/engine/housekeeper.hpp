@@ -28,7 +28,8 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> count();
     [[nodiscard]] boost::asio::awaitable<void> probe();
     [[nodiscard]] boost::asio::awaitable<void> renew();
-    [[nodiscard]] boost::asio::awaitable<void> lost(const RequestId& id, const LeaseId& lease);
+    [[nodiscard]] boost::asio::awaitable<bool> lost(const RequestId& id, const LeaseId& lease);
+    [[nodiscard]] boost::asio::awaitable<void> write_lost();
     [[nodiscard]] boost::asio::awaitable<void> end(const request::RequestRecord& record, request::Failure failure,
                                                    std::string_view event_id);
     [[nodiscard]] boost::asio::awaitable<void> end_old_holds();

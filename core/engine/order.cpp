@@ -53,6 +53,14 @@ Worker::Going Worker::submit(bool again) {
     auto entering = enter(issuer->name(), !again);
     const bool entered = co_await std::move(entering);
     if (!entered) co_return false;
+    if (context_.status.lease_lost.contains(record_.request.id)) {
+        context_.breakers.find(issuer->name())->second.left();
+        request::Postponed until_written{std::chrono::seconds{1}, !again};
+        request::Outcome outcome(until_written);
+        auto postponing = save(std::move(outcome));
+        co_await std::move(postponing);
+        co_return false;
+    }
     if (again) context_.ports.events.raise(about(event::k_possible_duplicate, record_));
     auto& breaker = context_.breakers.find(issuer->name())->second;
     if (record_.stage != request::Stage::submitting) {

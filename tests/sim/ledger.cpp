@@ -16,7 +16,7 @@ using storage::SqliteLedger;
 namespace {
 
 Error gone() {
-    return {ErrorKind::unavailable, "processGone", "this process is no more"};
+    return {ErrorKind::cancelled, "processGone", "this process is no more"};
 }
 
 bool is_outbox(const Shadow& record) noexcept {

@@ -102,7 +102,7 @@ Scenario Scenario::of(std::uint64_t seed) {
     if (scenario.rare_stages != 0) {
         scenario.authority_faults = std::max<std::uint64_t>(scenario.authority_faults, 300);
         scenario.disk = std::max<std::uint64_t>(scenario.disk, 20);
-        scenario.quirks = std::max<std::uint64_t>(scenario.quirks, 150);
+        scenario.quirks = std::max<std::uint64_t>(scenario.quirks, 300);
         scenario.authority_verdicts = std::max<std::uint64_t>(scenario.authority_verdicts, 150);
         scenario.blocks = 1;
         scenario.patience = 20;

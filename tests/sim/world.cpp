@@ -188,7 +188,7 @@ void World::make_orders() {
             issue.profile.subject_alt_names = {{request::SanType::email, "{{UserPrincipalName}}"}};
             order.request.order = std::move(issue);
         }
-        order.unreadable = quirk() && dice.chance(500);
+        order.unreadable = quirk() && dice.chance(scenario.rare_stages != 0 ? 900 : 500);
         order.changes = quirk();
         order.rejects = quirk() && dice.chance(400);
         const Tick later = order.arrives + std::chrono::seconds{dice.between(1, 60)};
