@@ -31,9 +31,9 @@ bool Breaker::succeeded(UtcTime now) {
 bool Breaker::failed(Tick now, UtcTime utc) {
     left();
     ++failures_;
-    parked_ = false;
     if (state_ == State::down) {
-        open_until_ = now + rules_.open;
+        parked_ = parked_ && now < open_until_;  // before its end it was no probe, but on its way already
+        open_until_ = std::max(open_until_, now + rules_.open);
         return false;
     }
     if (failures_ < rules_.failures) return false;

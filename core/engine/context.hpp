@@ -84,9 +84,8 @@ struct Status {
     std::optional<UtcTime> last_delivery_at;
     std::optional<UtcTime> certificate_expires_at;
     std::set<RequestId> in_flight;
-    std::map<RequestId, LeaseId>
-        lease_lost;        // told so, and not written yet: the disk failed. Nothing of theirs is sent
-    ports::Counts counts;  // as of the housekeeper's last look
+    std::map<RequestId, LeaseId> lease_lost;  // told so, and not written yet. Nothing of theirs is sent
+    ports::Counts counts;                     // as of the housekeeper's last look
     std::vector<request::MeterUse> meters;
     std::uint64_t imports_expiring = 0;  // users' newest encryption certificates that end within 30 days
     bool leasing_paused = false;

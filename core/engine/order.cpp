@@ -37,6 +37,15 @@ ports::IssuedCertificate registered(const std::string& authority, const Certific
     return entry;
 }
 
+namespace {
+
+Error no_longer_configured(const request::RequestRecord& record) {
+    return {ErrorKind::misconfigured, "authorityMisconfigured",
+            "/profile/authority: no longer configured: " + record.request.profile()->authority};
+}
+
+}  // namespace
+
 ports::Authority* Worker::authority() const {
     const auto found = context_.ports.authorities.find(record_.request.profile()->authority);
     return found == context_.ports.authorities.end() ? nullptr : found->second;
@@ -45,9 +54,7 @@ ports::Authority* Worker::authority() const {
 Worker::Going Worker::submit(bool again) {
     auto* issuer = authority();
     if (issuer == nullptr) {
-        Error missing(ErrorKind::misconfigured, "authorityMisconfigured",
-                      "/profile/authority: no longer configured: " + record_.request.profile()->authority);
-        auto failing = fail(std::move(missing));
+        auto failing = fail(no_longer_configured(record_));
         co_return co_await std::move(failing);
     }
     auto entering = enter(issuer->name(), !again);
@@ -147,9 +154,7 @@ Worker::Going Worker::find() {
 Worker::Going Worker::poll() {
     auto* issuer = authority();
     if (issuer == nullptr) {
-        Error missing(ErrorKind::misconfigured, "authorityMisconfigured",
-                      "/profile/authority: no longer configured: " + record_.request.profile()->authority);
-        auto failing = fail(std::move(missing));
+        auto failing = fail(no_longer_configured(record_));
         co_return co_await std::move(failing);
     }
     auto entering = enter(issuer->name());

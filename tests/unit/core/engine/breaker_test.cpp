@@ -67,6 +67,20 @@ TEST(Breaker, ARefusedCredentialParksAtOnceUntilSomebodyMendsIt) {
     EXPECT_EQ(breaker.last_success(), k_utc);
 }
 
+TEST(Breaker, AnAnswerThatComesLateDoesNotShortenAParking) {
+    Breaker breaker(AuthorityRules{4, 3, 30s});
+    ASSERT_FALSE(breaker.enter(k_start));
+    ASSERT_FALSE(breaker.enter(k_start));
+    EXPECT_TRUE(breaker.park(k_start, k_utc, 600s));
+    EXPECT_FALSE(breaker.failed(k_start + 5s, k_utc)) << "it was on its way when the other was refused";
+    EXPECT_TRUE(breaker.parked());
+    EXPECT_EQ(breaker.enter(k_start + 40s), 560s);
+    ASSERT_FALSE(breaker.enter(k_start + 600s)) << "the probe";
+    EXPECT_FALSE(breaker.failed(k_start + 601s, k_utc));
+    EXPECT_FALSE(breaker.parked()) << "nobody refuses us now, it is away";
+    EXPECT_EQ(breaker.enter(k_start + 601s), 30s);
+}
+
 TEST(Breaker, ASuccessForgetsEarlierFailures) {
     Breaker breaker(AuthorityRules{4, 2, 30s});
     for (int i = 0; i < 5; ++i) {
