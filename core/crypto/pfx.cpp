@@ -9,7 +9,6 @@
 #include "core/crypto/aead.hpp"
 #include "core/crypto/certificate.hpp"
 #include "core/crypto/internal/convert.hpp"
-#include "core/crypto/internal/der.hpp"
 #include "core/crypto/issue.hpp"
 
 #include <openssl/core_names.h>
@@ -312,27 +311,10 @@ private:
         return {};
     }
 
-    // As it stands in the bag (RFC 7292 4.2.3). OpenSSL gives it parsed only, and then it is parsed twice.
-    static Bytes certificate_in(const PKCS12_SAFEBAG* bag) {
-        const Bytes whole = der_of(bag, i2d_PKCS12_SAFEBAG);
-        const auto inside = [](const std::optional<der::Element>& outer,
-                               std::uint8_t tag) -> std::optional<der::Element> {
-            if (!outer) return std::nullopt;
-            der::Reader reader(outer->content);
-            if (tag == der::context(0) && !reader.take(der::k_oid)) return std::nullopt;
-            return reader.take(tag);
-        };
-        const auto value = inside(der::Reader(whole).take(der::k_sequence), der::context(0));
-        const auto explicit_value = inside(inside(value, der::k_sequence), der::context(0));
-        const auto octets = inside(explicit_value, der::k_octet_string);
-        if (octets && parse_certificate(octets->content)) return Bytes(octets->content.begin(), octets->content.end());
-        const Certificate certificate(PKCS12_SAFEBAG_get1_cert(bag));
-        return certificate ? der_of(certificate.get(), i2d_X509) : Bytes();
-    }
-
     void take_certificate(const PKCS12_SAFEBAG* bag) {
         if (PKCS12_SAFEBAG_get_bag_nid(bag) != NID_x509Certificate) return;
-        Bytes der = certificate_in(bag);
+        const Certificate certificate(PKCS12_SAFEBAG_get1_cert(bag));
+        Bytes der = certificate ? der_of(certificate.get(), i2d_X509) : Bytes();
         // What does not parse strictly can be nobody's leaf or issuer.
         if (der.empty() || !parse_certificate(der)) return;
         if (std::find(certificates_.begin(), certificates_.end(), der) == certificates_.end())
