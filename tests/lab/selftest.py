@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import secrets
+import select
 import socket
 import ssl
 import subprocess
@@ -323,8 +324,18 @@ class Leasing(LabCase):
     def test_chunked_and_too_large(self) -> None:
         body = json.dumps({"maxRequests": 1, "waitSeconds": 0, "kinds": KINDS}).encode()
         connection = self.talker.api._connection
-        connection.request("POST", f"{self.talker.api.base}/connectors/{self.talker.id}/lease", iter([body]), {"Idempotency-Key": "c"},
-                           encode_chunked=True)
+        connection.putrequest("POST", f"{self.talker.api.base}/connectors/{self.talker.id}/lease")
+        connection.putheader("Transfer-Encoding", "chunked")
+        connection.putheader("Idempotency-Key", "c")
+        connection.endheaders()
+        # The answer is there before the body is, and whoever is slow to send can still read it.
+        waiting = select.poll()
+        waiting.register(connection.sock, select.POLLIN)
+        self.assertTrue(waiting.poll(10_000))
+        waiting.modify(connection.sock, select.POLLRDHUP)
+        self.assertEqual(waiting.poll(300), [])
+        for part in (b"%x\r\n" % len(body), body, b"\r\n0\r\n\r\n"):
+            connection.send(part)
         answer = connection.getresponse()
         self.assertEqual(answer.status, 411)
         answer.read()

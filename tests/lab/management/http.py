@@ -28,6 +28,7 @@ from .settings import Settings
 
 HANDSHAKE_SECONDS = 10
 BODY_LIMIT = 16 << 20
+LINGER_SECONDS, LINGER_LIMIT = 5.0, 32 << 20
 SOFT_BODY_LIMIT = 1 << 20                   # more than that only for a result that goes alone
 
 
@@ -120,6 +121,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "management"
     sys_version = ""
+    _body_unread = False
 
     def setup(self) -> None:
         raw: socket.socket = self.request
@@ -162,6 +164,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.journal.call(**entry)
         try:
             self._send(reply, body)
+            if self._body_unread:
+                self._linger()
         except (OSError, ValueError):
             self.close_connection = True
 
@@ -217,6 +221,12 @@ class Handler(BaseHTTPRequestHandler):
             raise Problem(400, "invalidRequest", complaint)
 
     def _read_body(self) -> bytes:
+        self._body_unread = True
+        octets = self._whole_body()
+        self._body_unread = False
+        return octets
+
+    def _whole_body(self) -> bytes:
         if "Transfer-Encoding" in self.headers:
             self.close_connection = True
             self.server.journal.violation(f"request {self.command} {self.path}", "Transfer-Encoding")
@@ -301,6 +311,17 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(bytes([octet]))
                 time.sleep(reply.seconds)
         self._cut()
+
+    def _linger(self) -> None:
+        """RFC 9112 9.6: a body that nobody wants is still read before the connection is closed, or its sender may be reset before
+        it has seen the answer."""
+        end, left = time.monotonic() + LINGER_SECONDS, LINGER_LIMIT
+        while left > 0 and time.monotonic() < end:
+            self.request.settimeout(max(0.01, end - time.monotonic()))
+            octets = self.request.recv(min(left, 65536))
+            if not octets:
+                return
+            left -= len(octets)
 
     def _cut(self) -> None:
         """Away without a farewell, as a broken line is."""
