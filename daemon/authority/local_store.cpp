@@ -13,9 +13,10 @@ using storage::Database;
 using storage::Statement;
 using storage::Transaction;
 
-// The CLI and the daemon may write at once; both transactions are short.
+// The CLI and the daemon may write at once; both transactions are short. WAL: one sync for each certificate instead of three,
+// and whoever reads holds up nobody who issues.
 constexpr const char* k_pragmas =
-    "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; "
+    "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
     "PRAGMA foreign_keys = ON;";
 constexpr std::int64_t k_schema_version = 1;
 constexpr const char* k_schema =

@@ -3,7 +3,8 @@
 
   find.py BUILD_DIR [--patches DIR] [--seeds N] [--start S] [--preset-type TYPE]
 
-Prints in how many of N seeds each fault breaks an invariant, and which; fails where one is found in none.
+Prints in how many of N seeds each fault breaks an invariant, and which. What no seed shows is searched for by the sweep, where each single call fails
+once; fails where neither finds a fault, or finds one where there is none.
 """
 import argparse
 import os
@@ -46,6 +47,17 @@ def run(command: list, **more) -> subprocess.CompletedProcess:
     return done
 
 
+def sweep(output: pathlib.Path) -> int:
+    """In how many of its runs the sweep breaks."""
+    run(["cmake", "--build", output, "-j", str(os.cpu_count() or 1), "--target", "sweep"])
+    done = subprocess.run([str(output / "tests/sweep/sweep")], capture_output=True, text=True, check=False)
+    broken = re.findall(r"(\d+) broken", done.stdout)
+    if not broken:
+        sys.exit(f"the sweep ended with {done.returncode}: {done.stderr[-300:]}")
+    print(f"    sweep: {broken[-1]} runs")
+    return int(broken[-1])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=pathlib.Path)
@@ -70,7 +82,7 @@ def main() -> int:
         run(["cmake", "-S", sources, "-B", output, f"-DCMAKE_BUILD_TYPE={options.preset_type}", *generator])
         run(["cmake", "--build", output, "-j", str(os.cpu_count() or 1), "--target", "sim"])
         done = subprocess.run([str(output / "tests/sim/sim"), "--count", "--twice-each", "0", "--seeds", str(options.seeds), "--start",
-                               str(options.start)], capture_output=True, text=True, check=False)
+                               str(options.start), "--jobs", str(os.cpu_count() or 1)], capture_output=True, text=True, check=False)
         found = re.match(r"(\d+) of (\d+)", done.stdout)
         name = "(no fault)" if patch is None else patch.stem
         if not found:
@@ -84,8 +96,8 @@ def main() -> int:
         sys.stdout.flush()
         if patch is None:
             missed += int(found[1]) != 0
-        else:
-            missed += int(found[1]) == 0
+        elif int(found[1]) == 0:
+            missed += sweep(output) == 0
     print("each was found" if missed == 0 else f"{missed} wrong")
     return 1 if missed else 0
 
