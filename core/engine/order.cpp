@@ -160,12 +160,17 @@ Worker::Going Worker::poll() {
     auto entering = enter(issuer->name());
     const bool entered = co_await std::move(entering);
     if (!entered) co_return false;
-    // A process that ended in the middle of a poll heard no answer to it.
-    const bool again = issuer->traits().polls_by_repeating && record_.deaths != 0;
-    if (again) context_.ports.events.raise(about(event::k_possible_duplicate, record_));
+    if (issuer->traits().polls_by_repeating) {  // an order like the first, so its intent is durable like the first's
+        auto saving = save(request::Outcome(request::SubmissionBegins{}));
+        const bool begun = co_await std::move(saving);
+        if (!begun) {
+            context_.breakers.find(issuer->name())->second.left();
+            co_return false;
+        }
+    }
     auto polling = issuer->poll(record_.authority_request_id);
     auto answer = co_await std::move(polling);
-    auto answering = answered(std::move(answer), again);
+    auto answering = answered(std::move(answer));
     co_return co_await std::move(answering);
 }
 

@@ -34,7 +34,9 @@ asio::awaitable<void> Worker::run() {
             case Step::report: context_.report_waiting.call(); co_return;
             case Step::rest: co_return;
         }
-        if (!going || record_.due_at > context_.now() || context_.status.draining) {
+        // By the mark, not by the clock: a pause may be over before its commit is, and what goes on then without the
+        // mark has no deaths.
+        if (!going || !record_.in_work || context_.status.draining) {
             const auto step = request::next(record_);
             if (step == Step::report) context_.report_waiting.call();
             co_return;

@@ -117,11 +117,18 @@ void refuse(RequestRecord& record, Failure failure, UtcTime now) {
 
 // Given up, not refused: key, CSR and nonce stay until the service has taken the report, so that it can be revived.
 void abandon(RequestRecord& record, Failure failure, UtcTime now) {
+    // Nobody knows what became of the last order; the name of an earlier answer says nothing of it.
+    if (record.stage == Stage::submitting) record.authority_request_id.clear();
     // What may have reached the authority is looked for and revoked after the report.
     record.revoke_certificate = record.revoke_certificate || !record.certificate.empty() ||
                                 record.stage == Stage::submitting || record.stage == Stage::at_authority;
     record.failure = as_told(std::move(failure));
     move_to(record, Stage::abandoned, now);
+}
+
+// Where an order stands that did not leave.
+Stage stage_of_unsent(const RequestRecord& record) noexcept {
+    return record.authority_request_id.empty() ? Stage::keyed : Stage::at_authority;
 }
 
 // Where a request stands, as its facts tell.
@@ -141,11 +148,6 @@ void fail(RequestRecord& record, const Failed& failed, const RetryRules& rules, 
     }
     if (!record.failing_since) record.failing_since = now;
     if (!failed.certificate.empty()) record.certificate = failed.certificate;
-    // A poll that was the order once more, and whose answer is lost: what was pending may be fulfilled.
-    if (record.stage == Stage::at_authority && error.kind == ErrorKind::unknown) {
-        record.stage = Stage::submitting;
-        record.authority_request_id.clear();
-    }
     if (is_final(record, error, rules, now)) {
         Failure failure{error.code, error.message, is_retryable(error), std::nullopt};
         if (disposition_of(record, error.kind) == Disposition::tell) {
@@ -163,7 +165,7 @@ void fail(RequestRecord& record, const Failed& failed, const RetryRules& rules, 
     record.due_at = now + pause;
     // Nothing arrived, so nothing needs to be looked for; an unknown submission stays `submitting` and is looked for.
     if (record.stage == Stage::submitting && error.kind != ErrorKind::unknown && !failed.may_be_there)
-        record.stage = Stage::keyed;
+        record.stage = stage_of_unsent(record);
 }
 
 void report(RequestRecord& record, const Reported& reported, UtcTime now) {
@@ -225,6 +227,7 @@ RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRul
                 move_to(record, Stage::submitting, now);
             } else if constexpr (std::is_same_v<What, SubmissionBegins>) {
                 record.stage = Stage::submitting;
+                record.due_at = std::min(record.due_at, now);
             } else if constexpr (std::is_same_v<What, Counted>) {
                 // nothing moves
             } else if constexpr (std::is_same_v<What, IssuedHere>) {
@@ -237,7 +240,9 @@ RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRul
                         now + std::clamp<std::chrono::seconds>(what.retry_after, std::chrono::seconds{1},
                                                                k_longest_wait - std::chrono::hours{1}));
             } else if constexpr (std::is_same_v<What, NeverArrived>) {
-                move_to(record, Stage::keyed, now);
+                // Only a look: the submission that ends the process, or fails, has yet to be done.
+                record.stage = Stage::keyed;
+                record.due_at = now;
             } else if constexpr (std::is_same_v<What, Packed>) {
                 record.sealed_package = what.sealed_package;
                 if (!what.certificate.empty()) record.certificate = what.certificate;
@@ -271,7 +276,7 @@ RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRul
                 report(record, what, now);
             } else if constexpr (std::is_same_v<What, Postponed>) {
                 if (next(record) == Step::report) ++record.tries;
-                if (what.never_sent && record.stage == Stage::submitting) record.stage = Stage::keyed;
+                if (what.never_sent && record.stage == Stage::submitting) record.stage = stage_of_unsent(record);
                 record.due_at = now + what.delay;
             } else if constexpr (std::is_same_v<What, RevokedNow>) {
                 record.revoke_certificate = false;

@@ -13,8 +13,8 @@ using storage::Database;
 using storage::Statement;
 using storage::Transaction;
 
-// The CLI and the daemon may write at once; both transactions are short. WAL: one sync for each certificate instead of three,
-// and whoever reads holds up nobody who issues.
+// The CLI and the daemon may write at once; both transactions are short. WAL: one sync for each certificate instead of
+// three, and whoever reads holds up nobody who issues.
 constexpr const char* k_pragmas =
     "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
     "PRAGMA foreign_keys = ON;";

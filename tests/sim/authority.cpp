@@ -21,10 +21,10 @@ SimAuthority::SimAuthority(Labels& labels, Random random, Options options, UtcTi
 Result<ports::AuthorityAnswer> SimAuthority::take(const ports::Submission& submission, std::size_t connector,
                                                   const RequestId& request, Tick now, UtcTime utc, bool troubled) {
     const auto known = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
-        return entry.csr == submission.csr && entry.nonce == submission.nonce;
+        return entry.csr == submission.csr && entry.nonce == submission.nonce &&
+               (options_.idempotent || (options_.repeats && !entry.handed && entry.state != State::refused));
     });
-    if (known != entries.end() && options_.idempotent)
-        return answer(static_cast<std::size_t>(known - entries.begin()), now, utc);
+    if (known != entries.end()) return answer(static_cast<std::size_t>(known - entries.begin()), now, utc);
     Entry entry;
     entry.csr = submission.csr;
     entry.nonce = submission.nonce;
@@ -56,12 +56,13 @@ Result<ports::AuthorityAnswer> SimAuthority::answer(std::size_t index, Tick now,
     switch (entry.state) {
         case State::pending: {
             const auto left = std::chrono::ceil<std::chrono::seconds>(entry.ready - now);
-            ports::PendingAnswer pending{std::to_string(index), std::clamp<std::chrono::seconds>(left / 3, 10s, 6h)};
+            ports::PendingAnswer pending{std::to_string(index), std::clamp<std::chrono::seconds>(left / 3, 1s, 6h)};
             return ports::AuthorityAnswer(std::move(pending));
         }
         case State::refused: return Error(ErrorKind::refused, "authorityRejected", "the authority says no");
         case State::issued: break;
     }
+    entry.handed = true;
     ports::IssuedAnswer issued{entry.certificate, {ca_}};
     return ports::AuthorityAnswer(std::move(issued));
 }
@@ -102,9 +103,15 @@ SimAuthority::Entry* SimAuthority::named(const std::string& id) {
     return index < entries.size() ? &entries[index] : nullptr;
 }
 
-Result<ports::AuthorityAnswer> SimAuthority::poll(const std::string& id, Tick now, UtcTime utc) {
+Result<ports::AuthorityAnswer> SimAuthority::poll(const std::string& id, Tick now, UtcTime utc, bool troubled) {
     const auto* entry = named(id);
     if (entry == nullptr) return Error(ErrorKind::refused, "authorityRejected", "no such request");
+    if (options_.repeats) {
+        ports::Submission again;
+        again.csr = entry->csr;
+        again.nonce = entry->nonce;
+        return take(again, entry->connector, RequestId(entry->request), now, utc, troubled);
+    }
     return answer(static_cast<std::size_t>(entry - entries.data()), now, utc);
 }
 

@@ -33,12 +33,15 @@ public:
         bool revoked = false;
         bool durably_known = false;  // it stood in a commit of its connector
         bool named = false;          // while it was pending, its name did
+        bool handed = false;         // its certificate has left, whether it arrived or not
     };
     struct Options {
         std::string name;
         bool finds = true;
         bool revokes = true;
         bool idempotent = true;
+        bool repeats =
+            false;  // a pending order is asked for by being sent again, as with EST; only where it cannot search
         std::uint64_t verdicts = 0;  // permille
         std::chrono::seconds lease{900};
         std::chrono::seconds pending{0};  // over each order
@@ -51,7 +54,7 @@ public:
     // `connector` and `request`: whose CSR it is, for the judge.
     [[nodiscard]] Result<ports::AuthorityAnswer> take(const ports::Submission& submission, std::size_t connector,
                                                       const RequestId& request, Tick now, UtcTime utc, bool troubled);
-    [[nodiscard]] Result<ports::AuthorityAnswer> poll(const std::string& id, Tick now, UtcTime utc);
+    [[nodiscard]] Result<ports::AuthorityAnswer> poll(const std::string& id, Tick now, UtcTime utc, bool troubled);
     [[nodiscard]] Result<std::optional<ports::AuthorityAnswer>> find(const ports::Submission& submission, Tick now,
                                                                      UtcTime utc);
     [[nodiscard]] Entry* named(const std::string& id);

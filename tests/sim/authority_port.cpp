@@ -17,6 +17,10 @@ namespace {
 Error gone() {
     return {ErrorKind::cancelled, "cancelled", "we are stopping"};
 }
+// Given up on the way: it may arrive.
+Error given_up(bool orders) {
+    return {orders ? ErrorKind::unknown : ErrorKind::cancelled, "cancelled", "we are stopping"};
+}
 constexpr auto k_timeout = 30s;
 
 }  // namespace
@@ -25,6 +29,7 @@ ports::AuthorityTraits Process::AuthorityPort::traits() const {
     ports::AuthorityTraits traits;
     traits.finds = authority_.options().finds;
     traits.revokes = authority_.options().revokes;
+    traits.polls_by_repeating = authority_.options().repeats;
     traits.anchors = {authority_.certificate()};
     return traits;
 }
@@ -85,6 +90,10 @@ Fate Process::AuthorityPort::fate_of(bool submits) {
     return fate;
 }
 
+bool Process::AuthorityPort::orders(Point point) const {
+    return point == Point::authority_submit || (point == Point::authority_poll && authority_.options().repeats);
+}
+
 asio::awaitable<std::optional<Error>> Process::AuthorityPort::go(Point point, const Fate& fate) {
     auto& world = process_.world;
     if (process_.ends_at(point, Moment::before)) co_return gone();
@@ -94,15 +103,14 @@ asio::awaitable<std::optional<Error>> Process::AuthorityPort::go(Point point, co
     world.active();
     if (process_.dead()) co_return gone();
     const auto state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none) co_return gone();
+    if (state.cancelled() != asio::cancellation_type::none) co_return given_up(orders(point));
     if (fate.status) {
         world.trace.line(process_.name() + " " + std::string(to_string(point)) + ": " + fate.status->code);
         co_return fate.status;
     }
     // Sent, and nothing came back: the sender cannot tell this from a lost answer.
     if (fate.request_lost)
-        co_return Error(point == Point::authority_submit ? ErrorKind::unknown : ErrorKind::timed_out, "noAnswer",
-                        "no answer in time");
+        co_return Error(orders(point) ? ErrorKind::unknown : ErrorKind::timed_out, "noAnswer", "no answer in time");
     co_return std::nullopt;
 }
 
@@ -158,11 +166,17 @@ void Process::AuthorityPort::left(const std::optional<Error>& error) {
 
 ports::Async<ports::AuthorityAnswer> Process::AuthorityPort::submit(ports::Submission submission) {
     auto& world = process_.world;
-    if (!process_.dead()) world.judge.submitted(process_, submission, name());
+    const bool searched_by_nobody = !authority_.options().finds;
+    if (!process_.dead()) {
+        world.judge.submitted(process_, submission, name());
+        world.judge.acts(process_, submission.csr, "submits");
+        if (searched_by_nobody) world.judge.sends(process_, submission.csr);
+    }
     knocks(Point::authority_submit);
     const Fate fate = fate_of(true);
     auto going = go(Point::authority_submit, fate);
     auto error = co_await std::move(going);
+    if (searched_by_nobody && !fate.status) world.judge.may_have_arrived(submission.csr);
     if (error) {
         left(error);
         co_return std::move(*error);
@@ -180,28 +194,38 @@ ports::Async<ports::AuthorityAnswer> Process::AuthorityPort::submit(ports::Submi
         co_return std::move(*error);
     }
     left(answer ? std::nullopt : std::optional<Error>(answer.error()));
+    if (searched_by_nobody) world.judge.answered(submission.csr, answer);
     co_return answer;
 }
 
 ports::Async<ports::AuthorityAnswer> Process::AuthorityPort::poll(std::string authority_request_id) {
     auto& world = process_.world;
+    const bool repeats = authority_.options().repeats;
+    const auto* entry = authority_.named(authority_request_id);
+    const Bytes csr = entry == nullptr ? Bytes{} : entry->csr;
+    if (!process_.dead()) {
+        world.judge.acts(process_, csr, "polls for");
+        if (repeats) world.judge.sends(process_, csr);
+    }
     knocks(Point::authority_poll);
     const Fate fate = fate_of(false);
     auto going = go(Point::authority_poll, fate);
     auto error = co_await std::move(going);
+    if (repeats && !fate.status) world.judge.may_have_arrived(csr);
     if (error) {
         left(error);
         co_return std::move(*error);
     }
-    auto answer = authority_.poll(authority_request_id, world.timeline.now(), utc());
+    auto answer = authority_.poll(authority_request_id, world.timeline.now(), utc(), world.troubled());
     told(answer, Bytes{});
-    auto coming = come_back(Point::authority_poll, fate, ErrorKind::timed_out);
+    auto coming = come_back(Point::authority_poll, fate, repeats ? ErrorKind::unknown : ErrorKind::timed_out);
     error = co_await std::move(coming);
     if (error) {
         left(error);
         co_return std::move(*error);
     }
     left(answer ? std::nullopt : std::optional<Error>(answer.error()));
+    if (repeats) world.judge.answered(csr, answer);
     co_return answer;
 }
 

@@ -76,6 +76,31 @@ void Judge::submitted(Process& process, const ports::Submission& submission, std
         broken("a lost lease stops what was not submitted", process.name() + " submits " + found->first.text());
 }
 
+void Judge::acts(Process& process, const Bytes& csr, std::string_view what) {
+    for (const auto& [id, shadow] : process.ledger().shadow())
+        if (shadow.csr == csr && !shadow.in_work &&
+            (shadow.stage == Stage::submitting || shadow.stage == Stage::at_authority))
+            broken("what is worked is marked", process.name() + " " + std::string(what) + " " + id.text());
+}
+
+void Judge::sends(Process& process, const Bytes& csr) {
+    const auto& sent = sent_[csr];
+    if (sent.announced < sent.unanswered)
+        broken("a repetition is announced before it is sent", process.name() + " sends " + std::string(text_of(csr)));
+}
+void Judge::may_have_arrived(const Bytes& csr) {
+    ++sent_[csr].unanswered;
+}
+void Judge::answered(const Bytes& csr, const Result<ports::AuthorityAnswer>& answer) {
+    if (answer && std::holds_alternative<ports::IssuedAnswer>(*answer)) return;
+    auto& unanswered = sent_[csr].unanswered;
+    unanswered -= std::min(unanswered, 1U);
+}
+void Judge::announced(Process& process, const std::string& request) {
+    for (const auto& [id, shadow] : process.ledger().shadow())
+        if (id.text() == request) ++sent_[shadow.csr].announced;
+}
+
 void Judge::revokes(Process& process, SimAuthority::Entry* entry, const ports::Revocation& revocation) {
     if (entry == nullptr) {
         broken("revocations are a subset of what was issued here",
@@ -282,7 +307,9 @@ void Judge::check_certificates() {
                 if (record != shadow.end() && record->second.stage == Stage::abandoned)
                     continue;  // it waits for a person
             }
-            const bool knowable = authority->options().finds || entry.durably_known || entry.named;
+            // A pending order that is asked for by being ordered again is not asked for once nobody wants it.
+            const bool knowable =
+                authority->options().finds || entry.durably_known || (entry.named && !authority->options().repeats);
             if (authority->options().revokes && knowable) {
                 broken("at most one live certificate for each request",
                        entry.request.text() + " of c" + std::to_string(entry.connector) + " left " +

@@ -35,6 +35,14 @@ public:
     void committed(Process& process, const ports::Commit& commit, const Shadow* before);
     void looked_up(Process& process, const DeviceId& device, const UserId& user, const Sha256& spki, bool blocked);
     void submitted(Process& process, const ports::Submission& submission, std::string_view authority);
+    // An order, or its repetition, leaves for an authority that cannot be searched; it may have arrived, or was
+    // answered with anything but a certificate.
+    void sends(Process& process, const Bytes& csr);
+    void may_have_arrived(const Bytes& csr);
+    void answered(const Bytes& csr, const Result<ports::AuthorityAnswer>& answer);
+    void announced(Process& process, const std::string& request);
+    // Whoever acts for a request has its mark in the ledger, so that a death in the middle is known.
+    void acts(Process& process, const Bytes& csr, std::string_view what);
     void revokes(Process& process, SimAuthority::Entry* entry, const ports::Revocation& revocation);
     void wrapped(Process& process, const trust::Recipient& recipient, const ports::PackageContent& content);
     void reports(Process& process, const ports::ResultMessage& message);
@@ -51,6 +59,10 @@ private:
         const Process* process = nullptr;
         Tick when;
     };
+    struct Sent {
+        unsigned unanswered = 0;
+        unsigned announced = 0;
+    };
     void check_package(const SimService::Order& order, const request::Package& package);
     void check_certificates();
     void check_registers();
@@ -59,6 +71,7 @@ private:
     World& world_;
     std::vector<Violation> violations_;
     std::map<std::pair<std::size_t, DeviceId>, Proof> proofs_;
+    std::map<Bytes, Sent> sent_;
 };
 
 }  // namespace connector::sim

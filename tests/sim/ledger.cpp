@@ -34,7 +34,8 @@ Shadow shadow_of(const request::RequestRecord& record) {
             record.submission_nonce,
             record.certificate,
             record.lease.id,
-            record.outcome.has_value()};
+            record.outcome.has_value(),
+            record.in_work};
 }
 
 }  // namespace
@@ -169,7 +170,9 @@ asio::awaitable<std::optional<Error>> SimLedger::enter(Point point, Use use) {
     // Idle looks come back at once nine times in ten: nothing hangs on their order.
     constexpr unsigned k_slow_looks = 100;
     if (use != Use::looks || random_.chance(k_slow_looks)) {
-        auto pausing = process_.pause(std::chrono::microseconds{random_.between(20, 4000)});
+        const bool slow = world.troubled() && random_.chance(static_cast<unsigned>(world.scenario.slow_disk));
+        auto pausing = process_.pause(
+            std::chrono::microseconds{slow ? random_.between(500'000, 30'000'000) : random_.between(20, 4000)});
         co_await std::move(pausing);
         if (process_.dead()) co_return gone();
     }
@@ -307,14 +310,20 @@ ports::Async<ports::Taken> SimLedger::take(ports::TakeOrder order, UtcTime now) 
         auto taken = file.take(order, now);
         if (taken && idle && !taken->records.empty()) process_.world.judge.broken("the shadow is the ledger's", "take");
         if (taken && !taken->records.empty()) process_.world.active();
+        for (std::size_t i = 0; taken && i < taken->records.size(); ++i)
+            shadow_[taken->records[i].request.id].in_work = true;
         return taken;
     };
     return run<ports::Taken>(Point::ledger_take, Use::looks, std::move(work));
 }
 
 ports::Async<void> SimLedger::put_back(RequestId id) {
-    return run<void>(Point::ledger_put_back, Use::writes,
-                     [id = std::move(id)](SqliteLedger& file) { return file.put_back(id); });
+    auto work = [this, id = std::move(id)](SqliteLedger& file) {
+        auto put = file.put_back(id);
+        if (put) shadow_[id].in_work = false;
+        return put;
+    };
+    return run<void>(Point::ledger_put_back, Use::writes, std::move(work));
 }
 
 ports::Async<std::vector<request::RequestRecord>> SimLedger::recover(UtcTime now) {

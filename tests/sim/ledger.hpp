@@ -32,6 +32,7 @@ struct Shadow {
     Bytes certificate;
     LeaseId lease;
     bool reported = false;  // abandoned, and the service knows
+    bool in_work = false;
 
     [[nodiscard]] bool rests() const noexcept {
         return stage == request::Stage::closed || (stage == request::Stage::abandoned && reported);

@@ -66,6 +66,8 @@ public:
 
 private:
     [[nodiscard]] Fate fate_of(Point point);
+    // Whether what goes there is, or repeats, an order.
+    [[nodiscard]] bool orders(Point point) const;
     [[nodiscard]] boost::asio::awaitable<std::optional<Error>> go(Point point, const Fate& fate);
     [[nodiscard]] boost::asio::awaitable<std::optional<Error>> come_back(Point point, const Fate& fate);
     void again(const Fate& fate, std::function<void()> call);
@@ -89,6 +91,8 @@ public:
 
 private:
     [[nodiscard]] Fate fate_of(bool submits);
+    // Whether what goes there is, or repeats, an order.
+    [[nodiscard]] bool orders(Point point) const;
     [[nodiscard]] boost::asio::awaitable<std::optional<Error>> go(Point point, const Fate& fate);
     // `arrived`: what it means that no answer came.
     [[nodiscard]] boost::asio::awaitable<std::optional<Error>> come_back(Point point, const Fate& fate,

@@ -192,6 +192,9 @@ void Process::Events::raise(const Event& event) {
     }
     if (find_event(event.id) == nullptr)
         world.judge.broken("every event stands in the catalogue", std::string(event.id));
+    if (event.id == event::k_possible_duplicate)
+        for (const auto& [name, value] : event.fields)
+            if (name == "request") world.judge.announced(process_, value);
     if (event.id == event::k_internal_fault) world.judge.broken("no internal fault", line);
     world.trace.line(line);
 }

@@ -57,6 +57,8 @@ const std::vector<std::pair<std::string_view, std::uint64_t Scenario::*>>& Scena
         {"rare_stages", &Scenario::rare_stages},
         {"rare_crashes", &Scenario::rare_crashes},
         {"pending", &Scenario::pending},
+        {"slow_disk", &Scenario::slow_disk},
+        {"repeats", &Scenario::repeats},
         {"patience", &Scenario::patience},
         {"approve_all", &Scenario::approve_all},
         {"sweep_kind", &Scenario::sweep_kind},
@@ -99,6 +101,8 @@ Scenario Scenario::of(std::uint64_t seed) {
     scenario.slow_work = some(random, 200, 50, 400);
     scenario.rare_stages = some(random, 150, 1, 1);
     scenario.rare_crashes = some(random, 250, 1, 2);
+    scenario.slow_disk = some(random, 150, 5, 100);
+    scenario.repeats = random.below(4);
     if (scenario.rare_stages != 0) {
         scenario.authority_faults = std::max<std::uint64_t>(scenario.authority_faults, 300);
         scenario.disk = std::max<std::uint64_t>(scenario.disk, 20);

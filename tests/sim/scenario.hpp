@@ -43,6 +43,8 @@ struct Scenario {
     std::uint64_t slow_work = 0;     // permille of long offload jobs
     std::uint64_t rare_stages = 0;   // 1: what makes the rare stages common
     std::uint64_t rare_crashes = 0;  // at the first call of a kind that is seldom made
+    std::uint64_t slow_disk = 0;     // permille of ledger calls that take seconds
+    std::uint64_t repeats = 0;       // bit for each authority that cannot search: polls are repetitions
     std::uint64_t patience = 0;      // seconds until a step that goes on failing is given up; 0: hours
     // For chosen paths, so that only the fault decides what differs; no seed draws these.
     std::uint64_t pending = 0;      // seconds that an authority takes over each order

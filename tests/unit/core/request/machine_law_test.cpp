@@ -191,7 +191,11 @@ TEST(MachineLaw, RecoveryLosesNoIntent) {
         EXPECT_EQ(recovered.csr, left.csr) << what;
         EXPECT_EQ(recovered.submission_nonce, left.submission_nonce) << what;
         EXPECT_EQ(recovered.certificate, left.certificate) << what;
-        EXPECT_EQ(recovered.authority_request_id, left.authority_request_id) << what;
+        // An order that left, and of which nobody knows: the name of an earlier answer is no intent.
+        const bool left_again = left.stage == Stage::submitting && !left.outcome;
+        EXPECT_EQ(recovered.authority_request_id,
+                  left_again && recovered.stage == Stage::abandoned ? "" : left.authority_request_id)
+            << what;
         EXPECT_EQ(recovered.outcome, left.outcome) << what;
         if (recovered.stage == left.stage) {
             EXPECT_EQ(next(recovered), next(left)) << what;
@@ -211,7 +215,7 @@ TEST(MachineLaw, RecoveryLosesNoIntent) {
         if (left.outcome) {
             EXPECT_EQ(next(revived), Step::revoke) << what;
         } else if (left.stage == Stage::submitting && !left.csr.empty()) {
-            EXPECT_EQ(next(revived), left.authority_request_id.empty() ? Step::find : Step::poll) << what;
+            EXPECT_EQ(next(revived), left.authority_request_id.empty() || left_again ? Step::find : Step::poll) << what;
         }
     });
 }

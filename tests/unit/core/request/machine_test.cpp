@@ -50,6 +50,41 @@ RequestRecord given_up(RequestRecord record, ErrorKind kind) {
     return record;
 }
 
+TEST(Machine, APollThatSendsTheOrderAgainIsAnOrderUntilItIsAnswered) {
+    auto pending = issuing(Stage::submitting);
+    pending = step(pending, TakenByAuthority{"7", 60s});
+    const auto polling = step(pending, SubmissionBegins{}, pending.due_at);
+    EXPECT_EQ(polling.stage, Stage::submitting);
+    EXPECT_EQ(recover(polling, now()).stage, Stage::submitting) << "looked for, and announced, after a death";
+    EXPECT_EQ(step(polling, failing(ErrorKind::unknown)).stage, Stage::submitting);
+    EXPECT_EQ(step(polling, Postponed{30s, true}).stage, Stage::at_authority);
+    const auto refused_connection = step(polling, failing(ErrorKind::unavailable));
+    EXPECT_EQ(refused_connection.stage, Stage::at_authority) << "what did not leave is still pending there";
+    EXPECT_EQ(refused_connection.authority_request_id, "7");
+    const auto given_up_on = given_up(polling, ErrorKind::unknown);
+    ASSERT_EQ(given_up_on.stage, Stage::abandoned);
+    EXPECT_EQ(step(given_up_on, Revived{}).stage, Stage::submitting) << "never plainly polled again";
+}
+
+TEST(Machine, AnActBeginsWithItsMarkThoughTheClockWasSetBack) {
+    auto pending = step(issuing(Stage::submitting), TakenByAuthority{"7", 60s});
+    pending.in_work = true;
+    EXPECT_TRUE(step(pending, SubmissionBegins{}, now() - std::chrono::days{300}).in_work);
+}
+
+TEST(Machine, WhatKillsTheProcessWhileItIsSubmittedDoesNotLoseItsDeathsByALook) {
+    auto record = issuing(Stage::submitting);
+    for (std::uint32_t deaths = 0; deaths < 2; ++deaths) {
+        record.in_work = true;
+        record = step(recover(record, now()), NeverArrived{});
+        EXPECT_EQ(record.stage, Stage::keyed);
+        record = step(record, SubmissionBegins{});
+    }
+    EXPECT_EQ(record.deaths, k_deaths_until_alone) << "worked alone";
+    record.in_work = true;
+    EXPECT_EQ(recover(record, now()).stage, Stage::abandoned);
+}
+
 TEST(Machine, WalksASigningRequestFromIntakeToItsEnd) {
     auto record = issuing(Stage::accepted);
     EXPECT_EQ(next(record), Step::admit);
@@ -84,16 +119,6 @@ TEST(Machine, ARepeatedSubmissionThatDidNotArriveSaysNothingOfTheFirst) {
     EXPECT_EQ(parked.due_at, now() + RetryRules{}.credential_probe);
     EXPECT_TRUE(step(issuing(Stage::submitting), failing_again(ErrorKind::refused)).revoke_certificate)
         << "what is refused now may have been granted then";
-}
-
-TEST(Machine, APollThatWasTheOrderOnceMoreIsLookedForWhenItsAnswerIsLost) {
-    auto pending = step(issuing(Stage::submitting), TakenByAuthority{"7", 60s});
-    EXPECT_EQ(next(step(pending, failing(ErrorKind::timed_out))), Step::poll);
-    const auto lost = step(pending, failing(ErrorKind::unknown));
-    EXPECT_EQ(next(lost), Step::find) << "a poll would send it again without a word";
-    EXPECT_EQ(lost.tries, 1U);
-    const auto revived = step(given_up(pending, ErrorKind::unknown), Revived{});
-    EXPECT_EQ(next(revived), Step::find);
 }
 
 TEST(Machine, ASubmissionThatCannotHaveArrivedIsSimplyMadeLater) {
