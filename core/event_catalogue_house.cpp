@@ -65,8 +65,8 @@ constexpr auto k_events = std::to_array<EventDefinition>({
     {event::k_log_write_failed, error, false, "The log cannot be written.",
      "Lines are lost; the journal may have them.", "Free space on its disk, or correct the mode of its folder."},
     {event::k_clock_moved, warning, true, "The system's clock has jumped.",
-     "Certificates are judged by the latest time seen. Keys made ahead are thrown away: a copied machine could hold "
-     "the same.",
+     "What waits goes on waiting for as long as it would have. Nothing is proved or packed until an answer of the "
+     "service agrees with the clock, and nobody is refused for a validity while it is doubtful.",
      "Check time synchronisation (`timedatectl`)."},
     {event::k_internal_fault, error, true, "The connector found a fault of its own.",
      "A request that meets it is set aside; the others go on.", "Please report it with this line and the version."},

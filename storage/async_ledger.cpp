@@ -216,6 +216,10 @@ ports::Async<std::uint64_t> AsyncLedger::pull_back(UtcTime now, std::chrono::sec
     return run<std::uint64_t>([=](SqliteLedger& ledger) { return ledger.pull_back(now, longest); });
 }
 
+ports::Async<std::uint64_t> AsyncLedger::move_waits(UtcTime now, std::chrono::seconds jump) {
+    return run<std::uint64_t>([=](SqliteLedger& ledger) { return ledger.move_waits(now, jump); });
+}
+
 ports::Async<std::vector<request::RequestRecord>> AsyncLedger::outbox(UtcTime now, std::size_t limit) {
     return run<std::vector<request::RequestRecord>>([=](SqliteLedger& ledger) { return ledger.outbox(now, limit); });
 }

@@ -38,6 +38,7 @@ public:
     ports::Async<void> put_back(RequestId id) override;
     ports::Async<std::vector<request::RequestRecord>> recover(UtcTime now) override;
     ports::Async<std::uint64_t> pull_back(UtcTime now, std::chrono::seconds longest) override;
+    ports::Async<std::uint64_t> move_waits(UtcTime now, std::chrono::seconds jump) override;
     ports::Async<std::vector<request::RequestRecord>> outbox(UtcTime now, std::size_t limit) override;
     ports::Async<std::optional<request::RequestRecord>> get(RequestId id) override;
     ports::Async<std::vector<request::RequestRecord>> page(ports::PageFilter filter) override;

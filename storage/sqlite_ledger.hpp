@@ -54,6 +54,7 @@ public:
     [[nodiscard]] Result<void> put_back(const RequestId& id);
     [[nodiscard]] Result<std::vector<request::RequestRecord>> recover(UtcTime now);
     [[nodiscard]] Result<std::uint64_t> pull_back(UtcTime now, std::chrono::seconds longest);
+    [[nodiscard]] Result<std::uint64_t> move_waits(UtcTime now, std::chrono::seconds jump);
     [[nodiscard]] Result<std::vector<request::RequestRecord>> outbox(UtcTime now, std::size_t limit);
     [[nodiscard]] Result<std::optional<request::RequestRecord>> get(const RequestId& id);
     [[nodiscard]] Result<std::vector<request::RequestRecord>> page(const ports::PageFilter& filter);

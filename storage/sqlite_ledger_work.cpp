@@ -41,20 +41,23 @@ Result<void> SqliteLedger::put_again(RequestRecord& record) {
 
 Result<ports::Taken> SqliteLedger::take(const ports::TakeOrder& order, UtcTime now) {
     ports::Taken taken;
-    const auto alone = any("WHERE deaths >= 2 AND " + std::string(k_workable) + " AND due_at<=?", {seconds_of(now)});
+    Values parameters{seconds_of(now)};
+    std::string has_room;
+    for (const auto& [authority, room] : order.room) {
+        if (room != 0) continue;
+        has_room += has_room.empty() ? " AND (authority IS NULL OR authority NOT IN (?" : ", ?";
+        parameters.emplace_back(authority);
+    }
+    if (!has_room.empty()) has_room += "))";
+    // One that cannot be worked now keeps nobody else from working.
+    const auto alone =
+        any("WHERE deaths >= 2 AND " + std::string(k_workable) + " AND due_at<=?" + has_room, parameters);
     if (!alone) return alone.error();
     taken.alone_waits = *alone;
     if (order.limit == 0) return taken;
 
-    std::string rest = "WHERE " + std::string(k_workable) + " AND due_at<=? AND deaths" + (order.alone ? ">=2" : "<2");
-    Values parameters{seconds_of(now)};
-    std::string full;
-    for (const auto& [authority, room] : order.room) {
-        if (room != 0) continue;
-        full += full.empty() ? "?" : ", ?";
-        parameters.emplace_back(authority);
-    }
-    if (!full.empty()) rest += " AND (authority IS NULL OR authority NOT IN (" + full + "))";
+    std::string rest =
+        "WHERE " + std::string(k_workable) + " AND due_at<=? AND deaths" + (order.alone ? ">=2" : "<2") + has_room;
     // Here and not afterwards: what is in work is due as well, comes first, and would be read, checked and thrown away
     // with every taking.
     rest += " AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY due_at, rowid LIMIT ?";
@@ -111,6 +114,7 @@ Result<std::vector<RequestRecord>> SqliteLedger::recover(UtcTime now) {
 
 Result<std::uint64_t> SqliteLedger::pull_back(UtcTime now, std::chrono::seconds longest) {
     constexpr std::int64_t k_chunk = 500;
+    constexpr std::uint64_t k_spread = 900;
     std::uint64_t pulled = 0;
     for (;;) {
         auto waiting =
@@ -119,18 +123,64 @@ Result<std::uint64_t> SqliteLedger::pull_back(UtcTime now, std::chrono::seconds 
         if (waiting->empty()) break;
         const auto done = write([&]() -> Result<void> {
             for (auto& record : *waiting) {
-                record.due_at = now;
+                record.due_at = now + std::chrono::seconds{pulled++ % k_spread};
                 if (auto put = put_again(record); !put) return put;
             }
             return {};
         });
         if (!done) return done.error();
-        pulled += waiting->size();
     }
     // A hold that began in the future would not end before it.
     const auto aged = age_holds(now);
     if (!aged) return aged.error();
     return pulled + *aged;
+}
+
+Result<std::uint64_t> SqliteLedger::move_waits(UtcTime now, std::chrono::seconds jump) {
+    using std::chrono::seconds;
+    constexpr std::int64_t k_chunk = 500;
+    // What was saved since the jump goes by the new clock: the look at the clock comes within seconds of it, and this
+    // call may wait for the disk.
+    constexpr seconds k_look{30};
+    constexpr seconds k_wait{300};
+    const auto before = now - jump;
+    const auto earlier = std::min(before, now);  // what was due by the old clock is due by the new one
+    const auto moved_to = [&](UtcTime when) { return std::max(std::min(when, before) + jump, UtcTime{}); };
+    std::uint64_t moved = 0;
+    std::int64_t last = 0;
+    for (;;) {
+        auto ids = database_.prepare(
+            "SELECT rowid, id FROM request WHERE stage <> 'closed' AND rowid > ?1 AND updated_at NOT BETWEEN ?2 AND ?3 "
+            "AND (due_at > ?4 OR failing_since IS NOT NULL OR held_since IS NOT NULL) ORDER BY rowid LIMIT ?5");
+        if (!ids) return ids.error();
+        ids->bind(1, last).bind(2, seconds_of(now - k_look)).bind(3, seconds_of(now + k_wait));
+        ids->bind(4, seconds_of(earlier)).bind(5, k_chunk);
+        std::vector<RequestId> chunk;
+        for (;;) {
+            const auto row = ids->step();
+            if (!row) return row.error();
+            if (!*row) break;
+            last = ids->integer(0);
+            if (auto id = RequestId::parse(ids->text(1))) chunk.push_back(std::move(*id));
+        }
+        if (chunk.empty()) return moved;
+        const auto done = write([&]() -> Result<void> {
+            for (const auto& id : chunk) {
+                auto found = find(id);
+                if (!found) return found.error();
+                if (!*found) continue;  // its row was edited, and is set aside by whoever looks for it
+                auto& record = **found;
+                if (record.due_at > earlier) record.due_at = std::max(record.due_at + jump, now);
+                record.updated_at = moved_to(record.updated_at);
+                if (record.failing_since) record.failing_since = moved_to(*record.failing_since);
+                if (record.held_since) record.held_since = moved_to(*record.held_since);
+                if (auto put = put_again(record); !put) return put;
+                ++moved;
+            }
+            return {};
+        });
+        if (!done) return done.error();
+    }
 }
 
 Result<std::uint64_t> SqliteLedger::age_holds(UtcTime now) {

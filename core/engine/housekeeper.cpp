@@ -98,17 +98,33 @@ asio::awaitable<void> Housekeeper::watch_clock() {
         context_.ports.events.raise(Event(event::k_clock_skew).with("seconds", std::to_string(watch.skew()->count())));
     if (jump) {
         context_.ports.events.raise(Event(event::k_clock_moved).with("seconds", std::to_string(jump->count())));
-        if (*jump < 0s) pull_to_ = context_.rules.retry.backoff.longest;
+        jumped_ += *jump;
     }
-    if (!pull_to_ || context_.status.ledger.state == Check::State::down) co_return;
-    // What waits would wait by so much longer.
-    auto pulling = context_.ports.ledger.pull_back(context_.now(), *pull_to_);
-    const auto pulled = co_await std::move(pulling);
-    if (!pulled) {
-        context_.ledger_failed(pulled.error(), "looking for what waits too long");
-        co_return;
+    // Two jumps between two looks, or a disk that was away meanwhile: what waits for the wrong time then waits an hour.
+    if (clock.tick() >= next_pull_) {
+        next_pull_ = clock.tick() + 1h;
+        pull_to_ = request::k_longest_wait;
     }
-    pull_to_.reset();
+    if ((!pull_to_ && jumped_ == 0s) || context_.status.ledger.state == Check::State::down) co_return;
+    if (jumped_ != 0s) {
+        const auto jumped = std::exchange(jumped_, 0s);
+        auto moving = context_.ports.ledger.move_waits(context_.now(), jumped);
+        const auto moved = co_await std::move(moving);
+        if (!moved) {
+            context_.ledger_failed(moved.error(), "moving what waits along with the clock");
+            pull_to_ = context_.rules.retry.backoff.longest;
+            co_return;
+        }
+    }
+    if (pull_to_) {
+        auto pulling = context_.ports.ledger.pull_back(context_.now(), *pull_to_);
+        const auto pulled = co_await std::move(pulling);
+        if (!pulled) {
+            context_.ledger_failed(pulled.error(), "looking for what waits too long");
+            co_return;
+        }
+        pull_to_.reset();
+    }
     context_.work_arrived.call();
     context_.report_waiting.call();
 }
@@ -222,6 +238,7 @@ asio::awaitable<void> Housekeeper::renew() {
         next_renewal_ = clock.tick() + 2s;
         co_return;
     }
+    context_.clock_watch.compare(answer->date, context_.now());
     for (const auto& renewed : answer->renewed) {
         const auto found = requests.find(renewed.id);
         if (found == requests.end()) continue;

@@ -40,9 +40,10 @@ private:
     Context& context_;
     LeaseBook& leases_;
     Tick next_beat_{};
-    // Nothing is to wait longer than this; tried until the ledger has done it. At start: the clock may have been set
-    // back.
-    std::optional<std::chrono::seconds> pull_to_{request::k_longest_wait};
+    // Nothing is to wait longer than this; tried until the ledger has done it.
+    std::optional<std::chrono::seconds> pull_to_;
+    std::chrono::seconds jumped_{0};  // of the wall clock, and what waits has not been moved yet
+    Tick next_pull_{};
     Tick next_purge_{};
     Tick next_hold_check_{};
     Tick next_renewal_{};

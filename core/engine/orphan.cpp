@@ -204,7 +204,10 @@ Worker::Going Worker::revoke() {
                                     .with("reason", "cessationOfOperation"));
     auto marking = context_.ports.ledger.mark_revoked(facts->sha256, "cessationOfOperation", context_.now());
     const auto marked = co_await std::move(marking);
-    if (!marked) context_.ledger_failed(marked.error(), "noting a revocation");
+    if (!marked) {  // the register would go on calling it live
+        context_.ledger_failed(marked.error(), "noting a revocation");
+        co_return false;
+    }
     auto saving = save(request::Outcome(request::RevokedNow{}));
     co_return co_await std::move(saving);
 }

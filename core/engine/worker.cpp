@@ -97,6 +97,12 @@ Worker::Going Worker::save_with(request::Outcome outcome, ports::Commit commit) 
 }
 
 Worker::Going Worker::fail(Error error, Bytes certificate, bool may_be_there) {
+    const bool by_the_clock = error.code == "certificateMismatch" || error.code == "recipientUntrusted";
+    if (by_the_clock && error.kind == ErrorKind::refused &&
+        context_.clock_watch.doubtful(context_.now(), context_.ports.clock.tick())) {
+        error.kind = ErrorKind::unavailable;
+        error.message += " (asked again: the clock is doubtful)";
+    }
     const bool final = request::is_final(record_, error, context_.rules.retry, context_.now());
     const bool issuing = record_.request.kind() == request::Kind::pkcs_issue;
     if (final) {
@@ -141,6 +147,13 @@ asio::awaitable<void> Worker::count_refusal(const Error& error) {
 }
 
 asio::awaitable<std::optional<Proved>> Worker::proved(std::string_view when) {
+    if (context_.clock_watch.astray(context_.now(), context_.ports.clock.tick())) {
+        request::Postponed until_it_is_right{std::chrono::seconds{30}};
+        request::Outcome outcome(until_it_is_right);
+        auto saving = save(std::move(outcome));
+        co_await std::move(saving);
+        co_return std::nullopt;
+    }
     auto proving = prove(context_, record_);
     auto proof = co_await std::move(proving);
     if (auto* held = std::get_if<trust::Hold>(&proof)) {

@@ -149,8 +149,12 @@ public:
     // At start: what the end of the process means for what was in work (request::recover). Gives the records that
     // changed.
     [[nodiscard]] virtual Async<std::vector<request::RequestRecord>> recover(UtcTime now) = 0;
-    // After the clock was set back: nothing waits longer than `longest` from now. Gives how many were pulled.
+    // Whatever the clock has done unseen, as before the start: nothing waits longer than `longest` from now; what would
+    // is spread over a quarter of an hour. Gives how many were pulled.
     [[nodiscard]] virtual Async<std::uint64_t> pull_back(UtcTime now, std::chrono::seconds longest) = 0;
+    // After the wall clock has jumped by `jump` to `now`: what waited before it waits as long as it would have, and
+    // what has failed or been held for a while has so for just that while. Gives how many were moved.
+    [[nodiscard]] virtual Async<std::uint64_t> move_waits(UtcTime now, std::chrono::seconds jump) = 0;
     // packaged, refused and unreported abandoned records whose time has come: what is to be reported.
     [[nodiscard]] virtual Async<std::vector<request::RequestRecord>> outbox(UtcTime now, std::size_t limit) = 0;
     [[nodiscard]] virtual Async<std::optional<request::RequestRecord>> get(RequestId id) = 0;

@@ -147,6 +147,16 @@ void Judge::result_arrives(const ports::ResultMessage& message) {
         const bool set_aside = message.failed->message.starts_with("the connector ended three times");
         if (message.failed->code == "internal" && !set_aside && !message.failed->retryable)
             broken("nothing fails by our own fault", message.request.text() + ": " + message.failed->message);
+        const auto wrong = [&](const auto& authority) {
+            return std::any_of(authority->entries.begin(), authority->entries.end(),
+                               [&](const auto& entry) { return entry.wrong && entry.request == message.request; });
+        };
+        const bool blocked = message.failed->message.find("is blocked here") != std::string::npos;
+        const bool by_the_clock = (message.failed->code == "recipientUntrusted" && !blocked) ||
+                                  (message.failed->code == "certificateMismatch" &&
+                                   std::none_of(world_.authorities.begin(), world_.authorities.end(), wrong));
+        if (by_the_clock && !message.failed->retryable)
+            broken("nobody is refused for a clock of ours", message.request.text() + ": " + message.failed->message);
     }
     if (!message.delivered) return;
     no_secret("a result's envelope", text_of(message.delivered->envelope));

@@ -350,6 +350,15 @@ ports::Async<std::uint64_t> SimLedger::pull_back(UtcTime now, std::chrono::secon
     return run<std::uint64_t>(Point::ledger_pull_back, Use::writes, std::move(work));
 }
 
+ports::Async<std::uint64_t> SimLedger::move_waits(UtcTime now, std::chrono::seconds jump) {
+    auto work = [this, now, jump](SqliteLedger& file) {
+        auto moved = file.move_waits(now, jump);
+        if (!moved || *moved != 0) read_shadow();
+        return moved;
+    };
+    return run<std::uint64_t>(Point::ledger_pull_back, Use::writes, std::move(work));
+}
+
 ports::Async<std::vector<request::RequestRecord>> SimLedger::outbox(UtcTime now, std::size_t limit) {
     auto work = [this, now, limit](SqliteLedger& file) -> Result<std::vector<request::RequestRecord>> {
         const bool idle = !anything(now, true);

@@ -102,10 +102,11 @@ struct Holder {
 };
 
 Bytes device_certificate(Labels& labels, const Bytes& ca, const request::User& user, const DeviceId& device,
-                         const std::string& key) {
+                         const std::string& key, UtcTime now) {
     auto facts = plain_facts("", digest_of("spki", bytes_of(key)), 7);
     facts.not_before = UtcTime{} + std::chrono::days{3650};
-    facts.not_after = UtcTime{} + std::chrono::days{50000};
+    // A clock that is years ahead finds it expired.
+    facts.not_after = now + std::chrono::days{700};
     facts.alternative_names = {{NameForm::uri, "urn:device:" + device.text()},
                                {NameForm::upn, user.user_principal_name}};
     facts.key_usage = KeyUsage(KeyUsage::k_key_encipherment);
@@ -159,9 +160,9 @@ void World::make_orders() {
         holder.device.id = *DeviceId::parse("device" + std::to_string(i));
         holder.device.platform = request::Platform::linux_pc;
         holder.device.recipient_certificate =
-            device_certificate(labels, device_ca, holder.user, holder.device.id, "key" + std::to_string(i));
+            device_certificate(labels, device_ca, holder.user, holder.device.id, "key" + std::to_string(i), utc({}));
         holder.other_certificate =
-            device_certificate(labels, device_ca, holder.user, holder.device.id, "other" + std::to_string(i));
+            device_certificate(labels, device_ca, holder.user, holder.device.id, "other" + std::to_string(i), utc({}));
         const auto old = dice.below(3);
         for (std::size_t k = 0; k < old; ++k)
             histories[holder.user.id].push_back(imported(labels, holder.user, k, utc({}), !dice.chance(100)));

@@ -150,5 +150,65 @@ TEST_F(LedgerWork, AClockSetBackLeavesNothingWaitingForYears) {
     EXPECT_EQ(*ledger->pull_back(k_now, 25h), 0U);
 }
 
+TEST_F(LedgerWork, WhoCannotBeWorkedAloneNowKeepsNobodyElseWaiting) {
+    at("a", "dead");
+    auto suspect = record("a");
+    suspect.deaths = request::k_deaths_until_alone;
+    saved(suspect);
+    accepted("b");
+    ports::TakeOrder order;
+    order.limit = 5;
+    order.room = {{"dead", 0}};
+    const auto taken = take(order);
+    EXPECT_FALSE(taken.alone_waits);
+    EXPECT_EQ(ids(taken.records), "b");
+    order.room = {{"dead", 1}};
+    EXPECT_TRUE(take(order).alone_waits);
+}
+
+TEST_F(LedgerWork, WhatWaitsMovesWithTheClock) {
+    const auto late = k_now + 3h;
+    auto waiting = accepted("a");
+    waiting.due_at = late;
+    waiting.failing_since = k_now - 1h;
+    waiting.updated_at = k_now - 10min;
+    saved(waiting);
+    auto held = accepted("b");
+    held.stage = request::Stage::held;
+    held.held_since = k_now - 2h;
+    held.updated_at = k_now - 2h;
+    saved(held);
+    auto due = accepted("c");
+    due.due_at = k_now - 5min;
+    due.updated_at = k_now - 10min;
+    saved(due);
+
+    const auto jump = std::chrono::days{700};
+    EXPECT_EQ(*ledger->move_waits(k_now + jump, jump), 2U);
+    EXPECT_EQ(record("a").due_at, late + jump) << "it would all be due at once else";
+    EXPECT_EQ(record("a").failing_since, k_now - 1h + jump);
+    EXPECT_EQ(record("b").held_since, k_now - 2h + jump);
+    EXPECT_EQ(record("c").due_at, k_now - 5min);
+
+    EXPECT_TRUE(ledger->move_waits(k_now, -jump));
+    EXPECT_EQ(record("a").due_at, late);
+    EXPECT_EQ(record("a").failing_since, k_now - 1h);
+    EXPECT_EQ(record("b").held_since, k_now - 2h);
+    EXPECT_LE(record("c").due_at, k_now);
+
+    EXPECT_TRUE(ledger->move_waits(k_now - 30min, -30min));
+    EXPECT_EQ(record("a").due_at, late - 30min);
+    EXPECT_LE(record("c").due_at, k_now - 30min) << "what was due is due";
+}
+
+TEST_F(LedgerWork, WhatWasSavedSinceTheJumpGoesByTheNewClock) {
+    auto saved_since = accepted("a");
+    saved_since.due_at = k_now + 1min;
+    saved_since.updated_at = k_now - 1s;
+    saved(saved_since);
+    EXPECT_EQ(*ledger->move_waits(k_now, 48h), 0U);
+    EXPECT_EQ(record("a").due_at, k_now + 1min);
+}
+
 }  // namespace
 }  // namespace connector::storage

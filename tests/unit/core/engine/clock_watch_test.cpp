@@ -42,6 +42,49 @@ TEST(ClockWatch, AJumpEndsTheBeliefUntilTheNextAnswer) {
     EXPECT_TRUE(watch.believed());
 }
 
+TEST(ClockWatch, WithoutADateAJumpEndsTheBeliefAsWell) {
+    ClockWatch watch(k_utc, k_tick);
+    watch.compare(std::nullopt, k_utc);
+    EXPECT_TRUE(watch.look(k_utc + std::chrono::days{365}, k_tick));
+    EXPECT_FALSE(watch.believed());
+    EXPECT_TRUE(watch.astray(k_utc + std::chrono::days{365}, k_tick));
+    watch.compare(std::nullopt, k_utc + std::chrono::days{365});
+    EXPECT_TRUE(watch.believed()) << "our own is all there is";
+    EXPECT_FALSE(watch.astray(k_utc + std::chrono::days{365}, k_tick));
+}
+
+TEST(ClockWatch, IsAstrayFromTheJumpOnUntilItAgreesAgain) {
+    ClockWatch watch(k_utc, k_tick);
+    watch.compare(k_utc, k_utc);
+    const auto ahead = k_utc + std::chrono::days{2};
+    EXPECT_FALSE(watch.astray(k_utc + 1s, k_tick + 1s));
+    EXPECT_TRUE(watch.astray(ahead, k_tick)) << "before anybody looked";
+    EXPECT_TRUE(watch.look(ahead, k_tick));
+    watch.compare(k_utc, ahead);
+    EXPECT_TRUE(watch.astray(ahead, k_tick)) << "the answer differs";
+    EXPECT_TRUE(watch.look(k_utc + 5s, k_tick + 5s));
+    EXPECT_FALSE(watch.astray(k_utc + 5s, k_tick + 5s)) << "back where it was, with or without an answer";
+}
+
+TEST(ClockWatch, IsNotAstrayWhereTheServiceIsTheOneThatIsWrong) {
+    ClockWatch watch(k_utc, k_tick);
+    watch.compare(k_utc - std::chrono::days{400}, k_utc);
+    EXPECT_FALSE(watch.astray(k_utc, k_tick)) << "nothing has jumped";
+    EXPECT_TRUE(watch.look(k_utc + 8h, k_tick)) << "the machine slept";
+    EXPECT_TRUE(watch.astray(k_utc + 8h, k_tick));
+    watch.compare(k_utc + 8h - std::chrono::days{400}, k_utc + 8h);
+    EXPECT_FALSE(watch.astray(k_utc + 8h, k_tick)) << "as far from it as ever";
+}
+
+TEST(ClockWatch, IsDoubtfulBeforeTheFirstAnswerAndAMinuteOff) {
+    ClockWatch watch(k_utc, k_tick);
+    EXPECT_TRUE(watch.doubtful(k_utc, k_tick));
+    watch.compare(k_utc, k_utc + 10s);
+    EXPECT_FALSE(watch.doubtful(k_utc + 10s, k_tick + 10s));
+    watch.compare(k_utc, k_utc - 61s);
+    EXPECT_TRUE(watch.doubtful(k_utc - 61s, k_tick));
+}
+
 TEST(ClockWatch, TellsASkewOnceUntilItIsMended) {
     ClockWatch watch(k_utc, k_tick);
     EXPECT_FALSE(watch.skew_to_tell());
