@@ -203,17 +203,20 @@ Worker::Going Worker::answered(Result<ports::AuthorityAnswer> answer, bool may_b
     if (!answer) {
         const auto kind = answer.error().kind;
         telemetry.authority_request(name, to_string(kind));
+        // No certificate came, and yet it says that it issued one.
+        const bool spoiled = answer.error().code == "certificateMismatch";
         if (kind == ErrorKind::refused || kind == ErrorKind::invalid)
-            context_.ports.events.raise(about(event::k_authority_rejected, record_)
-                                            .with("authority", name)
-                                            .with("reason", answer.error().message));
+            context_.ports.events.raise(
+                about(spoiled ? event::k_certificate_mismatch : event::k_authority_rejected, record_)
+                    .with("authority", name)
+                    .with("reason", answer.error().message));
         Error error = answer.error();
         if (error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timed_out ||
             error.kind == ErrorKind::unknown)
             error.code = "authorityUnreachable";
         if (error.kind == ErrorKind::unauthorized || error.kind == ErrorKind::misconfigured)
             error.code = "authorityMisconfigured";
-        auto failing = fail(std::move(error), {}, may_be_there);
+        auto failing = fail(std::move(error), {}, may_be_there || spoiled);
         co_return co_await std::move(failing);
     }
     if (auto* pending = std::get_if<ports::PendingAnswer>(&*answer)) {

@@ -136,7 +136,8 @@ Worker::Going Worker::revoke() {
         auto found = co_await std::move(looking);
         came_back(issuer->name(), found ? std::nullopt : std::optional<Error>(found.error()));
         // One that said no has issued nothing.
-        const bool never = !found && found.error().kind == ErrorKind::refused;
+        const bool never =
+            !found && found.error().kind == ErrorKind::refused && found.error().code != "certificateMismatch";
         if (!found && !never) {
             auto failing = fail(found.error());
             co_return co_await std::move(failing);

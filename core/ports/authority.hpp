@@ -1,7 +1,8 @@
 // Port: a certification authority. One instance each [authority.NAME]; the protocol does not show through.
-// No retry inside. kind unknown: a submission that may have arrived. refused, code authorityRejected: a no.
-// unauthorized or misconfigured: its credential or configuration (authorityMisconfigured). unavailable, timed_out: not
-// reached.
+// No retry inside. kind unknown: a submission that may have arrived. refused, code authorityRejected: a no. refused,
+// code certificateMismatch: it says that it issued, and what came is no certificate: one may be there, and it is never
+// asked for anew. unauthorized or misconfigured: its credential or configuration (authorityMisconfigured). unavailable,
+// timed_out: not reached.
 #pragma once
 
 #include "core/bytes.hpp"

@@ -220,6 +220,10 @@ class Est(unittest.TestCase):
                 self.assertIn("holds no certificates", error["message"])
                 self.assertEqual(len(self.enrolments()), 1)
                 self.assertEqual(self.audited("PKCS-1056", identifier), 0)
+                # It had carried out the order; somebody has to hear of what is left over there.
+                self.assertEqual(len(self.new()), 1)
+                self.connector.wait_until(lambda: self.audited("REV-3051", identifier), 20 * SLOW, "somebody to be told of the certificate")
+                self.assertEqual((self.audited("PKCS-1061", identifier), self.audited("AUTH-7003", identifier)), (1, 0), "it has refused nothing")
 
     def test_a_server_that_hangs_has_one_deadline(self) -> None:
         self.ca.fault("hang", seconds=30)
