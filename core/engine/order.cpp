@@ -234,8 +234,10 @@ Worker::Going Worker::answered(Result<ports::AuthorityAnswer> answer, bool may_b
     const auto stored = record_;
     record_ = request::after(std::move(record_), request::Outcome(std::move(here)), context_.rules.retry,
                              context_.now(), 0.0);
+    unsaved_ = true;
     auto packing = pack();
     const bool going = co_await std::move(packing);
+    unsaved_ = false;
     if (record_.version == stored.version) {
         auto keeping = keep_issued(stored);
         co_await std::move(keeping);
