@@ -3,6 +3,8 @@
 
 #include "core/engine/worker.hpp"
 
+#include "core/request/orphan.hpp"
+
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
@@ -31,7 +33,7 @@ ports::IssuedCertificate registered(const std::string& authority, const Certific
     entry.spki_sha256 = leaf.key.spki_sha256;
     entry.user = record.request.user.id;
     entry.device = record.request.device.id;
-    entry.request = record.request.id;
+    entry.request = request::order_of(record);
     entry.issued_at = now;
     entry.not_after = leaf.not_after;
     return entry;
