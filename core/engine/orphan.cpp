@@ -182,7 +182,7 @@ Worker::Going Worker::revoke() {
     // Counted before the act; above the limit it waits, and the certificate is listed as a live orphan until then.
     ports::Commit counted;
     counted.record = record_;
-    counted.charges = request::revoke_charges(context_.rules.limits, record_.request.id.text());
+    counted.charges = request::revoke_charges(context_.rules.limits, request::id_apart(record_).text());
     // An orphan that was never packed is not in the register yet.
     counted.issued = registered(issuer->name(), *facts, record_, context_.now());
     auto counting = context_.ports.ledger.save(std::move(counted), context_.now());
