@@ -1,5 +1,6 @@
 #include "storage/sqlite_ledger.hpp"
 
+#include "core/request/orphan.hpp"
 #include "storage/ledger_transaction.hpp"
 #include "storage/schema.hpp"
 
@@ -43,8 +44,8 @@ Result<void> sign_generated_keys(Database& database, const ports::Sealer& sealer
 }
 
 // Its report was taken, or nobody waits for one: there is no lease to keep.
-bool needs_lease(Stage stage) noexcept {
-    return stage != Stage::closed && stage != Stage::revoking;
+bool needs_lease(Stage stage, bool reported) noexcept {
+    return stage != Stage::closed && stage != Stage::revoking && !(stage == Stage::abandoned && reported);
 }
 
 }  // namespace
@@ -223,6 +224,15 @@ Result<std::uint64_t> SqliteLedger::version_beyond(const RequestId& id) {
     return std::max(stated, state_.generation + 1) + 1;
 }
 
+// Its order is over, and the id is wanted for a new one. Whoever works on it meets a conflict, and it is done once
+// more.
+Result<void> SqliteLedger::set_apart(RequestRecord orphan) {
+    orphan.request.id = request::id_apart(orphan);
+    orphan.in_work = false;
+    ++orphan.version;
+    return rows_.put(tables::k_request, to_row(orphan));
+}
+
 Result<Intake> SqliteLedger::accept_one(const LeasedRequest& leased, UtcTime now) {
     const auto& id = leased.request.id;
     // Zero stands for an order that could not be read.
@@ -237,7 +247,9 @@ Result<Intake> SqliteLedger::accept_one(const LeasedRequest& leased, UtcTime now
         record.version = *version;
     } else if (*known) {
         const auto& present = **known;
-        if (present.stage != Stage::closed && !is_unreadable(present)) {
+        if (request::is_past_its_order(present)) {
+            if (auto done = set_apart(present); !done) return done.error();
+        } else if (present.stage != Stage::closed && !is_unreadable(present)) {
             if (present.order_hash != leased.order_hash) return Intake::order_changed;
             const bool newer = present.lease.id.empty() || leased.lease.attempt >= present.lease.attempt;
             if (newer) {
@@ -270,7 +282,9 @@ Result<void> SqliteLedger::accept_unreadable(const RequestId& id, const LeaseId&
             record.version = *version;
         } else if (*known) {
             const auto& present = **known;
-            if (present.stage != Stage::closed) {
+            if (request::is_past_its_order(present)) {
+                if (auto done = set_apart(present); !done) return done;
+            } else if (present.stage != Stage::closed) {
                 if (!is_unreadable(present)) return conflict("requestKnown", id, "is open as another order");
                 return put_lease(id, {lease, now, present.lease.attempt});
             }
@@ -315,7 +329,7 @@ Result<std::uint64_t> SqliteLedger::save_one(const Commit& commit, UtcTime now) 
     ++record.version;
     record.updated_at = now;
     if (auto done = rows_.put(tables::k_request, to_row(record)); !done) return done.error();
-    if (!needs_lease(record.stage)) {
+    if (!needs_lease(record.stage, record.outcome.has_value())) {
         if (auto done = rows_.remove(tables::k_lease, {id.text()}); !done) return done.error();
     }
     const bool taken = record.outcome == "accepted" || record.outcome == "duplicate";
@@ -444,7 +458,8 @@ Result<void> SqliteLedger::renew_lease(const RequestId& id, const request::Lease
         const auto prior = prior_of(id);
         if (!prior) return prior.error();
         const auto stage = *prior ? request::parse_stage((*prior)->stage) : std::nullopt;
-        if (!stage || !needs_lease(*stage)) return conflict("requestNotOpen", id, "has no lease to renew");
+        if (!stage || !needs_lease(*stage, (*prior)->reported))
+            return conflict("requestNotOpen", id, "has no lease to renew");
         return put_lease(id, lease);
     });
 }

@@ -123,6 +123,7 @@ private:
 
     [[nodiscard]] Result<ports::Intake> accept_one(const ports::LeasedRequest& leased, UtcTime now);
     [[nodiscard]] Result<std::optional<Prior>> prior_of(const RequestId& id);
+    [[nodiscard]] Result<void> set_apart(request::RequestRecord orphan);
     [[nodiscard]] Result<std::uint64_t> version_beyond(const RequestId& id);
     [[nodiscard]] Result<std::uint64_t> save_one(const ports::Commit& commit, UtcTime now);
     [[nodiscard]] Result<void> save_claims(const ports::Commit& commit, UtcTime now);

@@ -1,5 +1,7 @@
 #include "core/engine/context.hpp"
 
+#include "core/request/orphan.hpp"
+
 #include <algorithm>
 
 namespace connector::engine {
@@ -75,7 +77,7 @@ ports::State Context::state() const {
 
 Event about(std::string_view event_id, const request::RequestRecord& record) {
     return Event(event_id)
-        .with("request", record.request.id.text())
+        .with("request", request::order_of(record).text())
         .with("kind", to_string(record.request.kind()))
         .with("user", record.request.user.user_principal_name)
         .with("device", record.request.device.id.text());

@@ -122,7 +122,7 @@ Worker::Going Worker::admit() {
 
 Worker::Going Worker::pack() {
     const Bytes certificate = record_.certificate;
-    const auto* issuer = authority();
+    auto* issuer = authority();
     auto proving = proved("wrapping");
     auto proof = co_await std::move(proving);
     if (!proof) co_return false;
@@ -138,6 +138,7 @@ Worker::Going Worker::pack() {
     struct Work {
         Result<Checked> checked{Error(ErrorKind::internal, "internal", "not checked")};
         Result<ports::Pfx> pfx{Error(ErrorKind::internal, "internal", "not packed")};
+        bool no_chain = false;
     };
     const auto style = request::choose_style(record_.request.delivery()->pkcs12, record_.request.device.platform,
                                              record_.request.device.os_version, context_.rules.legacy_pkcs12);
@@ -155,6 +156,7 @@ Worker::Going Worker::pack() {
         }
         auto chain = crypto.verify_chain(record.certificate, record.chain, traits.anchors, now);
         if (!chain || chain->issuers.empty()) {
+            work->no_chain = true;
             mismatch(chain ? Error(ErrorKind::refused, "certificateMismatch", "the certificate has no issuer")
                            : chain.error());
             return work;
@@ -190,6 +192,10 @@ Worker::Going Worker::pack() {
     auto running = context_.ports.offload.run(std::move(job));
     auto work = co_await std::move(running);
     if (!work->checked) {
+        if (work->no_chain && !issuers_asked_) {
+            auto completing = complete_chain(*issuer);
+            co_return co_await std::move(completing);
+        }
         const Error error = work->checked.error();
         if (error.code == "certificateMismatch")
             context_.ports.events.raise(about(event::k_certificate_mismatch, record_)
@@ -234,6 +240,35 @@ Worker::Going Worker::pack() {
                                         .with("certificate", leaf.sha256.hex()));
     }
     co_return saved;
+}
+
+Worker::Going Worker::complete_chain(ports::Authority& issuer) {
+    if (unsaved_) {
+        // Before anything else is asked of the network: nothing else has the certificate.
+        request::IssuedHere here{record_.certificate, record_.chain};
+        auto saving = save(request::Outcome(std::move(here)));
+        const bool saved = co_await std::move(saving);
+        if (!saved) co_return false;
+        unsaved_ = false;
+    }
+    auto entering = enter(issuer.name());
+    const bool entered = co_await std::move(entering);
+    if (!entered) co_return false;
+    auto asking = issuer.issuers(record_.request.profile()->template_alias);
+    auto given = co_await std::move(asking);
+    came_back(issuer.name(), given ? std::nullopt : std::optional<Error>(given.error()));
+    if (!given) {
+        // Whatever is wrong there, the certificate is here: time alone gives it up.
+        Error error(ErrorKind::unavailable, "authorityUnreachable",
+                    "the certificate is here, its issuer is not: " + given.error().message);
+        error.retry_after = given.error().retry_after;
+        auto failing = fail(std::move(error));
+        co_await std::move(failing);
+        co_return false;
+    }
+    issuers_asked_ = true;
+    record_.chain.insert(record_.chain.end(), given->begin(), given->end());
+    co_return true;
 }
 
 }  // namespace connector::engine

@@ -3,6 +3,8 @@
 
 #include "core/engine/worker.hpp"
 
+#include "core/request/orphan.hpp"
+
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
@@ -31,7 +33,7 @@ ports::IssuedCertificate registered(const std::string& authority, const Certific
     entry.spki_sha256 = leaf.key.spki_sha256;
     entry.user = record.request.user.id;
     entry.device = record.request.device.id;
-    entry.request = record.request.id;
+    entry.request = request::order_of(record);
     entry.issued_at = now;
     entry.not_after = leaf.not_after;
     return entry;
@@ -203,17 +205,20 @@ Worker::Going Worker::answered(Result<ports::AuthorityAnswer> answer, bool may_b
     if (!answer) {
         const auto kind = answer.error().kind;
         telemetry.authority_request(name, to_string(kind));
+        // No certificate came, and yet it says that it issued one.
+        const bool spoiled = answer.error().code == "certificateMismatch";
         if (kind == ErrorKind::refused || kind == ErrorKind::invalid)
-            context_.ports.events.raise(about(event::k_authority_rejected, record_)
-                                            .with("authority", name)
-                                            .with("reason", answer.error().message));
+            context_.ports.events.raise(
+                about(spoiled ? event::k_certificate_mismatch : event::k_authority_rejected, record_)
+                    .with("authority", name)
+                    .with("reason", answer.error().message));
         Error error = answer.error();
         if (error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timed_out ||
             error.kind == ErrorKind::unknown)
             error.code = "authorityUnreachable";
         if (error.kind == ErrorKind::unauthorized || error.kind == ErrorKind::misconfigured)
             error.code = "authorityMisconfigured";
-        auto failing = fail(std::move(error), {}, may_be_there);
+        auto failing = fail(std::move(error), {}, may_be_there || spoiled);
         co_return co_await std::move(failing);
     }
     if (auto* pending = std::get_if<ports::PendingAnswer>(&*answer)) {
@@ -231,8 +236,10 @@ Worker::Going Worker::answered(Result<ports::AuthorityAnswer> answer, bool may_b
     const auto stored = record_;
     record_ = request::after(std::move(record_), request::Outcome(std::move(here)), context_.rules.retry,
                              context_.now(), 0.0);
+    unsaved_ = true;
     auto packing = pack();
     const bool going = co_await std::move(packing);
+    unsaved_ = false;
     if (record_.version == stored.version) {
         auto keeping = keep_issued(stored);
         co_await std::move(keeping);

@@ -2,6 +2,8 @@
 #include "core/engine/order.hpp"
 #include "core/engine/worker.hpp"
 
+#include "core/request/orphan.hpp"
+
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
@@ -15,6 +17,7 @@ namespace asio = boost::asio;
 std::optional<request::RequestRecord> Worker::with_issued(request::RequestRecord there,
                                                           const request::RequestRecord& stored) const {
     using request::Stage;
+    const RequestId id = there.request.id;
     const bool closed = there.stage == Stage::closed;  // its row keeps nothing that could be compared
     const bool delivered = closed && !there.failure && (there.outcome == "accepted" || there.outcome == "duplicate");
     if (delivered || !there.certificate.empty() || (!closed && there.csr != stored.csr) ||
@@ -32,6 +35,7 @@ std::optional<request::RequestRecord> Worker::with_issued(request::RequestRecord
         }
         case Stage::closed:
             there.request = stored.request;
+            there.request.id = id;
             there.order_hash = stored.order_hash;
             there.csr = stored.csr;
             there.submission_nonce = stored.submission_nonce;
@@ -60,6 +64,14 @@ asio::awaitable<void> Worker::keep_issued(request::RequestRecord stored) {
     for (auto pause = 1s;; pause = std::min<std::chrono::seconds>(pause * 2, 30s)) {
         auto reading = context_.ports.ledger.get(stored.request.id);
         auto there = co_await std::move(reading);
+        const bool other =
+            there && *there &&
+            ((*there)->accepted_at != stored.accepted_at || (!(*there)->csr.empty() && (*there)->csr != stored.csr));
+        if (other) {
+            // Ordered anew meanwhile: what was left of this order has an id of its own.
+            auto reading_apart = context_.ports.ledger.get(request::id_apart(stored));
+            there = co_await std::move(reading_apart);
+        }
         std::optional<Error> fault;
         if (there) {
             auto kept = *there ? with_issued(**there, stored) : std::nullopt;
@@ -136,7 +148,8 @@ Worker::Going Worker::revoke() {
         auto found = co_await std::move(looking);
         came_back(issuer->name(), found ? std::nullopt : std::optional<Error>(found.error()));
         // One that said no has issued nothing.
-        const bool never = !found && found.error().kind == ErrorKind::refused;
+        const bool never =
+            !found && found.error().kind == ErrorKind::refused && found.error().code != "certificateMismatch";
         if (!found && !never) {
             auto failing = fail(found.error());
             co_return co_await std::move(failing);
@@ -169,7 +182,7 @@ Worker::Going Worker::revoke() {
     // Counted before the act; above the limit it waits, and the certificate is listed as a live orphan until then.
     ports::Commit counted;
     counted.record = record_;
-    counted.charges = request::revoke_charges(context_.rules.limits, record_.request.id.text());
+    counted.charges = request::revoke_charges(context_.rules.limits, request::id_apart(record_).text());
     // An orphan that was never packed is not in the register yet.
     counted.issued = registered(issuer->name(), *facts, record_, context_.now());
     auto counting = context_.ports.ledger.save(std::move(counted), context_.now());

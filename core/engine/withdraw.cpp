@@ -1,6 +1,8 @@
 // pfx.withdraw: everything open for that user and device ends; nothing delivered and nothing imported is revoked.
 #include "core/engine/worker.hpp"
 
+#include "core/request/orphan.hpp"
+
 #include <utility>
 
 namespace connector::engine {
@@ -20,7 +22,7 @@ Worker::Going Worker::withdraw() {
         bool again = false;
         for (auto& record : *open) {
             if (record.request.id == own.id || record.request.kind() == request::Kind::pfx_withdraw) continue;
-            if (record.stage == request::Stage::refused || record.stage == request::Stage::revoking) continue;
+            if (record.stage == request::Stage::refused || request::is_past_its_order(record)) continue;
             request::Dropped dropped{request::Failure{"withdrawn", "withdrawn by request " + own.id.text(), false, {}}};
             request::Outcome outcome(std::move(dropped));
             ports::Commit commit;

@@ -53,6 +53,8 @@ private:
     void came_back(const std::string& name, const std::optional<Error>& error);
     [[nodiscard]] Going answered(Result<ports::AuthorityAnswer> answer, bool may_be_there = false);
     [[nodiscard]] Going pack();
+    // Where the chain cannot be built of what came with the certificate: asks for what is missing. True: pack again.
+    [[nodiscard]] Going complete_chain(ports::Authority& issuer);
     [[nodiscard]] Going revoke();
     [[nodiscard]] ports::Async<std::optional<ports::AuthorityAnswer>> look_for_order(ports::Authority& issuer,
                                                                                      ports::Submission submission);
@@ -72,7 +74,9 @@ private:
     Context& context_;
     HistoryCache& cache_;
     request::RequestRecord record_;
-    bool unsent_ = false;  // `submitting` was written by this worker just now, and nothing has been sent since
+    bool unsaved_ = false;        // a certificate has come that stands in no commit yet
+    bool issuers_asked_ = false;  // since the certificate is here
+    bool unsent_ = false;         // `submitting` was written by this worker just now, and nothing has been sent since
     Tick stage_entered_;
 };
 

@@ -1,7 +1,8 @@
 // Port: a certification authority. One instance each [authority.NAME]; the protocol does not show through.
-// No retry inside. kind unknown: a submission that may have arrived. refused, code authorityRejected: a no.
-// unauthorized or misconfigured: its credential or configuration (authorityMisconfigured). unavailable, timed_out: not
-// reached.
+// No retry inside. kind unknown: a submission that may have arrived. refused, code authorityRejected: a no. refused,
+// code certificateMismatch: it says that it issued, and what came is no certificate: one may be there, and it is never
+// asked for anew. unauthorized or misconfigured: its credential or configuration (authorityMisconfigured). unavailable,
+// timed_out: not reached.
 #pragma once
 
 #include "core/bytes.hpp"
@@ -28,7 +29,7 @@ struct Submission {
 };
 struct IssuedAnswer {
     Bytes certificate;         // DER
-    std::vector<Bytes> chain;  // DER candidates, in any order
+    std::vector<Bytes> chain;  // DER candidates, in any order; what is missing is for issuers() to give
 };
 struct PendingAnswer {
     std::string authority_request_id;
@@ -75,6 +76,11 @@ public:
     [[nodiscard]] virtual Async<AuthorityAnswer> poll(std::string authority_request_id) = 0;
     // nullopt: it never arrived.
     [[nodiscard]] virtual Async<std::optional<AuthorityAnswer>> find(Submission submission) = 0;
+    // Asked of it now: candidates for the chain of a certificate whose issuer did not come with it. Empty where an
+    // answer always has all that there is. The certificate is durable before this is called.
+    [[nodiscard]] virtual Async<std::vector<Bytes>> issuers(std::optional<std::string> /*template_alias*/) {
+        co_return std::vector<Bytes>();
+    }
     // Reaches it and changes nothing there: whether it answers, and to us.
     [[nodiscard]] virtual Async<void> probe() = 0;
     // Already revoked is success.

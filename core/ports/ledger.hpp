@@ -132,7 +132,8 @@ class Ledger {
 public:
     virtual ~Ledger() = default;
 
-    // In the order given. A closed id is a new order.
+    // In the order given. A closed id is a new order; so is one whose orphan alone is left, which gets an id of its
+    // own.
     [[nodiscard]] virtual Async<std::vector<Intake>> accept(std::vector<LeasedRequest> batch, UtcTime now) = 0;
     // A leased element that could not be read: its failure is kept until reported (id and lease are known, nothing
     // else).

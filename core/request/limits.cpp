@@ -26,8 +26,9 @@ Charge new_recipient_charge(const Limits& limits, const std::string& device_key)
 }
 
 std::vector<Charge> revoke_charges(const Limits& limits, const std::string& request) {
-    return {{"revoke_per_hour", "", request, k_hour, limits.revoke_per_hour, false},
-            {"revoke_per_day", "", request, k_day, limits.revoke_per_day, false}};
+    // Certificates, not tries: one that an authority cannot revoke yet must not use up the others' places.
+    return {{"revoke_per_hour", "", request, k_hour, limits.revoke_per_hour, true},
+            {"revoke_per_day", "", request, k_day, limits.revoke_per_day, true}};
 }
 
 Charge unwrap_failure_charge(const Limits& limits, const std::string& request) {

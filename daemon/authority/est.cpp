@@ -3,7 +3,6 @@
 #include "core/crypto/certificate.hpp"
 #include "core/crypto/csr.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace connector::authority {
@@ -111,20 +110,16 @@ ports::Async<ports::AuthorityAnswer> EstAuthority::enroll(std::string label, Byt
         co_return ports::AuthorityAnswer(std::move(pending));
     }
     if (answer->status != 200) co_return est::failure_of(Operation::simpleenroll, *answer, where);
-    auto building = with_chain(std::move(*answer), std::move(label), std::move(csr), deadline, began);
+    auto building = with_chain(std::move(*answer), std::move(label), std::move(csr));
     auto issued = co_await std::move(building);
     if (issued || issued.error().kind == ErrorKind::internal) co_return std::move(issued);
-    // What was asked for between the answer and its chain may come back; an answer that is none will not, and asking
-    // again would only have one more certificate issued.
-    const auto kind = issued.error().kind;
-    const bool passes = kind == ErrorKind::unavailable || kind == ErrorKind::timed_out ||
-                        kind == ErrorKind::throttled || kind == ErrorKind::unauthorized || kind == ErrorKind::cancelled;
-    co_return Error(passes ? ErrorKind::unknown : ErrorKind::refused,
-                    passes ? "authorityUnreachable" : "certificateMismatch", where + ": " + issued.error().message);
+    // Asking again would only have one more certificate issued, unless it was us who did not get to reading it.
+    const bool unreadable = issued.error().kind == ErrorKind::invalid;
+    co_return Error(unreadable ? ErrorKind::refused : ErrorKind::unknown,
+                    unreadable ? "certificateMismatch" : "authorityUnreachable", where + ": " + issued.error().message);
 }
 
-ports::Async<ports::AuthorityAnswer> EstAuthority::with_chain(net::Response answer, std::string label, Bytes csr,
-                                                              Tick deadline, Tick began) {
+ports::Async<ports::AuthorityAnswer> EstAuthority::with_chain(net::Response answer, std::string label, Bytes csr) {
     auto reading = read(std::move(answer));
     auto certificates = co_await std::move(reading);
     if (!certificates) co_return certificates.error();
@@ -138,21 +133,11 @@ ports::Async<ports::AuthorityAnswer> EstAuthority::with_chain(net::Response answ
     if (!issued) co_return issued.error();
 
     // RFC 7030 4.2.3 gives the certificate alone. An issuer that is not among those known is a CA that was renewed
-    // since they were fetched, or a foreign one; the first is found now, the second by whoever verifies the chain.
-    const auto has_issuer = [&](const std::vector<Bytes>& candidates) {
-        return std::any_of(candidates.begin(), candidates.end(),
-                           [&](const Bytes& each) { return crypto::issued_by(issued->certificate, each); });
-    };
+    // since they were fetched, or a foreign one; whoever verifies the chain asks for issuers() then.
     auto& chain = issued->chain;
     const auto add = [&](const std::vector<Bytes>& more) { chain.insert(chain.end(), more.begin(), more.end()); };
     add(settings_.intermediates);
     add(known_[label].certificates);
-    if (!has_issuer(chain) && known_[label].fetched < began) {
-        auto asking = ca_certificates(label, deadline, began);
-        auto newest = co_await std::move(asking);
-        if (!newest) co_return newest.error();
-        add(*newest);
-    }
     co_return ports::AuthorityAnswer(std::move(*issued));
 }
 
@@ -174,6 +159,16 @@ ports::Async<ports::AuthorityAnswer> EstAuthority::poll(std::string authority_re
 
 ports::Async<std::optional<ports::AuthorityAnswer>> EstAuthority::find(ports::Submission) {
     co_return Error(ErrorKind::misconfigured, "unsupported", "EST cannot look for an earlier request");
+}
+
+ports::Async<std::vector<Bytes>> EstAuthority::issuers(std::optional<std::string> template_alias) {
+    auto label = label_of(template_alias);
+    if (!label)
+        co_return Error(ErrorKind::misconfigured, "authorityMisconfigured",
+                        "no template \"" + template_alias.value_or("") + "\" is configured");
+    const Tick now = clock_.tick();
+    auto asking = ca_certificates(std::move(*label), now + settings_.timeout, now);
+    co_return co_await std::move(asking);
 }
 
 ports::Async<void> EstAuthority::probe() {

@@ -1,10 +1,10 @@
 // EstAuthority: the authority port over an EST server (RFC 7030, RFC 8951): /cacerts and /simpleenroll.
 // An order is one POST of the CSR, with one more where the server asks for a user and password first. Nothing is asked
 // at the start: the CA's certificates are fetched before the first order for a label and kept for an hour; an order is
-// not sent where they cannot be had, so that nothing is issued whose chain cannot be built.
-// They help to build chains and are trusted for nothing: what a chain must end in lies in a file of the operator's.
-// EST cannot look for an earlier order and cannot revoke.
-// On cc-io; parsing on the crypto pool.
+// not sent where they cannot be had, so that nothing is issued whose chain cannot be built. A CA that was renewed
+// within that hour is asked for again once its certificate is here, which is not given up for that. They help to build
+// chains and are trusted for nothing: what a chain must end in lies in a file of the operator's. EST cannot look for an
+// earlier order and cannot revoke. On cc-io; parsing on the crypto pool.
 #pragma once
 
 #include "core/ports/authority.hpp"
@@ -46,6 +46,7 @@ public:
     [[nodiscard]] ports::Async<ports::AuthorityAnswer> submit(ports::Submission submission) override;
     [[nodiscard]] ports::Async<ports::AuthorityAnswer> poll(std::string authority_request_id) override;
     [[nodiscard]] ports::Async<std::optional<ports::AuthorityAnswer>> find(ports::Submission submission) override;
+    [[nodiscard]] ports::Async<std::vector<Bytes>> issuers(std::optional<std::string> template_alias) override;
     [[nodiscard]] ports::Async<void> probe() override;
     [[nodiscard]] ports::Async<void> revoke(ports::Revocation revocation) override;
 
@@ -62,8 +63,7 @@ private:
     // /cacerts; `newer_than`: what was fetched before does not count.
     [[nodiscard]] ports::Async<std::vector<Bytes>> ca_certificates(std::string label, Tick deadline, Tick newer_than);
     [[nodiscard]] ports::Async<ports::AuthorityAnswer> enroll(std::string label, Bytes csr);
-    [[nodiscard]] ports::Async<ports::AuthorityAnswer> with_chain(net::Response answer, std::string label, Bytes csr,
-                                                                  Tick deadline, Tick began);
+    [[nodiscard]] ports::Async<ports::AuthorityAnswer> with_chain(net::Response answer, std::string label, Bytes csr);
 
     EstSettings settings_;
     std::unique_ptr<net::HttpClient> http_;

@@ -1,5 +1,6 @@
 #include "daemon/control/operations.hpp"
 
+#include "core/request/orphan.hpp"
 #include "daemon/control/arguments.hpp"
 #include "daemon/control/deliveries.hpp"
 
@@ -289,7 +290,7 @@ Operations::Answer Operations::abandon(RequestId id, Caller caller) {
     auto reading = record(id);
     auto found = co_await std::move(reading);
     if (!found) co_return found.error();
-    if (!is_open(found->stage) || found->stage == Stage::revoking)
+    if (!is_open(found->stage) || request::is_past_its_order(*found))
         co_return Error(ErrorKind::refused, "closed", "request " + id.text() + " is over already");
     request::Dropped dropped{request::Failure{"abandoned", "abandoned by the operator", false, std::nullopt}};
     auto changing = change(std::move(*found), request::Outcome(std::move(dropped)));

@@ -220,6 +220,10 @@ class Est(unittest.TestCase):
                 self.assertIn("holds no certificates", error["message"])
                 self.assertEqual(len(self.enrolments()), 1)
                 self.assertEqual(self.audited("PKCS-1056", identifier), 0)
+                # It had carried out the order; somebody has to hear of what is left over there.
+                self.assertEqual(len(self.new()), 1)
+                self.connector.wait_until(lambda: self.audited("REV-3051", identifier), 20 * SLOW, "somebody to be told of the certificate")
+                self.assertEqual((self.audited("PKCS-1061", identifier), self.audited("AUTH-7003", identifier)), (1, 0), "it has refused nothing")
 
     def test_a_server_that_hangs_has_one_deadline(self) -> None:
         self.ca.fault("hang", seconds=30)
@@ -275,8 +279,32 @@ class Est(unittest.TestCase):
         self.assert_issued_once(self.order("open"))
         self.ca.renew()
         self.setUp()
+        # And what it calls itself now cannot be had just then: the certificate is kept, over the end of the process too.
+        self.ca.settings(idempotent=False)
+        self.ca.fault("status", count=-1, call="cacerts", status=503)
+        identifier = self.order("open")
+        self.logged("PKCS-1051", identifier, "its issuer is not", count=2)
+        self.connector.kill()
+        self.ca.good()
+        self.connector.start(timeout=20 * SLOW)
+        self.assert_issued_once(identifier)
+        calls = [each["call"] for each in self.ca.calls(self.since)]
+        self.assertEqual((calls[0], set(calls[1:])), ("simpleenroll", {"cacerts"}))
+
+    def test_a_foreign_certificate_is_kept_until_that_is_known(self) -> None:
         self.assert_issued_once(self.order("open"))
-        self.assertEqual([each["call"] for each in self.ca.calls(self.since)], ["simpleenroll", "cacerts"])
+        self.setUp()
+        self.ca.settings(wrong="issuer", idempotent=False)
+        self.ca.fault("status", count=-1, call="cacerts", status=503)
+        identifier = self.order("open")
+        self.logged("PKCS-1051", identifier, "its issuer is not", count=2)
+        self.assertEqual(self.lab.state(identifier)["reports"], [])
+        self.ca.good()
+        error = self.error(identifier)
+        self.assertEqual((error["code"], len(self.enrolments())), ("certificateMismatch", 1), error)
+        self.connector.wait_until(lambda: self.audited("REV-3051", identifier), 20 * SLOW, "somebody to be told of the certificate")
+        rows = [row for row in self.connector.command_json("issued", "list")["issued"] if row["request"] == identifier]
+        self.assertEqual([row["sha256"] for row in rows], [each["sha256"] for each in self.new()])
 
     def test_the_lab_is_content(self) -> None:
         self.lab.check_clean()

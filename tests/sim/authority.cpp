@@ -16,6 +16,7 @@ SimAuthority::SimAuthority(Labels& labels, Random random, Options options, UtcTi
     ca_facts_.not_before = now - std::chrono::days{3650};
     ca_facts_.not_after = now + std::chrono::days{20000};
     ca_ = labels_.add_certificate(ca_facts_, {});
+    if (options_.bare) labels_.comes_apart.insert(ca_);
 }
 
 Result<ports::AuthorityAnswer> SimAuthority::take(const ports::Submission& submission, std::size_t connector,
@@ -63,7 +64,8 @@ Result<ports::AuthorityAnswer> SimAuthority::answer(std::size_t index, Tick now,
         case State::issued: break;
     }
     entry.handed = true;
-    ports::IssuedAnswer issued{entry.certificate, {ca_}};
+    ports::IssuedAnswer issued{entry.certificate, {}};
+    if (!options_.bare) issued.chain = {ca_};
     return ports::AuthorityAnswer(std::move(issued));
 }
 

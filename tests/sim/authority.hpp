@@ -42,6 +42,7 @@ public:
         bool idempotent = true;
         bool repeats =
             false;  // a pending order is asked for by being sent again, as with EST; only where it cannot search
+        bool bare = false;           // its certificates come alone, and its own has to be asked for
         std::uint64_t verdicts = 0;  // permille
         std::chrono::seconds lease{900};
         std::chrono::seconds pending{0};  // over each order

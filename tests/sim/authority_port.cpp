@@ -255,6 +255,26 @@ ports::Async<std::optional<ports::AuthorityAnswer>> Process::AuthorityPort::find
     co_return answer;
 }
 
+ports::Async<std::vector<Bytes>> Process::AuthorityPort::issuers(std::optional<std::string>) {
+    process_.world.judge.asks_for_issuers(process_, name());
+    knocks(Point::authority_find);
+    const Fate fate = fate_of(false);
+    auto going = go(Point::authority_find, fate);
+    auto error = co_await std::move(going);
+    if (error) {
+        left(error);
+        co_return std::move(*error);
+    }
+    auto coming = come_back(Point::authority_find, fate, ErrorKind::timed_out);
+    error = co_await std::move(coming);
+    if (error) {
+        left(error);
+        co_return std::move(*error);
+    }
+    left(std::nullopt);
+    co_return std::vector<Bytes>{authority_.certificate()};
+}
+
 ports::Async<void> Process::AuthorityPort::revoke(ports::Revocation revocation) {
     auto& world = process_.world;
     knocks(Point::authority_revoke);

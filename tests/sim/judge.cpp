@@ -101,6 +101,16 @@ void Judge::announced(Process& process, const std::string& request) {
         if (id.text() == request) ++sent_[shadow.csr].announced;
 }
 
+// It has a certificate then, which must not hang on the answer.
+void Judge::asks_for_issuers(Process& process, std::string_view authority) {
+    const auto& shadow = process.ledger().shadow();
+    const bool written =
+        std::any_of(shadow.begin(), shadow.end(), [](const auto& one) { return !one.second.certificate.empty(); });
+    if (!process.dead() && !written)
+        broken("a certificate is durable before more is asked",
+               process.name() + " asks " + std::string(authority) + " for its issuers");
+}
+
 void Judge::revokes(Process& process, SimAuthority::Entry* entry, const ports::Revocation& revocation) {
     if (entry == nullptr) {
         broken("revocations are a subset of what was issued here",
@@ -269,6 +279,18 @@ void Judge::at_the_end() {
     check_ledgers();
 }
 
+namespace {
+
+// It waits for a person, under its order's id or under one of its own.
+bool is_set_aside(Process& process, const SimAuthority::Entry& entry) {
+    const auto& shadow = process.ledger().shadow();
+    return std::any_of(shadow.begin(), shadow.end(), [&](const auto& one) {
+        return one.second.stage == Stage::abandoned && (one.first == entry.request || one.second.nonce == entry.nonce);
+    });
+}
+
+}  // namespace
+
 // A certificate that its connector knew when it rested: a person must be able to find it there, whoever could revoke
 // it.
 void Judge::check_registers() {
@@ -287,10 +309,7 @@ void Judge::check_registers() {
         for (const auto& authority : world_.authorities) {
             for (const auto& entry : authority->entries) {
                 if (entry.connector != connector->index || !entry.durably_known) continue;
-                const auto record = process->ledger().shadow().find(entry.request);
-                const bool set_aside =
-                    record != process->ledger().shadow().end() && record->second.stage == Stage::abandoned;
-                if (!set_aside && !registered.contains(digest_of("sha256", entry.certificate)))
+                if (!is_set_aside(*process, entry) && !registered.contains(digest_of("sha256", entry.certificate)))
                     broken("every certificate known here stands in the register",
                            entry.request.text() + " of c" + std::to_string(entry.connector) + ": " +
                                std::string(text_of(entry.certificate)));
@@ -311,12 +330,8 @@ void Judge::check_certificates() {
             if (entry.state != SimAuthority::State::issued && !to_come) continue;
             ++world_.tally.issued;
             if (entry.revoked || delivered.contains(entry.certificate)) continue;
-            if (auto* process = world_.connectors[entry.connector]->process.get()) {
-                const auto& shadow = process->ledger().shadow();
-                const auto record = shadow.find(entry.request);
-                if (record != shadow.end() && record->second.stage == Stage::abandoned)
-                    continue;  // it waits for a person
-            }
+            auto* process = world_.connectors[entry.connector]->process.get();
+            if (process != nullptr && is_set_aside(*process, entry)) continue;
             // A pending order that is asked for by being ordered again is not asked for once nobody wants it.
             const bool knowable =
                 authority->options().finds || entry.durably_known || (entry.named && !authority->options().repeats);

@@ -43,6 +43,7 @@ public:
     void announced(Process& process, const std::string& request);
     // Whoever acts for a request has its mark in the ledger, so that a death in the middle is known.
     void acts(Process& process, const Bytes& csr, std::string_view what);
+    void asks_for_issuers(Process& process, std::string_view authority);
     void revokes(Process& process, SimAuthority::Entry* entry, const ports::Revocation& revocation);
     void wrapped(Process& process, const trust::Recipient& recipient, const ports::PackageContent& content);
     void reports(Process& process, const ports::ResultMessage& message);

@@ -125,12 +125,15 @@ bool LabelCrypto::issued_by(ByteView certificate, ByteView issuer) const {
     return known != nullptr && *known == Bytes(issuer.begin(), issuer.end());
 }
 
-Result<ports::VerifiedChain> LabelCrypto::verify_chain(ByteView leaf, const std::vector<Bytes>& /*candidates*/,
+Result<ports::VerifiedChain> LabelCrypto::verify_chain(ByteView leaf, const std::vector<Bytes>& candidates,
                                                        const std::vector<Bytes>& anchors, UtcTime now) const {
     const auto* facts = labels_.certificate(leaf);
     const auto* issuer = labels_.issuer_of(leaf);
     if (facts == nullptr || issuer == nullptr || std::find(anchors.begin(), anchors.end(), *issuer) == anchors.end())
         return Error(ErrorKind::refused, "certificateMismatch", "no chain to an anchor");
+    if (labels_.comes_apart.contains(*issuer) &&
+        std::find(candidates.begin(), candidates.end(), *issuer) == candidates.end())
+        return Error(ErrorKind::refused, "certificateMismatch", "unable to get local issuer certificate");
     if (now < facts->not_before || now > facts->not_after)
         return Error(ErrorKind::refused, "certificateMismatch", "not valid now");
     return ports::VerifiedChain{{*issuer}};

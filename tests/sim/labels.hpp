@@ -13,6 +13,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,7 @@ public:
     [[nodiscard]] std::string add_key(const Sha256& spki);
 
     std::map<Bytes, Csr> csrs;
+    std::set<Bytes> comes_apart;  // issuers that build a chain only where they are among the candidates
     std::map<std::string, Sha256> keys;
     std::map<Bytes, PfxContent> pfx;
     std::map<Bytes, Envelope> envelopes;

@@ -246,8 +246,16 @@ ports::Async<std::vector<ports::Intake>> SimLedger::accept(std::vector<ports::Le
         for (std::size_t i = 0; taken && i < batch.size(); ++i) {
             process_.world.trace.line(process_.name() + " accepts " + batch[i].request.id.text() + " " +
                                       std::to_string(static_cast<int>((*taken)[i])));
-            if ((*taken)[i] == ports::Intake::created)
+            if ((*taken)[i] == ports::Intake::created) {
+                const auto before = shadow_.find(batch[i].request.id);
+                const bool set_apart = before != shadow_.end() && before->second.stage != Stage::closed;
                 shadow_[batch[i].request.id] = Shadow{Stage::accepted, now, {}, {}, {}, {}, false};
+                if (set_apart) {
+                    process_.world.trace.line(process_.name() + " sets the orphan of " + batch[i].request.id.text() +
+                                              " apart");
+                    read_shadow();
+                }
+            }
             if ((*taken)[i] != ports::Intake::order_changed) {
                 shadow_[batch[i].request.id].lease = batch[i].lease.id;
                 process_.told_lost.erase(batch[i].request.id);
@@ -263,8 +271,11 @@ ports::Async<void> SimLedger::accept_unreadable(RequestId id, LeaseId lease, req
                  now](SqliteLedger& file) {
         auto done = file.accept_unreadable(id, lease, failure, now);
         if (done) {
+            const auto before = shadow_.find(id);
+            const bool set_apart = before != shadow_.end() && before->second.stage != Stage::closed;
             const auto record = file.get(id);
             if (record && *record) shadow_[id] = shadow_of(**record);
+            if (set_apart) read_shadow();
         }
         return done;
     };

@@ -86,6 +86,8 @@ public:
     ports::Async<ports::AuthorityAnswer> submit(ports::Submission submission) override;
     ports::Async<ports::AuthorityAnswer> poll(std::string authority_request_id) override;
     ports::Async<std::optional<ports::AuthorityAnswer>> find(ports::Submission submission) override;
+    // Counted as a look: the figures that a seed draws hang on the number of points.
+    ports::Async<std::vector<Bytes>> issuers(std::optional<std::string> template_alias) override;
     ports::Async<void> probe() override { co_return Result<void>(); }
     ports::Async<void> revoke(ports::Revocation revocation) override;
 

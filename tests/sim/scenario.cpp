@@ -61,6 +61,8 @@ const std::vector<std::pair<std::string_view, std::uint64_t Scenario::*>>& Scena
         {"repeats", &Scenario::repeats},
         {"patience", &Scenario::patience},
         {"approve_all", &Scenario::approve_all},
+        {"bare", &Scenario::bare},
+        {"again", &Scenario::again},
         {"sweep_kind", &Scenario::sweep_kind},
         {"sweep_step", &Scenario::sweep_step},
         {"sweep_how", &Scenario::sweep_how},
@@ -103,6 +105,8 @@ Scenario Scenario::of(std::uint64_t seed) {
     scenario.rare_crashes = some(random, 250, 1, 2);
     scenario.slow_disk = some(random, 150, 5, 100);
     scenario.repeats = random.below(4);
+    scenario.bare = some(random, 250, 1, 3);
+    scenario.again = some(random, 250, 200, 1000);
     if (scenario.rare_stages != 0) {
         scenario.authority_faults = std::max<std::uint64_t>(scenario.authority_faults, 300);
         scenario.disk = std::max<std::uint64_t>(scenario.disk, 20);

@@ -23,6 +23,8 @@ struct Scenario {
     std::uint64_t finds = 3;    // a bit for each authority
     std::uint64_t revokes = 3;
     std::uint64_t idempotent = 3;
+    std::uint64_t again = 0;  // permille of failed orders that come again under their id
+    std::uint64_t bare = 0;   // a bit for each authority: the certificate comes alone
     // Permille of calls.
     std::uint64_t network = 0;   // lost, duplicated, reordered
     std::uint64_t statuses = 0;  // 401 … 503, too large, batch refused

@@ -186,12 +186,27 @@ ports::ResultOutcome SimService::judge(std::size_t connector, const ports::Resul
             outcome.outcome = "accepted";
             outcome.accepted = order->accepted_list();
             world_.judge.accepted(*order, connector, message);
+            if (message.failed) order_again(*order);
         }
     }
     world_.trace.line("service: " + message.request.text() + " " + status +
                       (message.failed ? " (" + message.failed->code + ")" : "") + " from c" +
                       std::to_string(connector) + " -> " + outcome.outcome);
     return outcome;
+}
+
+// "Once closed, the same id is a new order."
+void SimService::order_again(Order& order) {
+    constexpr unsigned k_most = 2;
+    const auto again = static_cast<unsigned>(world_.scenario.again);
+    if (again == 0 || order.request.profile() == nullptr || order.ordered_again == k_most || !random_.chance(again))
+        return;
+    ++order.ordered_again;
+    order.state = State::coming;
+    order.arrives = world_.timeline.now() + std::chrono::seconds{random_.between(0, 60)};
+    order.attempt = 0;
+    order.ended_as.clear();
+    order.code.clear();
 }
 
 bool SimService::holds_lease(const LeaseId& lease, const UserId& user) const {

@@ -36,6 +36,7 @@ public:
         bool unreadable = false;
         bool changes = false;  // another content when it is leased again
         bool rejects = false;
+        unsigned ordered_again = 0;  // under its id, after it had failed
         // How it ended, as the service judged.
         std::string ended_as;  // delivered, completed, failed, rejected
         std::string code;
@@ -73,6 +74,7 @@ private:
                                                                                        const LeaseId& lease) const;
     [[nodiscard]] ports::ResultOutcome judge(std::size_t connector, const ports::ResultMessage& message);
     void withdraw(const Order& by);
+    void order_again(Order& order);
 
     World& world_;
     Random random_;

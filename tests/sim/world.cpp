@@ -86,6 +86,7 @@ void World::make_authorities() {
         options.revokes = ((scenario.revokes >> i) & 1U) != 0;
         options.idempotent = ((scenario.idempotent >> i) & 1U) != 0;
         options.repeats = !options.finds && ((scenario.repeats >> i) & 1U) != 0;
+        options.bare = ((scenario.bare >> i) & 1U) != 0;
         options.verdicts = scenario.authority_verdicts;
         options.lease = std::chrono::seconds{scenario.lease_seconds};
         options.pending = std::chrono::seconds{scenario.pending};

@@ -20,6 +20,7 @@ from .settings import Settings
 
 BASE = "/.well-known/est"
 CERTS_ONLY = "application/pkcs7-mime; smime-type=certs-only"
+AFTERWARDS = ("drop-after", "garbage", "html", "empty")  # of an order, which has been carried out by then
 FAULTS = ("status", "drop-before", "drop-after", "garbage", "html", "empty", "huge", "hang", "truncated", "redirect")
 
 
@@ -157,7 +158,7 @@ class Handler(BaseHTTPRequestHandler):
         fault = server.trouble.take(call)
         if fault is not None:
             entry["fault"] = fault.name
-            if fault.name != "drop-after":
+            if fault.name not in AFTERWARDS or call != "simpleenroll":
                 return self._spoiled(fault)
         if call == "simpleenroll" or settings.auth_for_cacerts:
             how, challenges = server.gate.admits(self.command, self.path, self.headers.get("Authorization"), bool(self.request.getpeercert()))
@@ -167,7 +168,7 @@ class Handler(BaseHTTPRequestHandler):
         answer = self._certificates(server.authority.cacerts()) if call == "cacerts" else self._enrol(body, label)
         if fault is not None:
             entry["status"] = answer.status
-            raise Cut
+            return self._spoiled(fault)
         return answer
 
     def _enrol(self, body: bytes, label: str) -> Answer:

@@ -37,8 +37,8 @@ TEST(Charges, the_others) {
     expect(new_recipient_charge(Limits(), "k"), "new_recipients_per_day", "", "k", hours{24}, 50, true);
     const auto revoking = revoke_charges(Limits(), "r");
     ASSERT_EQ(revoking.size(), 2U);
-    expect(revoking[0], "revoke_per_hour", "", "r", hours{1}, 10, false);
-    expect(revoking[1], "revoke_per_day", "", "r", hours{24}, 50, false);
+    expect(revoking[0], "revoke_per_hour", "", "r", hours{1}, 10, true);
+    expect(revoking[1], "revoke_per_day", "", "r", hours{24}, 50, true);
     expect(unwrap_failure_charge(Limits(), "r"), "unwrap_failures_per_hour", "", "r", hours{1}, 20, false);
     expect(refusal_charge(Limits(), "r"), "refusals_per_hour", "", "r", hours{1}, 100, false);
 }
