@@ -85,13 +85,15 @@ Worker::Going Worker::save_with(request::Outcome outcome, ports::Commit commit) 
         auto holding = hold(std::move(over));
         co_return co_await std::move(holding);
     }
-    if (error.kind == ErrorKind::refused) {  // the enrolment window closed between the look and the commit
-        trust::Hold late{request::HeldReason::new_recipient, error.message};
-        auto holding = hold(std::move(late));
-        co_return co_await std::move(holding);
+    if (error.kind == ErrorKind::refused) {
+        // The window's last place went to another device meanwhile: the proof is made anew and says what holds this
+        // one. Where it passes after all it is due again.
+        auto proving = proved("intake");
+        const auto proof = co_await std::move(proving);
+        co_return false;
     }
-    // conflict: somebody else has taken the record over. Anything else: it stays as it is in the ledger and is due
-    // again.
+    // conflict: somebody else has taken the record over, or its device has become known meanwhile. Anything else: it
+    // stays as it is in the ledger and is due again.
     context_.ledger_failed(error, "saving a request");
     co_return false;
 }
@@ -161,12 +163,15 @@ asio::awaitable<std::optional<Proved>> Worker::proved(std::string_view when) {
     co_return answer;
 }
 
+// After the commit, which holds only where nothing of the device has changed since the proof: once for each change.
 void Worker::note(const Proved& proof) {
     if (proof.new_recipient)
         context_.ports.events.raise(about(event::k_recipient_pinned, record_)
                                         .with("key", proof.recipient.certificate().key.spki_sha256.hex())
                                         .with("source", proof.recipient.source()));
-    if (proof.uses_window) context_.ports.events.raise(about(event::k_window_used, record_));
+    if (proof.uses_window)
+        context_.ports.events.raise(about(event::k_window_used, record_)
+                                        .with("key", proof.recipient.certificate().key.spki_sha256.hex()));
     for (const auto& text : proof.notes)
         context_.ports.events.raise(about(event::k_recipient_changed, record_).with("reason", text));
 }
