@@ -91,7 +91,7 @@ void leave_to_owner(const std::filesystem::path& file) {
         return;
     const bool made_by_root = S_ISREG(there.st_mode) && there.st_uid == 0 && folder.st_uid != 0;
     // Where it fails, opening the file as the service says so by name.
-    if (made_by_root) (void)::lchown(file.c_str(), folder.st_uid, folder.st_gid);
+    [[maybe_unused]] const bool left = !made_by_root || ::lchown(file.c_str(), folder.st_uid, folder.st_gid) == 0;
 }
 
 // Why the ledger does not open, where that has an event of its own. The audit log goes by the ledger and is not open.
