@@ -173,7 +173,7 @@ class Register(Holding):
         user, device = self.person()
         ids = self.lab.queue(*[self.lab.issue_request(user, device, key_type="ecP256") for _ in range(6)])
         for each in ids:
-            self.lab.open(device, each)
+            self.lab.delivered(each)
         self.assertEqual(self.connector.command_json("recipients", "list")["window"]["used"], 1)
         audited = "\n".join(self.audited(each) for each in ids)
         self.assertEqual((audited.count("KEY-4021"), audited.count("KEY-4003")), (1, 0), audited)
@@ -278,7 +278,7 @@ class Certificate(Holding):
         user, device = self.person()
         ids = self.lab.queue(*[self.lab.issue_request(user, device, key_type="ecP256") for _ in range(6)])
         for each in ids:
-            self.lab.open(device, each)
+            self.lab.delivered(each)
         self.assertEqual("\n".join(self.audited(each) for each in ids).count("KEY-4006"), 1)
         for each in ids:
             self.connector.wait_until(lambda: "PKCS-1000" in self.audited(each), 10, "the last line")
