@@ -113,10 +113,9 @@ Result<void> SqliteLedger::put_pin(const trust::Pin& pin, const std::optional<tr
         if (!read) return read.error();
         present = std::move(*read);
     }
-    const bool as_seen =
-        present.has_value() == seen.has_value() &&
-        (!present || (present->spki_sha256 == seen->spki_sha256 && present->user == seen->user &&
-                      present->user_principal_name == seen->user_principal_name));
+    const bool as_seen = present.has_value() == seen.has_value() &&
+                         (!present || (present->spki_sha256 == seen->spki_sha256 && present->user == seen->user &&
+                                       present->user_principal_name == seen->user_principal_name));
     if (!as_seen)
         return Error(ErrorKind::conflict, "pinChanged",
                      "what is known of device " + pin.device.text() + " changed while the request was proved");
