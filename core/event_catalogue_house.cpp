@@ -23,10 +23,12 @@ constexpr auto k_events = std::to_array<EventDefinition>({
     {event::k_start_failed, error, false, "The connector could not start.", "The reason stands in this line.",
      "Correct it and start again; `check-config` and `doctor` say more."},
     {event::k_second_instance, error, false, "Another connector already uses this state directory.",
-     "Two of them on one database would deliver twice. This one does not start.",
+     "Two of them on one database would deliver twice. This one does not start; it says so on the error output, for "
+     "the log is the other's.",
      "Stop the other, or give this one its own configuration and state directory."},
     {event::k_configuration_problem, error, false, "The configuration has a fault.",
-     "File, line and column stand in this line. The connector does not start with it.",
+     "File, line and column stand in this line, on the error output: the log is not open yet. The connector does not "
+     "start with it.",
      "`check-config` lists all faults at once."},
     {event::k_configuration_reloaded, info, true, "The configuration was read again and is in force.",
      "Certificates, credentials, policy, authorities and log level are the new ones.",
@@ -102,8 +104,7 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "Another connector may have them. What was not yet submitted is dropped; what is issued is still reported.",
      "Nothing; if it happens often, this machine is too slow or its clock is wrong."},
     {event::k_leasing_paused, warning, false, "No new requests are taken for now.",
-     "The reason stands in this line: too many open, too little disk, frozen, or stopping.",
-     "`status` shows what is waited for."},
+     "So many are open that max_pending is reached; it goes on at 80 % of that.", "`status` shows what is waited for."},
     {event::k_leasing_resumed, info, false, "New requests are taken again.", "The reason for the pause is over.",
      "Nothing."},
     {event::k_report_failed, warning, false, "Results could not be reported; it will be tried again.",
@@ -154,7 +155,7 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "Correct what it names, there or in the profile at the service."},
     {event::k_authority_mismatch, error, true, "An authority's answer does not belong to the order.",
      "Another key, another chain, or a certificate that is not of this authority.",
-     "Ask whoever runs the authority. Three of these in an hour suspend it."},
+     "Ask whoever runs the authority; what it issued is revoked where that can be done."},
     {event::k_authority_suspended, error, true, "An authority was suspended.",
      "Too many of its certificates were not what was ordered.",
      "Correct the template there, then `authority resume NAME`."},
@@ -198,8 +199,8 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "A copy was restored, or the machine was set back. Pins, limits and finished requests of the time between are "
      "unknown to it.",
      "If you restored it: `run --accept-restore`. If not, find out who did."},
-    {event::k_sealing_key_wrong, error, true, "The sealing key is not the one this database was made with.",
-     "Nothing in it can be opened. The connector does not start.",
+    {event::k_sealing_key_wrong, error, false, "The sealing key is not the one this database was made with.",
+     "Nothing in it can be opened, and nothing of it was touched. The connector does not start.",
      "Put the right key back at [sealing] key; it is in no backup of the database."},
     {event::k_storage_corrupt, error, true, "The database is damaged.",
      "SQLite's check found faults. Nothing is leased, worked or reported any more; health and status go on.",
@@ -212,7 +213,9 @@ constexpr auto k_events = std::to_array<EventDefinition>({
     {event::k_backed_up, info, true, "A copy of the database was made.",
      "Its place and the account stand in this line.",
      "Nothing, if you know the account. The copy is worth as much care as the original."},
-    {event::k_purged, debug, false, "Old rows were removed.", "Their numbers stand in this line.", "Nothing."},
+    {event::k_purged, debug, false, "Old rows were removed.",
+     "Requests closed for longer than they are kept, and meters and approvals that have had their time; hourly.",
+     "Nothing."},
 });
 
 }  // namespace

@@ -39,7 +39,7 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "Look at the authority for two certificates with this request's key, and revoke the one that was not delivered."},
     {event::k_policy_refused, warning, true, "An order goes against the policy and was refused.",
      "A name, mailbox, key usage or the like is not proved for this person, or not allowed in [policy].",
-     "If the order is right, widen [policy] and send SIGHUP. If nobody here made it, ask who has access to the "
+     "If the order is right, widen [policy] and restart. If nobody here made it, ask who has access to the "
      "service."},
     {event::k_certificate_mismatch, error, true, "The authority returned something else than was ordered.",
      "The certificate is not delivered. It is revoked where the authority allows that.",
@@ -68,7 +68,9 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "It was opened (RC2-40 or the like) and delivered under a current one. In the store it stays as weak as it was.",
      "`import upgrade` repacks such records."},
     {event::k_import_vanished, warning, true, "An imported certificate that was here before is gone from the store.",
-     "Somebody removed it, or the service no longer shows it. Devices that have it keep it; new ones do not get it.",
+     "Somebody removed it, or the service no longer shows it. Devices that have it keep it; new ones do not get it. "
+     "Said "
+     "at a delivery, when the store has changed since the one before.",
      "If nobody removed it on purpose: restore it from the importer's inventory, and ask who holds an administrator's "
      "token."},
     {event::k_import_unsigned, warning, true, "An imported record is not signed by an importer.",
@@ -149,7 +151,8 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "Its binding or the old key proved it, or [recipients] lets it pass.",
      "Nothing, if the device was reset or handed on. Otherwise `recipients block`."},
     {event::k_recipient_blocked, warning, true, "A device, user or key was blocked.",
-     "Nothing is delivered to it any more, whatever the service says.", "Nothing; `recipients forget` takes it back."},
+     "Nothing is delivered to it any more, whatever the service says.",
+     "Nothing, if you know the account in this line."},
     {event::k_recipient_forgotten, warning, true, "A pin or block was taken out of the register.",
      "The next key of this device counts as its first.", "Nothing, if you know the account in this line."},
     {event::k_person_refused, warning, true, "A user could not be proved.",
@@ -183,14 +186,16 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "Their names and fingerprints stand in this line.", "Nothing."},
     {event::k_key_unreadable, error, true, "A key of ours cannot be read.",
      "The file is missing, has the wrong mode or owner, or its password is wrong. What needs it is refused.",
-     "`doctor` names the file and what is wrong; then `systemctl reload pfx-connector`."},
+     "`doctor` names the file and what is wrong; then start the connector again."},
     {event::k_delivery_certificate_missing, warning, false, "Deliveries are signed by the connector's own certificate.",
      "No [delivery] certificate is set: the signature then roots in the service's authority, and devices cannot tell "
      "us from it.",
      "`delivery-key create`, set [delivery], and let devices pin its authority."},
     {event::k_certificate_expiring, warning, false, "A certificate that the connector needs ends soon.",
      "Which one, and when, stands in this line.",
-     "Renew it before that day; the connector's own is renewed by itself."},
+     "Renew it before that day: the connector's own by `enroll --renew` and a restart, the delivery certificate by a "
+     "new "
+     "one that devices have got before it is used."},
 });
 
 }  // namespace

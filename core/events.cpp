@@ -41,11 +41,15 @@ std::string catalogue_markdown() {
     for (const EventDefinition& event : event_catalogue()) {
         const std::string id(event.id);
         text += "| [" + id + "](#" + ascii_lower(id) + ") | " + std::string(to_string(event.severity)) + " | " +
-                (event.audited ? "yes" : "") + " | " + std::string(event.headline) + " |\n";
+                (event.audited ? "yes" : "") + " | " + std::string(event.headline) +
+                (not_raised_before(event.id).empty() ? "" : " *Not raised yet.*") + " |\n";
     }
-    for (const EventDefinition& event : event_catalogue())
+    for (const EventDefinition& event : event_catalogue()) {
         text += "\n### " + std::string(event.id) + "\n**" + std::string(event.headline) + "** " +
                 std::string(event.meaning) + "\n\n*What to do:* " + std::string(event.action) + "\n";
+        if (const auto feature = not_raised_before(event.id); !feature.empty())
+            text += "\n*Not raised yet:* " + std::string(feature) + " is not built.\n";
+    }
     return text;
 }
 

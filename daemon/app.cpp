@@ -16,6 +16,7 @@
 #include "daemon/keys/load.hpp"
 #include "daemon/keys/software.hpp"
 #include "daemon/management/client.hpp"
+#include "daemon/own_certificates.hpp"
 #include "daemon/parser/parser_process.hpp"
 #include "daemon/pool_offload.hpp"
 #include "daemon/rules.hpp"
@@ -62,22 +63,36 @@ int exit_code_of(const Error& error) {
 
 // Before the log is open, or beside it: one line for whoever started us.
 int cannot_start(const Error& error) {
+    if (error.code == "alreadyRunning") {
+        // The log belongs to the other one.
+        LogOptions options;
+        options.error_output = error_output_is_journal() ? ErrorOutput::journal : ErrorOutput::plain;
+        options.now = [] { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); };
+        if (auto log = LogSink::open(std::move(options)))
+            (*log)->raise(Event(event::k_second_instance).with("reason", error.message));
+    }
     std::cerr << "pfx-connector: cannot start: " << error.message << " (" << error.code << ")" << std::endl;
     return exit_code_of(error);
+}
+
+Error unreadable(ports::EventSink& events, Error error) {
+    events.raise(Event(event::k_key_unreadable).with("reason", error.message));
+    return error;
 }
 
 // Who we are towards the service: the certificate and key that `enroll` wrote.
 struct Identity {
     net::TlsIdentity tls;
     ConnectorId connector;
+    UtcTime not_before;
     UtcTime expires;
 };
-Result<Identity> load_identity(const config::Management& management) {
+Result<Identity> load_identity(const config::Management& management, ports::EventSink& events) {
     auto certificates = keys::load_certificates(management.certificate);
     if (!certificates)
         return certificates.error().in("[management] certificate (has `pfx-connector enroll` been run?)");
     auto key = keys::read_secret_file(management.key, true);
-    if (!key) return key.error().in("[management] key");
+    if (!key) return unreadable(events, key.error().in("[management] key"));
     const auto facts = crypto::inspect(certificates->front());
     if (!facts) return facts.error().in("[management] certificate");
     std::optional<ConnectorId> id;
@@ -91,7 +106,8 @@ Result<Identity> load_identity(const config::Management& management) {
     if (names != 1 || !id)
         return Error(ErrorKind::misconfigured, "certificateUnfit",
                      "[management] certificate: its subject must have exactly one CN, the connector's id; enrol again");
-    Identity identity{net::TlsIdentity{std::move(*certificates), std::move(*key)}, *id, facts->not_after};
+    Identity identity{net::TlsIdentity{std::move(*certificates), std::move(*key)}, *id, facts->not_before,
+                      facts->not_after};
     return identity;
 }
 
@@ -254,7 +270,7 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
 
     auto rules = rules_from(settings);
     if (!rules) return refuse(rules.error());
-    auto identity = load_identity(settings.management);
+    auto identity = load_identity(settings.management, evidence);
     if (!identity) return refuse(identity.error());
     auto base = net::parse_url(settings.management.url);
     if (!base) return refuse(base.error().in("[management] url"));
@@ -266,9 +282,12 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     auto tls = net::TlsContext::make(anchors, std::move(identity->tls));
     if (!tls) return refuse(tls.error());
     auto import_keys = keys::SoftwareKeys::load(settings.import_keys);
-    if (!import_keys) return refuse(import_keys.error());
+    if (!import_keys) return refuse(unreadable(evidence, import_keys.error()));
     auto signer = keys::load_delivery_signer(settings);
-    if (!signer) return refuse(signer.error());
+    if (!signer) return refuse(unreadable(evidence, signer.error()));
+    std::vector<OwnCertificate> own{{"connector", identity->not_before, identity->expires}};
+    if (const auto facts = crypto::inspect(signer->certificate); facts && !settings.delivery.certificate.empty())
+        own.push_back({"delivery", facts->not_before, facts->not_after});
     if (settings.delivery.certificate.empty()) evidence.raise(Event(event::k_delivery_certificate_missing));
     for (const auto& key : (*import_keys)->loaded())
         evidence.raise(Event(event::k_import_keys_loaded)
@@ -371,6 +390,8 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     asio::co_spawn(executor, std::move(anchoring), rethrow);
     auto keeping = caretaker.run(ending);
     asio::co_spawn(executor, std::move(keeping), rethrow);
+    auto watching = watch_certificates(std::move(own), clock, evidence, ending);
+    asio::co_spawn(executor, std::move(watching), rethrow);
     auto gauging = [](engine::Engine& the_engine, health::Metrics& the_metrics, ports::Clock& the_clock,
                       const bool& over) -> asio::awaitable<void> {
         while (!over) {

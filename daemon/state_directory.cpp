@@ -4,6 +4,9 @@
 #include "core/event_ids.hpp"
 #include "daemon/restore_check.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <mutex>
 #include <string>
@@ -79,6 +82,37 @@ LogOptions log_options(const config::Log& log, LogTo to, const keys::KeyedSealer
     return options;
 }
 
+// Root on behalf of the service: who has the folder must be able to write the log afterwards.
+void leave_to_owner(const std::filesystem::path& file) {
+    struct stat folder {};
+    struct stat there {};
+    if (file.empty() || ::geteuid() != 0 || ::stat(file.parent_path().c_str(), &folder) != 0 ||
+        ::lstat(file.c_str(), &there) != 0)
+        return;
+    const bool made_by_root = S_ISREG(there.st_mode) && there.st_uid == 0 && folder.st_uid != 0;
+    // Where it fails, opening the file as the service says so by name.
+    [[maybe_unused]] const bool left = !made_by_root || ::lchown(file.c_str(), folder.st_uid, folder.st_gid) == 0;
+}
+
+// Why the ledger does not open, where that has an event of its own. The audit log goes by the ledger and is not open.
+void tell_why_not(LogSink& log, const Error& error) {
+    std::string_view id;
+    if (error.code == "newerSchema") id = event::k_storage_newer;
+    if (error.code == "sealingKeyWrong") id = event::k_sealing_key_wrong;
+    if (!id.empty()) log.raise(Event(id).with("reason", error.message));
+}
+
+void tell_opened(Evidence& evidence, storage::SqliteLedger& ledger, LogTo to) {
+    if (const auto from = ledger.migrated_from())
+        evidence.raise(Event(event::k_storage_migrated).with("from_schema", std::to_string(*from)));
+    if (to != LogTo::everywhere) return;
+    const auto counts = ledger.counts();
+    std::uint64_t open = 0;
+    if (counts)
+        for (const auto& [stage, number] : counts->by_stage) open += number;
+    evidence.raise(Event(event::k_storage_opened).with("open", counts ? std::to_string(open) : "unknown"));
+}
+
 }  // namespace
 
 void Evidence::raise(const Event& event) {
@@ -100,6 +134,7 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
     if (!sealer) return sealer.error();
     auto log = LogSink::open(log_options(settings.log, to, **sealer));
     if (!log) return log.error();
+    leave_to_owner(settings.log.file);
 
     // The audit log is opened after the ledger, whose anchor it goes by: what is found until then is raised afterwards.
     auto findings = std::make_shared<Findings>();
@@ -107,7 +142,10 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
         storage::SqliteLedger::open(*lock, **sealer, [findings](std::string_view table, std::string_view key) {
             findings->raise(std::string(table), std::string(key));
         });
-    if (!ledger) return ledger.error();
+    if (!ledger) {
+        tell_why_not(**log, ledger.error());
+        return ledger.error();
+    }
     const auto anchor = (*ledger)->audit_anchor();
     std::optional<AuditHead> head;
     if (anchor && *anchor) head = AuditHead{(*anchor)->sequence, (*anchor)->link};
@@ -120,10 +158,12 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
     };
     auto audit = AuditLog::open(std::move(audit_options), **sealer, head);
     if (!audit) return audit.error();
+    leave_to_owner(settings.audit.file);
     const std::string fault = anchor ? (*audit)->fault() : anchor.error().message;
     auto evidence = std::make_unique<Evidence>(std::move(*log), std::move(*audit));
     findings->use(*evidence);
     if (!fault.empty()) evidence->raise(Event(event::k_audit_broken).with("reason", fault));
+    tell_opened(*evidence, **ledger, to);
 
     const bool unclean = (*ledger)->ended_unclean();
     const auto knows = [&ledger](const RequestId& id, UtcTime told) {

@@ -71,13 +71,16 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const InstanceLock& loc
                                                          QuarantineReport report) {
     const bool unclean = storage::ended_unclean(lock.directory(), ledger_layout());
     auto layout = ledger_layout();
-    layout.complete_step = [&sealer](Database& opened, std::size_t schema) -> Result<void> {
+    std::optional<std::size_t> first_step;
+    layout.complete_step = [&](Database& opened, std::size_t schema) -> Result<void> {
+        if (!first_step) first_step = schema;
         return schema == 2 ? sign_generated_keys(opened, sealer) : Result<void>();
     };
     auto database = open_database(lock.directory(), layout);
     if (!database) return database.error();
     std::unique_ptr<SqliteLedger> ledger(new SqliteLedger(std::move(*database), sealer, std::move(report)));
     ledger->ended_unclean_ = unclean;
+    if (first_step && *first_step > 1) ledger->migrated_from_ = *first_step - 1;
     if (auto ready = ledger->take_stock(); !ready) return ready.error();
     return ledger;
 }
@@ -97,9 +100,27 @@ Result<void> SqliteLedger::take_stock() {
     return {};
 }
 
+// Under another key every row looks tampered with. They must stay where they are: with the right key they are sound.
+Result<bool> SqliteLedger::anything_fits() {
+    for (const auto* table : {&tables::k_request, &tables::k_pin, &tables::k_block, &tables::k_meter,
+                              &tables::k_generated_key, &tables::k_issued, &tables::k_delivery}) {
+        const auto rows = rows_.list(*table, "LIMIT 8", {});
+        if (!rows) return rows.error();
+        if (!rows->empty()) return true;
+    }
+    return false;
+}
+
 Result<void> SqliteLedger::read_state() {
     const auto rows = rows_.list(tables::k_state, "", {});
     if (!rows) return rows.error();
+    if (rows->empty() && rows_.anything_noted()) {
+        const auto fits = anything_fits();
+        if (!fits) return fits.error();
+        if (!*fits)
+            return Error(ErrorKind::misconfigured, "sealingKeyWrong",
+                         "nothing in the database fits this sealing key; it was made with another one");
+    }
     if (!rows->empty()) {
         const auto state = state_from(rows->front());
         if (!state) return state.error();

@@ -31,7 +31,8 @@ struct AuditAnchor {
 class SqliteLedger {
 public:
     // Opens or creates connector.db in the lock's directory. `sealer` outlives the ledger. `report` is called on
-    // whatever thread uses the ledger, during open() too.
+    // whatever thread uses the ledger, during open() too. kind misconfigured, code sealingKeyWrong: there are rows, and
+    // not one fits the key; nothing was moved or written.
     [[nodiscard]] static Result<std::unique_ptr<SqliteLedger>> open(const InstanceLock& lock,
                                                                     const ports::Sealer& sealer,
                                                                     QuarantineReport report);
@@ -104,6 +105,8 @@ public:
     [[nodiscard]] Result<void> accept_as_found();
     // The process before this one did not close the file: it is worth a check beside the work (backup.hpp).
     [[nodiscard]] bool ended_unclean() const noexcept { return ended_unclean_; }
+    // The schema that open() found, where it brought it to a newer one.
+    [[nodiscard]] std::optional<std::size_t> migrated_from() const noexcept { return migrated_from_; }
     // "" where the file is sound (schema.hpp).
     [[nodiscard]] Result<std::string> quick_check();
 
@@ -114,6 +117,7 @@ private:
     [[nodiscard]] Result<void> read_state();
     [[nodiscard]] Result<void> judge_register();
     [[nodiscard]] Result<bool> is_new_file();
+    [[nodiscard]] Result<bool> anything_fits();
     [[nodiscard]] Result<void> write_state();
     void settle();
     template <class Body>
@@ -152,6 +156,7 @@ private:
     LedgerState state_;
     std::optional<AuditAnchor> pending_anchor_;
     bool ended_unclean_ = false;
+    std::optional<std::size_t> migrated_from_;
     bool state_sound_ = false;
     bool pins_complete_ = false;
     bool blocks_complete_ = false;

@@ -61,14 +61,15 @@ Result<void> SqliteLedger::save_claims(const ports::Commit& commit, UtcTime now)
         if (!block) return block.error();
         if (*block) return trust::blocked_here((*block)->thing);
     }
+    // Before the window: a device that is known by now is proved again, and then needs no place.
+    if (commit.pin) {
+        if (auto done = put_pin(*commit.pin, commit.pin_seen); !done) return done;
+    }
     if (commit.uses_window) {
         if (auto done = use_window(now); !done) return done;
     }
     if (commit.generated_key) {
         if (auto done = note_key(*commit.generated_key, commit.record.request.id, now); !done) return done;
-    }
-    if (commit.pin) {
-        if (auto done = put_pin(*commit.pin, commit.pin_seen); !done) return done;
     }
     if (commit.delivered_import) {
         if (auto done = put_delivery(*commit.delivered_import); !done) return done;
@@ -101,22 +102,24 @@ Result<void> SqliteLedger::note_key(const Sha256& spki, const RequestId& request
     return rows_.put(tables::k_generated_key, row);
 }
 
-// Two first uses of one device may be proved side by side; the second of them is a change, and is proved again as one.
+// Several orders of one device may be proved side by side, all of them as its first use. The first commit makes it
+// known; the others rest on what is no longer so and are proved again, as the uses of a known device that they are.
 Result<void> SqliteLedger::put_pin(const trust::Pin& pin, const std::optional<trust::Pin>& seen) {
     const auto row = rows_.get(tables::k_pin, {pin.device.text()});
     if (!row) return row.error();
+    std::optional<trust::Pin> present;
     if (*row) {
-        const auto present = pin_from(**row);
-        if (!present) return present.error();
-        const auto same = [&](const trust::Pin& other) {
-            return present->spki_sha256 == other.spki_sha256 && present->user == other.user;
-        };
-        if (!same(pin) && !(seen && same(*seen)))
-            return Error(ErrorKind::conflict, "pinChanged",
-                         "device " + pin.device.text() + " was pinned to another key meanwhile");
-    } else {
-        ++state_.pins;
+        auto read = pin_from(**row);
+        if (!read) return read.error();
+        present = std::move(*read);
     }
+    const bool as_seen = present.has_value() == seen.has_value() &&
+                         (!present || (present->spki_sha256 == seen->spki_sha256 && present->user == seen->user &&
+                                       present->user_principal_name == seen->user_principal_name));
+    if (!as_seen)
+        return Error(ErrorKind::conflict, "pinChanged",
+                     "what is known of device " + pin.device.text() + " changed while the request was proved");
+    if (!present) ++state_.pins;
     return rows_.put(tables::k_pin, to_row(pin));
 }
 

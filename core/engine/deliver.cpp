@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -17,6 +18,7 @@ namespace asio = boost::asio;
 struct Opened {
     std::vector<OpenedImport> good;
     std::vector<request::Omitted> faults;
+    std::vector<ErrorKind> kinds;  // of the faults, one each
     std::optional<Error> newest_fault;
     UtcTime newest_start{};
     std::vector<request::Omitted> parser_broken;  // of the faults
@@ -28,7 +30,35 @@ bool older(const OpenedImport& left, const OpenedImport& right) {
            std::tie(right.facts.not_before, right.facts.not_after, right.facts.sha256);
 }
 
+// Beside IMP-2060, for the faults that have a remedy of their own.
+std::string_view reason_of(std::string_view code, ErrorKind kind) noexcept {
+    if (code == "importUnsigned") return event::k_import_unsigned;
+    if (code != "importUndecryptable") return {};
+    return kind == ErrorKind::misconfigured ? event::k_import_key_unknown : event::k_import_undecryptable;
+}
+
 }  // namespace
+
+// When the store was read anew, so not with every delivery. What the service shows but cannot be read is not gone.
+asio::awaitable<void> Worker::note_vanished(const ports::ImportedHistory& history, request::Purpose purpose) {
+    auto asking = context_.ports.ledger.deliveries_of(record_.request.user.id.text());
+    const auto deliveries = co_await std::move(asking);
+    if (!deliveries) {
+        context_.ledger_failed(deliveries.error(), "looking for imported certificates that are gone");
+        co_return;
+    }
+    std::set<std::string> there;
+    for (const auto& record : history.records) there.insert(record.thumbprint);
+    for (const auto& unreadable : history.unreadable) there.insert(unreadable.thumbprint);
+    for (const auto& delivery : *deliveries) {
+        if (delivery.purpose != purpose) continue;
+        for (const auto& certificate : delivery.certificates)
+            if (there.insert(certificate.thumbprint.hex()).second)
+                context_.ports.events.raise(about(event::k_import_vanished, record_)
+                                                .with("thumbprint", certificate.thumbprint.hex())
+                                                .with("delivered", to_rfc3339(certificate.first_at)));
+    }
+}
 
 void Worker::note_omitted(const request::Omitted& omitted) {
     context_.ports.events.raise(about(event::k_record_omitted, record_)
@@ -69,7 +99,11 @@ Worker::Going Worker::deliver() {
         auto failing = fail(std::move(error));
         co_return co_await std::move(failing);
     }
-    if (!fetched->not_modified) cache_.store(user, order.purpose, *fetched);
+    if (!fetched->not_modified) {
+        cache_.store(user, order.purpose, *fetched);
+        auto comparing = note_vanished(*fetched, order.purpose);
+        co_await std::move(comparing);
+    }
     const ports::ImportedHistory* cached = fetched->not_modified ? cache_.find(user, order.purpose) : &*fetched;
     if (cached == nullptr) {
         Error error(ErrorKind::unavailable, "internal", "the service says nothing changed, but nothing is known here");
@@ -122,6 +156,7 @@ Worker::Going Worker::deliver() {
                 break;
             }
             opened->faults.push_back({record.thumbprint, one.error().code, one.error().message});
+            opened->kinds.push_back(one.error().kind);
             if (ports::is_parser_broken(one.error())) opened->parser_broken.push_back(opened->faults.back());
             if (!opened->newest_fault || record.start >= opened->newest_start) {
                 opened->newest_fault = one.error();
@@ -144,8 +179,12 @@ Worker::Going Worker::deliver() {
     for (const auto& fault : opened->parser_broken)
         context_.ports.events.raise(
             about(event::k_parser_broken, record_).with("thumbprint", fault.thumbprint).with("reason", fault.message));
-    for (const auto& fault : opened->faults) {
+    for (std::size_t i = 0; i < opened->faults.size(); ++i) {
+        const auto& fault = opened->faults[i];
         note_omitted(fault);
+        if (const auto why = reason_of(fault.code, opened->kinds[i]); !why.empty())
+            context_.ports.events.raise(
+                about(why, record_).with("thumbprint", fault.thumbprint).with("reason", fault.message));
         if (fault.code == "importUndecryptable") {
             Error undecryptable(ErrorKind::refused, fault.code, fault.message);
             auto counting_failure = count_refusal(undecryptable);
@@ -188,21 +227,20 @@ Worker::Going Worker::deliver() {
     const std::size_t delivered = identities.size();
     auto wrapping =
         wrap(proof_now->recipient, std::string(to_string(order.purpose)), std::move(identities), std::move(package));
-    auto sealed = co_await std::move(wrapping);
-    if (!sealed) {
-        Error error = sealed.error();
+    auto wrapped = co_await std::move(wrapping);
+    if (!wrapped) {
+        Error error = wrapped.error();
         auto failing = fail(std::move(error));
         co_return co_await std::move(failing);
     }
+    context_.ports.events.raise(about(event::k_repacked, record_).with("certificates", std::to_string(delivered)));
+    note_wrapped(proof_now->recipient, *wrapped);
     ports::Commit commit;
     commit.wrapped_for = addressee(proof_now->recipient);
-    request::Packed packed{std::move(*sealed), {}};
+    request::Packed packed{std::move(wrapped->sealed), {}};
     request::Outcome outcome(std::move(packed));
     auto saving = save_with(std::move(outcome), std::move(commit));
-    const bool saved = co_await std::move(saving);
-    if (saved)
-        context_.ports.events.raise(about(event::k_repacked, record_).with("certificates", std::to_string(delivered)));
-    co_return saved;
+    co_return co_await std::move(saving);
 }
 
 }  // namespace connector::engine

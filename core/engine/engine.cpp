@@ -35,9 +35,13 @@ asio::awaitable<void> Engine::recover() {
         auto recovering = context_.ports.ledger.recover(context_.now());
         auto recovered = co_await std::move(recovering);
         if (recovered) {
-            for (const auto& record : *recovered)
+            for (const auto& record : *recovered) {
                 if (record.stage == request::Stage::abandoned)
                     context_.ports.events.raise(about(event::k_request_quarantined, record));
+                if (record.stage == request::Stage::submitting)
+                    context_.ports.events.raise(about(event::k_submission_unknown, record)
+                                                    .with("reason", "the connector ended while it was being sent"));
+            }
             break;
         }
         context_.ledger_failed(recovered.error(), "recovering");

@@ -51,6 +51,11 @@ asio::awaitable<void> Housekeeper::run() {
             auto writing = write_lost();
             co_await std::move(writing);
         }
+        if (tick >= next_window_look_) {
+            next_window_look_ = tick + 10s;
+            auto looking = look_at_window();
+            co_await std::move(looking);
+        }
         if (!context_.status.ledger_barred && tick >= next_hold_check_) {
             next_hold_check_ = tick + 60s;
             auto ending = end_old_holds();
@@ -131,6 +136,7 @@ asio::awaitable<void> Housekeeper::watch_clock() {
 
 asio::awaitable<void> Housekeeper::beat() {
     const auto& status = context_.status;
+    tell_state();
     next_beat_ = context_.ports.clock.tick() + 60s;
     ports::Heartbeat beat;
     beat.version = context_.rules.version;
@@ -156,6 +162,7 @@ asio::awaitable<void> Housekeeper::beat() {
     auto sending = context_.ports.management.heartbeat(std::move(beat));
     const auto heard = co_await std::move(sending);
     if (heard) {
+        context_.ports.events.raise(Event(event::k_heartbeat_sent));
         if (status.service.state == Check::State::down) context_.ports.events.raise(Event(event::k_service_back));
         context_.status.credential_refused = false;
         context_.set(context_.status.service, Check::State::up, "");
@@ -170,10 +177,10 @@ asio::awaitable<void> Housekeeper::beat() {
     }
     const bool refused = error.kind == ErrorKind::unauthorized;
     if (refused) context_.status.credential_refused = true;
+    auto id = refused ? event::k_heartbeat_refused : event::k_heartbeat_will_retry;
+    if (error.code == "notApproved") id = event::k_not_approved;
     if (status.service.state != Check::State::down)
-        context_.ports.events.raise(Event(refused ? event::k_heartbeat_refused : event::k_heartbeat_will_retry)
-                                        .with("code", error.code)
-                                        .with("reason", error.message));
+        context_.ports.events.raise(Event(id).with("code", error.code).with("reason", error.message));
     context_.status.service.detail = error.code;
     if (status.service.state != Check::State::down) {
         context_.status.service.state = Check::State::down;
@@ -352,7 +359,49 @@ asio::awaitable<void> Housekeeper::look_at_expiring_imports() {
 asio::awaitable<void> Housekeeper::purge() {
     auto purging = context_.ports.ledger.purge(context_.now(), context_.now() - context_.rules.keep_closed);
     const auto purged = co_await std::move(purging);
-    if (!purged) context_.ledger_failed(purged.error(), "purging");
+    if (purged) {
+        context_.ports.events.raise(Event(event::k_purged));
+    } else {
+        context_.ledger_failed(purged.error(), "purging");
+    }
+}
+
+// A window closes by time or by its last place; nobody does it.
+asio::awaitable<void> Housekeeper::look_at_window() {
+    auto asking = context_.ports.ledger.window();
+    const auto window = co_await std::move(asking);
+    if (!window) {
+        context_.ledger_failed(window.error(), "looking at the enrolment window");
+        co_return;
+    }
+    const auto& there = *window;
+    const auto now = context_.now();
+    const bool open = there && there->open_at(now);
+    if (window_was_open_ && !open && there)
+        context_.ports.events.raise(
+            Event(event::k_window_closed)
+                .with("used", std::to_string(there->used))
+                .with("max", std::to_string(there->max))
+                .with("reason", now < there->until ? "all its places are taken" : "its time is over"));
+    window_was_open_ = open;
+}
+
+void Housekeeper::tell_state() {
+    const auto state = context_.state();
+    if (state == told_state_) return;
+    told_state_ = state;
+    const auto& status = context_.status;
+    std::string reason;
+    const auto add = [&reason](const std::string& what) { reason += (reason.empty() ? "" : "; ") + what; };
+    if (status.service.state == Check::State::down) add("service: " + status.service.detail);
+    if (status.ledger.state == Check::State::down) add("database: " + status.ledger.detail);
+    for (const auto& [name, breaker] : context_.breakers)
+        if (breaker.state() == Breaker::State::down) add("authority " + name);
+    if (status.leasing_paused) add("no new requests are taken");
+    Event event(event::k_state_changed);
+    event.with("state", ports::to_string(state));
+    if (!reason.empty()) event.with("reason", reason);
+    context_.ports.events.raise(event);
 }
 
 }  // namespace connector::engine

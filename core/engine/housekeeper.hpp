@@ -35,6 +35,8 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> end_old_holds();
     [[nodiscard]] boost::asio::awaitable<void> drop_uncollected();
     [[nodiscard]] boost::asio::awaitable<void> purge();
+    [[nodiscard]] boost::asio::awaitable<void> look_at_window();
+    void tell_state();
     [[nodiscard]] boost::asio::awaitable<void> look_at_expiring_imports();
 
     Context& context_;
@@ -51,6 +53,9 @@ private:
     Tick next_listing_{};
     Tick next_expiry_look_{};
     std::uint64_t delivered_at_look_ = 0;
+    Tick next_window_look_{};
+    bool window_was_open_ = false;  // at the last look
+    ports::State told_state_ = ports::State::not_ready;
     std::map<std::pair<UserId, Sha256>, Tick> expiry_said_;
 };
 

@@ -38,6 +38,7 @@ Worker::Going Worker::admit() {
                       unknown ? "/profile/authority: no [authority." + profile.authority + "] is configured"
                               : "/profile/template: authority \"" + profile.authority + "\" has no template \"" +
                                     profile.template_alias.value_or("") + "\"");
+        context_.ports.events.raise(about(event::k_authority_unknown, record_).with("reason", missing.message));
         auto failing = fail(std::move(missing));
         co_return co_await std::move(failing);
     }
@@ -136,6 +137,7 @@ Worker::Going Worker::pack() {
     }
 
     struct Work {
+        bool foreign = false;  // not of this authority, or for another key: no matter of the template
         Result<Checked> checked{Error(ErrorKind::internal, "internal", "not checked")};
         Result<ports::Pfx> pfx{Error(ErrorKind::internal, "internal", "not packed")};
         bool no_chain = false;
@@ -146,7 +148,8 @@ Worker::Going Worker::pack() {
                 &policy = context_.rules.policy, traits = issuer->traits(), now = context_.now(),
                 pfx_style = style ? *style : ports::PfxStyle::aes256] {
         auto work = std::make_shared<Work>();
-        const auto mismatch = [&](const Error& error) {
+        const auto mismatch = [&](const Error& error, bool foreign = true) {
+            work->foreign = foreign;
             work->checked = Error(ErrorKind::refused, "certificateMismatch", error.message);
         };
         auto leaf = crypto.inspect(record.certificate);
@@ -175,7 +178,7 @@ Worker::Going Worker::pack() {
         if (auto right =
                 request::check_issued(plan, record.spki_sha256.value_or(Sha256{}), *leaf, *direct_facts, policy, now);
             !right) {
-            mismatch(right.error());
+            mismatch(right.error(), leaf->key.spki_sha256 != record.spki_sha256);
             return work;
         }
         auto pkcs8 = sealer.open(record.sealed_key, request::sealing_context(record, "key"));
@@ -197,10 +200,12 @@ Worker::Going Worker::pack() {
             co_return co_await std::move(completing);
         }
         const Error error = work->checked.error();
-        if (error.code == "certificateMismatch")
-            context_.ports.events.raise(about(event::k_certificate_mismatch, record_)
-                                            .with("authority", issuer->name())
-                                            .with("reason", error.message));
+        const auto tell = [&](std::string_view id) {
+            context_.ports.events.raise(
+                about(id, record_).with("authority", issuer->name()).with("reason", error.message));
+        };
+        if (error.code == "certificateMismatch") tell(event::k_certificate_mismatch);
+        if (work->foreign) tell(event::k_authority_mismatch);
         auto failing = fail(error, certificate);
         co_return co_await std::move(failing);
     }
@@ -218,28 +223,26 @@ Worker::Going Worker::pack() {
     ports::PackedIdentity identity{leaf.thumbprint, leaf.sha256, std::move(*work->pfx)};
     identities.push_back(std::move(identity));
     auto wrapping = wrap(proof->recipient, "pkcs", std::move(identities), std::move(package));
-    auto sealed = co_await std::move(wrapping);
-    if (!sealed) {
-        auto failing = fail(sealed.error(), certificate);
+    auto wrapped = co_await std::move(wrapping);
+    if (!wrapped) {
+        auto failing = fail(wrapped.error(), certificate);
         co_return co_await std::move(failing);
     }
+    context_.ports.events.raise(about(event::k_issued, record_)
+                                    .with("authority", issuer->name())
+                                    .with("serial", leaf.serial_number)
+                                    .with("certificate", leaf.sha256.hex()));
+    note_wrapped(proof->recipient, *wrapped);
 
     ports::Commit commit;
     commit.issued = registered(issuer->name(), leaf, record_, context_.now());
     commit.pin = proof->pin;
     commit.pin_seen = proof->pin_seen;
     commit.wrapped_for = addressee(proof->recipient);
-    request::Packed packed{std::move(*sealed), certificate};
+    request::Packed packed{std::move(wrapped->sealed), certificate};
     request::Outcome outcome(std::move(packed));
     auto saving = save_with(std::move(outcome), std::move(commit));
-    const bool saved = co_await std::move(saving);
-    if (saved) {
-        context_.ports.events.raise(about(event::k_issued, record_)
-                                        .with("authority", issuer->name())
-                                        .with("serial", leaf.serial_number)
-                                        .with("certificate", leaf.sha256.hex()));
-    }
-    co_return saved;
+    co_return co_await std::move(saving);
 }
 
 Worker::Going Worker::complete_chain(ports::Authority& issuer) {

@@ -84,6 +84,7 @@ Worker::Going Worker::submit(bool again) {
     auto submission = submission_of(record_);
     auto submitting = issuer->submit(std::move(submission));
     auto answer = co_await std::move(submitting);
+    note_unknown(answer);
     auto answering = answered(std::move(answer), again);
     co_return co_await std::move(answering);
 }
@@ -172,8 +173,17 @@ Worker::Going Worker::poll() {
     }
     auto polling = issuer->poll(record_.authority_request_id);
     auto answer = co_await std::move(polling);
+    note_unknown(answer);
     auto answering = answered(std::move(answer));
     co_return co_await std::move(answering);
+}
+
+// Once for each order that was sent; not for each look for it.
+void Worker::note_unknown(const Result<ports::AuthorityAnswer>& answer) {
+    if (answer || answer.error().kind != ErrorKind::unknown) return;
+    context_.ports.events.raise(about(event::k_submission_unknown, record_)
+                                    .with("authority", record_.request.profile()->authority)
+                                    .with("reason", answer.error().message));
 }
 
 void Worker::came_back(const std::string& name, const std::optional<Error>& error) {

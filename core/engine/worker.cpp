@@ -85,13 +85,15 @@ Worker::Going Worker::save_with(request::Outcome outcome, ports::Commit commit) 
         auto holding = hold(std::move(over));
         co_return co_await std::move(holding);
     }
-    if (error.kind == ErrorKind::refused) {  // the enrolment window closed between the look and the commit
-        trust::Hold late{request::HeldReason::new_recipient, error.message};
-        auto holding = hold(std::move(late));
-        co_return co_await std::move(holding);
+    if (error.kind == ErrorKind::refused) {
+        // The window's last place went to another device meanwhile: the proof is made anew and says what holds this
+        // one. Where it passes after all it is due again.
+        auto proving = proved("intake");
+        const auto proof = co_await std::move(proving);
+        co_return false;
     }
-    // conflict: somebody else has taken the record over. Anything else: it stays as it is in the ledger and is due
-    // again.
+    // conflict: somebody else has taken the record over, or its device has become known meanwhile. Anything else: it
+    // stays as it is in the ledger and is due again.
     context_.ledger_failed(error, "saving a request");
     co_return false;
 }
@@ -137,6 +139,8 @@ asio::awaitable<void> Worker::count_refusal(const Error& error) {
         charge = request::refusal_charge(limits, id);
         const auto event_id = error.code == "policyRefused" ? event::k_policy_refused : event::k_recipient_refused;
         context_.ports.events.raise(about(event_id, record_).with("code", error.code).with("reason", error.message));
+        if (error.code == "recipientUnbound")
+            context_.ports.events.raise(about(event::k_person_refused, record_).with("reason", error.message));
     } else if (error.code == "importUndecryptable") {
         charge = request::unwrap_failure_charge(limits, id);
     }
@@ -174,18 +178,22 @@ asio::awaitable<std::optional<Proved>> Worker::proved(std::string_view when) {
     co_return answer;
 }
 
+// After the commit, which holds only where nothing of the device has changed since the proof: once for each change.
 void Worker::note(const Proved& proof) {
     if (proof.new_recipient)
         context_.ports.events.raise(about(event::k_recipient_pinned, record_)
                                         .with("key", proof.recipient.certificate().key.spki_sha256.hex())
                                         .with("source", proof.recipient.source()));
-    if (proof.uses_window) context_.ports.events.raise(about(event::k_window_used, record_));
+    if (proof.uses_window)
+        context_.ports.events.raise(
+            about(event::k_window_used, record_).with("key", proof.recipient.certificate().key.spki_sha256.hex()));
     for (const auto& text : proof.notes)
         context_.ports.events.raise(about(event::k_recipient_changed, record_).with("reason", text));
 }
 
-asio::awaitable<Result<Bytes>> Worker::wrap(const trust::Recipient& recipient, std::string purpose,
-                                            std::vector<ports::PackedIdentity> identities, request::Package package) {
+asio::awaitable<Result<Worker::Wrapped>> Worker::wrap(const trust::Recipient& recipient, std::string purpose,
+                                                      std::vector<ports::PackedIdentity> identities,
+                                                      request::Package package) {
     auto numbering = context_.ports.ledger.next_sequence(context_.now());
     const auto sequence = co_await std::move(numbering);
     if (!sequence) {
@@ -218,12 +226,16 @@ asio::awaitable<Result<Bytes>> Worker::wrap(const trust::Recipient& recipient, s
     };
     auto running = context_.ports.offload.run(std::move(job));
     auto sealed = co_await std::move(running);
-    if (sealed)
-        context_.ports.events.raise(about(event::k_package_wrapped, record_)
-                                        .with("recipient", recipient.certificate().sha256.hex())
-                                        .with("proof", recipient.source())
-                                        .with("sequence", std::to_string(*sequence)));
-    co_return sealed;
+    if (!sealed) co_return sealed.error();
+    Wrapped wrapped{std::move(*sealed), *sequence};
+    co_return wrapped;
+}
+
+void Worker::note_wrapped(const trust::Recipient& recipient, const Wrapped& wrapped) {
+    context_.ports.events.raise(about(event::k_package_wrapped, record_)
+                                    .with("recipient", recipient.certificate().sha256.hex())
+                                    .with("proof", recipient.source())
+                                    .with("sequence", std::to_string(wrapped.sequence)));
 }
 
 }  // namespace connector::engine

@@ -36,9 +36,15 @@ private:
     // Recipient and person, or the record has been refused or held and the answer is empty.
     [[nodiscard]] boost::asio::awaitable<std::optional<Proved>> proved(std::string_view when);
     // Wraps identities for the proved recipient and seals the finished package for the ledger.
-    [[nodiscard]] boost::asio::awaitable<Result<Bytes>> wrap(const trust::Recipient& recipient, std::string purpose,
-                                                             std::vector<ports::PackedIdentity> identities,
-                                                             request::Package package);
+    struct Wrapped {
+        Bytes sealed;
+        std::uint64_t sequence = 0;
+    };
+    [[nodiscard]] boost::asio::awaitable<Result<Wrapped>> wrap(const trust::Recipient& recipient, std::string purpose,
+                                                               std::vector<ports::PackedIdentity> identities,
+                                                               request::Package package);
+    // Before the commit: a package that is kept is in the audit log, whenever the process ends.
+    void note_wrapped(const trust::Recipient& recipient, const Wrapped& wrapped);
     void note(const Proved& proved);
 
     // issue.cpp
@@ -51,6 +57,7 @@ private:
     [[nodiscard]] Going poll();
     // What a call that enter() let in means for the authority's breaker. `error`: none where it was answered.
     void came_back(const std::string& name, const std::optional<Error>& error);
+    void note_unknown(const Result<ports::AuthorityAnswer>& answer);
     [[nodiscard]] Going answered(Result<ports::AuthorityAnswer> answer, bool may_be_there = false);
     [[nodiscard]] Going pack();
     // Where the chain cannot be built of what came with the certificate: asks for what is missing. True: pack again.
@@ -67,6 +74,9 @@ private:
     // deliver.cpp
     [[nodiscard]] Going deliver();
     void note_omitted(const request::Omitted& omitted);
+    // What devices had from the store of this purpose and is no longer in it.
+    [[nodiscard]] boost::asio::awaitable<void> note_vanished(const ports::ImportedHistory& history,
+                                                             request::Purpose purpose);
 
     // withdraw.cpp
     [[nodiscard]] Going withdraw();

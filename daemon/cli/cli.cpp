@@ -77,14 +77,15 @@ int run_cli(const std::vector<std::string>& arguments, const Environment& enviro
     }
 }
 
-std::optional<config::Settings> Invocation::settings(config::Need need) const {
+std::optional<config::Settings> Invocation::settings(config::Need need, std::string_view event_id) const {
     auto loaded = config::load(config_file, need);
     if (loaded.settings) return std::move(loaded.settings);
+    std::string text = event_id.empty() ? std::string() : std::string(event_id) + " ";
     if (loaded.problems.empty()) {
-        terminal.error(config_file.string() + ": cannot be read");
+        terminal.error(text + config_file.string() + ": cannot be read");
         return std::nullopt;
     }
-    std::string text = loaded.problems.front().text();
+    text += loaded.problems.front().text();
     if (loaded.problems.size() > 1)
         text += " (and " + std::to_string(loaded.problems.size() - 1) + " more: pfx-connector check-config)";
     terminal.error(text);

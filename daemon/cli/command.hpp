@@ -24,8 +24,8 @@ struct Invocation {
     std::filesystem::path config_file;
     bool json = false;
 
-    // Nullopt: the first problem stands on standard error, the command ends with k_usage.
-    [[nodiscard]] std::optional<config::Settings> settings(config::Need need) const;
+    // Nullopt: the first problem stands on standard error, led by `event_id`; the command ends with k_usage.
+    [[nodiscard]] std::optional<config::Settings> settings(config::Need need, std::string_view event_id = {}) const;
     // The error's line on standard error, and the exit code that its kind has.
     [[nodiscard]] int fail(const Error& error) const;
     [[nodiscard]] int fail_usage(std::string_view message) const;

@@ -2,6 +2,7 @@
 #include "config/loader.hpp"
 #include "config/table.hpp"
 #include "core/event_catalogue.hpp"
+#include "core/event_ids.hpp"
 #include "core/events.hpp"
 #include "core/text.hpp"
 #include "daemon/cli/command.hpp"
@@ -70,6 +71,8 @@ json::object to_json(const EventDefinition& event) {
     row["headline"] = json::string(event.headline);
     row["meaning"] = json::string(event.meaning);
     row["action"] = json::string(event.action);
+    const auto feature = not_raised_before(event.id);
+    row["notBuilt"] = feature.empty() ? json::value(nullptr) : json::value(json::string(feature));
     return row;
 }
 
@@ -142,6 +145,10 @@ int explain(const Invocation& call, const std::string& subject) {
     call.terminal.line("");
     call.terminal.heading("What to do");
     call.terminal.paragraph(found->action);
+    if (const auto feature = not_raised_before(found->id); !feature.empty()) {
+        call.terminal.line("");
+        call.terminal.paragraph("Not raised yet: " + std::string(feature) + " is not built.");
+    }
     return k_done;
 }
 
@@ -166,7 +173,7 @@ void add_daemon_commands(CLI::App& app, Chosen& chosen) {
     auto* run = add_command(app, "run", "the daemon, in the foreground", "pfx-connector run --config connector.toml");
     run->add_flag("--accept-restore", *accept_restore, "the database is a restored copy, and the right one (STO-8008)");
     chosen.on(run, [accept_restore](const Invocation& call) -> int {
-        const auto settings = call.settings(config::Need::run);
+        const auto settings = call.settings(config::Need::run, event::k_configuration_problem);
         return settings ? call.environment.run_daemon(*settings, *accept_restore) : k_usage;
     });
 

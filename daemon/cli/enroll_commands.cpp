@@ -1,5 +1,6 @@
 // enroll: the connector's own certificate.
 #include "config/credentials.hpp"
+#include "config/loader.hpp"
 #include "core/crypto/aead.hpp"
 #include "core/crypto/certificate.hpp"
 #include "daemon/cli/command.hpp"
@@ -119,6 +120,28 @@ Result<management::Enrolment> renewal(const config::Settings& settings, const Pe
     return (*service)->wait(client.renew(*id, pending.csr_pem));
 }
 
+// In the audit log, at the daemon or in the log itself. What could not be noted is told and changes nothing.
+void note(const Invocation& call, json::object what) {
+    const auto loaded = config::load(call.config_file, config::Need::control);
+    const std::string_view not_noted = "not noted in the audit log: ";
+    if (!loaded.settings) {
+        const auto& problems = loaded.problems;
+        return call.terminal.warning(std::string(not_noted) + (problems.empty()
+                                                                   ? call.config_file.string() + ": cannot be read"
+                                                                   : problems.front().text()));
+    }
+    const auto noted = call.environment.call(*loaded.settings, "enrolment.note", what);
+    if (noted.exit_code != k_done) call.terminal.warning(std::string(not_noted) + noted.error);
+}
+
+int failed(const Invocation& call, const Error& error) {
+    json::object what;
+    what["what"] = "failed";
+    what["reason"] = error.message;
+    note(call, std::move(what));
+    return call.fail(error);
+}
+
 void tell(const Invocation& call, const config::Settings& settings, const std::string& id,
           const CertificateFacts& certificate, Approval approval, bool changed) {
     if (call.json) {
@@ -170,9 +193,14 @@ int enroll(const Invocation& call, const EnrollOptions& options) {
     if (!pending) return call.fail(pending.error());
     const auto enrolment = options.renew ? renewal(*settings, *pending, *present)
                                          : first_time(*settings, name, *pending, std::move(token), present);
-    if (!enrolment) return call.fail(enrolment.error());
+    if (!enrolment) return failed(call, enrolment.error());
     const auto certificate = install(*settings, *enrolment, *pending, *owner);
-    if (!certificate) return call.fail(certificate.error());
+    if (!certificate) return failed(call, certificate.error());
+    json::object what;
+    what["what"] = options.renew ? "renewed" : "enrolled";
+    what["connector"] = enrolment->id.text();
+    what["key"] = certificate->key.spki_sha256.hex();
+    note(call, std::move(what));
     tell(call, *settings, enrolment->id.text(), *certificate,
          ask_approval(call, *settings, enrolment->id, certificate->not_after), true);
     return k_done;

@@ -92,6 +92,7 @@ ports::Async<json::value> Operations::perform(std::string command, json::object 
             Event(event::k_backed_up).with("file", text(arguments, "file").value_or("")).with("by", caller.account));
         co_return json::value(json::object());
     }
+    if (command == "enrolment.note") co_return note_enrolment(arguments, caller);
     const bool needs_id = command == "requests.show" || command == "requests.retry" || command == "requests.abandon" ||
                           command == "requests.approve";
     if (!needs_id) co_return usage("unknown command: " + command);
@@ -100,6 +101,22 @@ ports::Async<json::value> Operations::perform(std::string command, json::object 
     if (command == "requests.retry") co_return co_await retry(*id, std::move(caller));
     if (command == "requests.abandon") co_return co_await abandon(*id, std::move(caller));
     co_return co_await approve(*id, text(arguments, "key").value_or(""), std::move(caller));
+}
+
+// `enroll` has done it; what is noted here changes nothing.
+Result<json::value> Operations::note_enrolment(const json::object& arguments, const Caller& caller) {
+    const auto what = text(arguments, "what").value_or("");
+    std::string_view id;
+    if (what == "enrolled") id = event::k_enrolled;
+    if (what == "renewed") id = event::k_connector_renewed;
+    if (what == "failed") id = event::k_enrolment_failed;
+    if (id.empty()) return usage("what: enrolled, renewed or failed");
+    Event event(id);
+    for (const std::string_view name : {"connector", "key", "reason"})
+        if (const auto value = text(arguments, name)) event.with(name, *value);
+    event.with("by", caller.account);
+    parts_.events.raise(event);
+    return json::value(json::object());
 }
 
 Operations::Answer Operations::status() {
@@ -292,12 +309,14 @@ Operations::Answer Operations::abandon(RequestId id, Caller caller) {
     if (!found) co_return found.error();
     if (!is_open(found->stage) || request::is_past_its_order(*found))
         co_return Error(ErrorKind::refused, "closed", "request " + id.text() + " is over already");
+    const bool had_package = found->stage == Stage::packaged;
     request::Dropped dropped{request::Failure{"abandoned", "abandoned by the operator", false, std::nullopt}};
     auto changing = change(std::move(*found), request::Outcome(std::move(dropped)));
     const auto changed = co_await std::move(changing);
     if (!changed) co_return changed.error();
     parts_.events.raise(
         engine::about(event::k_control_done, *changed).with("command", "requests abandon").with("by", caller.account));
+    if (had_package) parts_.events.raise(engine::about(event::k_report_abandoned, *changed).with("by", caller.account));
     json::object answer;
     answer["id"] = id.text();
     answer["stage"] = view(to_string(changed->stage));

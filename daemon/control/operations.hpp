@@ -52,6 +52,7 @@ public:
 private:
     using Answer = ports::Async<boost::json::value>;
     [[nodiscard]] Answer status();
+    [[nodiscard]] Result<boost::json::value> note_enrolment(const boost::json::object& arguments, const Caller& caller);
     [[nodiscard]] Answer list(boost::json::object arguments);
     [[nodiscard]] Answer show(RequestId id);
     [[nodiscard]] Answer retry(RequestId id, Caller caller);

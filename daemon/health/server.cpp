@@ -162,7 +162,10 @@ struct HealthServer::Impl {
     [[nodiscard]] Answer judge(const http::request<http::empty_body>& request) const {
         const std::string_view target = view_of(request.target());
         if (request.version() != 11 && request.version() != 10) return plain(400);
-        if (request.count(http::field::host) != 1 || target.empty() || target.front() != '/') return plain(400);
+        // RFC 9112 3.2: HTTP/1.1 names one host. HTTP/1.0 may name none, which is none of ours.
+        const auto hosts = request.count(http::field::host);
+        if (hosts > 1 || (hosts == 0 && request.version() == 11)) return plain(400);
+        if (target.empty() || target.front() != '/') return plain(400);
         const std::string_view host = view_of(request[http::field::host]);
         if (!is_our_host(host, options.hosts)) return plain(421);
         const auto site = request.find("Sec-Fetch-Site");

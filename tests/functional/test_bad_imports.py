@@ -60,6 +60,9 @@ class Records(Imports):
             with self.subTest(row.what):
                 self.check_row(states[order]["result"], row.code, row.says)
                 self.check_line(audited[order], "IMP-2060", row.code, row.says, user=request["user"]["userPrincipalName"], device=request["device"]["id"])
+                own = {"importUnsigned": "IMP-2063", "importUndecryptable": "IMP-2065" if "[import.NAME]" in row.says else "IMP-2064"}.get(row.code)
+                log = self.connector.log() if own == "IMP-2065" else "\n".join(self.connector.audit())
+                self.assertTrue(own is None or any(own in line and order in line for line in log.splitlines()), own)
             with self.subTest(f"{row.what}: the neighbour"):
                 self.assertEqual([each["sha256"] for each in states[neighbour]["result"].get("certificates", [])], [each.sha256 for each in history])
         self.assertEqual({row.says for row in RECORDS if row.code == "importUndecryptable" and "[import.NAME]" not in row.says}, {ONE_TEXT},

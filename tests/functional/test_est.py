@@ -151,6 +151,7 @@ class Est(unittest.TestCase):
         self.assert_issued_once(identifier)
         self.assertEqual(len({each["csr"] for each in self.new()}), 1)
         self.assertGreaterEqual(self.audited("PKCS-1056", identifier), 1)
+        self.assertEqual(self.audited("PKCS-1054", identifier), 2, "once for each order whose answer was lost")
 
     def test_a_lost_reply_of_another_server_is_told(self) -> None:
         self.ca.settings(idempotent=False)

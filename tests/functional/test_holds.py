@@ -168,6 +168,20 @@ class Register(Holding):
         self.abandon_held()
         self.lab.wait(*ids)
 
+    def test_one_device_takes_one_place_however_many_orders_it_has(self) -> None:
+        self.connector.command("recipients", "window", "--until", soon(), "--max", "2", check=True)
+        user, device = self.person()
+        ids = self.lab.queue(*[self.lab.issue_request(user, device, key_type="ecP256") for _ in range(6)])
+        for each in ids:
+            self.lab.delivered(each)
+        self.assertEqual(self.connector.command_json("recipients", "list")["window"]["used"], 1)
+        audited = "\n".join(self.audited(each) for each in ids)
+        self.assertEqual((audited.count("KEY-4021"), audited.count("KEY-4003")), (1, 0), audited)
+        # The other place is another device's, and with it the window is closed.
+        other = self.person()
+        self.lab.open(other[1], self.issue(*other))
+        self.connector.wait_until(lambda: any("KEY-4022" in line and '"used":"2"' in line for line in self.connector.audit()), 40, "the window's end")
+
     def test_a_bad_window_is_refused(self) -> None:
         for until, most in ((soon(-5), "1"), ("tomorrow", "1"), (soon(60 * 24 * 40), "1"), (soon(), "0"), (soon(), "-1")):
             with self.subTest(until=until, max=most):
@@ -259,6 +273,18 @@ class Certificate(Holding):
         self.lab.open(device, identifier)
         self.assertIn(old, self.audited(identifier))
         self.assertEqual(self.held(), [])
+
+    def test_a_first_use_is_audited_once_and_its_lines_stand_in_their_order(self) -> None:
+        user, device = self.person()
+        ids = self.lab.queue(*[self.lab.issue_request(user, device, key_type="ecP256") for _ in range(6)])
+        for each in ids:
+            self.lab.delivered(each)
+        self.assertEqual("\n".join(self.audited(each) for each in ids).count("KEY-4006"), 1)
+        for each in ids:
+            self.connector.wait_until(lambda: "PKCS-1000" in self.audited(each), 10, "the last line")
+            lines = [line for line in self.connector.audit() if each in line]
+            order = [next(i for i, line in enumerate(lines) if event in line) for event in ("PKCS-1040", "PKCS-1050", "KEY-4030", "PKCS-1000")]
+            self.assertEqual(order, sorted(order), lines)
 
     def test_a_new_user_passes_and_is_audited(self) -> None:
         user, device = self.person()

@@ -145,6 +145,15 @@ class Endpoints(unittest.TestCase):
                 self.assertEqual((status, body), (200, b""))
                 self.assertGreater(int(headers["content-length"]), 0)
 
+    def test_whoever_names_no_host_is_not_answered(self) -> None:
+        """Not even by HTTP/1.0, which need not name one: a name that is not ours and no name are one thing here."""
+        for request, wanted in ((b"GET /healthz HTTP/1.0\r\n\r\n", b" 421 "), (b"GET /healthz HTTP/1.1\r\n\r\n", b" 400 "),
+                                (b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n", b" 200 "),
+                                (b"GET /healthz HTTP/1.0\r\nHost: evil.example\r\n\r\n", b" 421 ")):
+            with self.subTest(request=request), socket.create_connection(("127.0.0.1", self.connector.health_port), 10) as connection:
+                connection.sendall(request)
+                self.assertIn(wanted, connection.makefile("rb").readline())
+
     def test_rubbish_does_not_hurt_it(self) -> None:
         for octets in (b"\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/1.1\r\n\r\n",
                        b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n", b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n",

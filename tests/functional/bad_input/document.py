@@ -80,7 +80,8 @@ def page() -> str:
             *lines_of(["what changed"], [[what] for what, _ in answers.CHANGES]),
             "## Imported certificates", "",
             "A bad record is left out and named in the result's `omitted`, the rest of the history is delivered; only where nothing opens does the",
-            "order fail, with the fault of the newest record. In the audit log as IMP-2060, with the record's thumbprint.", "",
+            "order fail, with the fault of the newest record. In the audit log as IMP-2060, with the record's thumbprint; beside it stands IMP-2063 where the",
+            "importer's signature is at fault, IMP-2064 where the password does not open, and IMP-2065 (in the log) where its key is not configured.", "",
             *lines_of(["the record", "code", "the message"], [[cell(row.what), f"`{row.code}`", code_span(row.says)] for row in records.RECORDS]),
             "## `import add`", "",
             "A bad row is refused and stands in the report with its reason; the other rows are imported, and the exit code is 1.", "",
@@ -99,6 +100,7 @@ def page() -> str:
                 ["the disk is full", "STO-8005", "Make room: work goes on by itself, nothing is lost."],
                 ["a database of a newer version", "STO-8003",
                  "Install the newer program again, or restore the backup from before the update; `run` exits with 2 and writes nothing."],
+                ["another sealing key than the database's", "STO-8009", "Put the right key back; `run` exits with 2 and touches nothing."],
                 ["a row that was edited", "STO-8004", "It is quarantined and never delivered; find out who can write the state directory."],
                 ["a file that is damaged", "STO-8010", "Restore the last backup."],
                 ["an older copy put back", "STO-8008", "`run --accept-restore` once a person has looked."]])]

@@ -87,6 +87,62 @@ TEST_F(LedgerTest, WindowHasPlacesAndAnEnd) {
     EXPECT_EQ((*ledger->window())->by, "root");
 }
 
+// Six orders of one device, all proved before the first is committed, are one first use.
+TEST_F(LedgerTest, OneFirstUseTakesOnePlaceHoweverManyOrdersItHas) {
+    ASSERT_TRUE(ledger->open_window({k_now, k_now + 1h, 2, 0, "root"}));
+    const auto first_use = [&](const std::string& id, const std::string& device) {
+        Commit commit;
+        commit.record = accepted(id);
+        commit.pin = pin_of(device);
+        commit.uses_window = true;
+        commit.charges = {charge_of(id, 100)};
+        return commit;
+    };
+    std::vector<Commit> group;
+    for (const auto* id : {"a", "b", "c", "d", "e", "f"}) group.push_back(first_use(id, "phone"));
+    const auto answers = ledger->save_many(group, std::vector<UtcTime>(group.size(), k_now));
+    EXPECT_TRUE(answers[0]);
+    for (std::size_t i = 1; i < answers.size(); ++i) {
+        ASSERT_FALSE(answers[i]) << i;
+        EXPECT_EQ(answers[i].error().code, "pinChanged");
+        EXPECT_EQ(answers[i].error().kind, ErrorKind::conflict);
+    }
+    EXPECT_EQ((*ledger->window())->used, 1U);
+    EXPECT_EQ(ledger->pins()->size(), 1U);
+    EXPECT_EQ(ledger->meters(k_now)->front().used, 1U) << "what is proved again was not counted";
+
+    auto known = group[1];
+    known.uses_window = false;
+    known.pin_seen = known.pin;
+    known.pin->last_seen = k_now + 1min;
+    EXPECT_TRUE(ledger->save(known, k_now)) << "proved again, it is a known device";
+
+    EXPECT_TRUE(ledger->save(first_use("other", "laptop"), k_now)) << "the place is left for another device";
+    EXPECT_EQ(ledger->save(first_use("third", "tablet"), k_now).error().code, "windowClosed");
+    EXPECT_EQ(ledger->save(group[2], k_now).error().code, "pinChanged") << "also where the window is full by now";
+    EXPECT_EQ((*ledger->window())->used, 2U);
+}
+
+TEST_F(LedgerTest, WhatWasProvedOfAPinThatHasChangedSinceIsNotKept) {
+    Commit commit;
+    commit.record = accepted("r1");
+    commit.pin = pin_of("phone");
+    ASSERT_TRUE(ledger->save(commit, k_now));
+    const auto old = *commit.pin;
+
+    commit.record = accepted("r2");
+    commit.pin->spki_sha256 = hash_of("new key");
+    EXPECT_EQ(ledger->save(commit, k_now).error().code, "pinChanged") << "it was proved as a first use";
+    commit.pin_seen = old;
+    const auto of_another_order = commit;
+    ASSERT_TRUE(ledger->save(commit, k_now)) << "the change was seen and proved";
+    commit = of_another_order;
+    commit.record = accepted("r3");
+    EXPECT_EQ(ledger->save(commit, k_now).error().code, "pinChanged") << "the same change, proved side by side";
+    commit.pin_seen = commit.pin;
+    EXPECT_TRUE(ledger->save(commit, k_now));
+}
+
 TEST_F(LedgerTest, IssuedCertificatesAreFoundHoweverTheyAreWritten) {
     Commit commit;
     commit.record = accepted("r1");
