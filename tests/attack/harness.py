@@ -116,7 +116,7 @@ class Attacked(unittest.TestCase):
         cls.carlas_phone = cls.lab.device(cls.carla, key_kind="ecP256")
         cls.mallorys_phone = cls.attacker()
         cls.noras_phone = cls.lab.device(cls.nora, key_kind="ecP256")
-        cls.history = cls.lab.import_history(cls.carla, (2019, 2021))
+        cls.history = cls.lab.import_history(cls.carla, (2019, 2025), certificate={"years": 5})
         cls.arrange()
         cls.normal = statistics.median(cls._timed(cls.lab.queue(cls.honest())[0]) for _ in range(3))
 

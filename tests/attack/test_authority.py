@@ -3,8 +3,8 @@
 import unittest
 from typing import Any
 
-from est_ca import EstCa
 from harness import Attacked, at, made, matches
+from est_ca import EstCa
 
 
 class Authority(Attacked):

@@ -3,8 +3,8 @@
 import unittest
 from typing import Any
 
-from est_ca import EstCa
 from harness import Attack, Attacked, Json
+from est_ca import EstCa
 
 CHIEF = "chief@corp.example"
 SID = "S-1-5-21-1004336348-1177238915-682003330-500"
