@@ -224,12 +224,12 @@ class Attacked(unittest.TestCase):
     def check_told(self, order: str, event: str, code: str | None = None) -> None:
         """A line in the audit log, and one in the log; they may be written a moment after the service has its answer."""
         def audited() -> bool:
-            said = (json.loads(line) for line in self.connector.audit() if order in line)
-            return any(line["event"] == event and (code is None or line.get("code") == code) for line in said)
+            said = [json.loads(line) for line in self.connector.audit() if order in line]
+            return any(line["event"] == event for line in said) and (code is None or any(line.get("code") == code for line in said))
         try:
             self.connector.wait_until(audited, 10, "the audit line")
         except Exception:  # noqa: BLE001
-            self.fail(f"no {event} with {code} in " + "\n".join(line for line in self.connector.audit() if order in line))
+            self.fail(f"no {event} with {code} in " + "\n".join(line[:400] for line in self.connector.audit() if order in line))
         self.assertTrue(any(event in line and order in line for line in self.connector.log().splitlines()), f"no {event} in the log")
 
     def check_neighbour(self, mark: Mark) -> None:

@@ -71,7 +71,7 @@ class Records(Attacked):
             {**record, "userPrincipalName": room.carla.upn} for record in of_mallory(room)]}, "the importer signed this for another user"),
         records("36", "the purpose exchanged", "importUnsigned", lambda room: {"records": [
             {**record, "intendedPurpose": "smimeEncryption"} for record in room.lab.records(room.carla, [room.history[0]], purpose="smimeSigning")]},
-                "the importer signed …purpose…"),
+                "the importer signed this as smimeSigning"),
         Attack("36", "a bit of each file turned", "importUnsigned", "IMP-2052", evil=("flip-blob", lambda room: {})),
         Attack("37", "the history as unassigned", "importUnsigned", "IMP-2052", change={"purpose": "unassigned"}, evil=("retag-purpose", lambda room: {})),
         Attack("37", "the history as wifi", "importUnsigned", "IMP-2052", change={"purpose": "wifi"}, evil=("retag-purpose", lambda room: {})),

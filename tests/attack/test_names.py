@@ -18,9 +18,9 @@ def asking(what: str, says: str, number: str, code: str = "policyRefused", event
     return Attack(number, what, code, event, says, order="issue", evil=("rewrite", lambda room: {"set": {f"profile/{key}": value for key, value in profile.items()}}))
 
 
-def claiming(what: str, says: str, number: str, code: str = "policyRefused", **members: Any) -> Attack:
+def claiming(what: str, says: str, number: str, code: str = "policyRefused", event: str = "PKCS-1060", **members: Any) -> Attack:
     """`members` with __ for /."""
-    return Attack(number, what, code, "PKCS-1060", says, order="issue",
+    return Attack(number, what, code, event, says, order="issue",
                   evil=("rewrite", lambda room: {"set": {key.replace("__", "/"): value for key, value in members.items()}}))
 
 
@@ -75,7 +75,7 @@ class Names(Attacked):
         Attack("26", "a renewal over somebody else's certificate, of a connector that does none", "unsupported", "MGT-6007", "/kind: pkcs.renew …", order="issue",
                evil=("rewrite", lambda room: {"set": {"kind": "pkcs.renew", "previous": {"issuer": "CN=Lab Issuing CA",
                                                                                         "serialNumber": next(iter(room.certificates()))}}})),
-        Attack("46", "an Apple profile with a mail host of the service's choice", "unsupported", "MGT-6007", "/delivery/format: …", order="issue",
+        Attack("46", "an Apple profile with a mail host of the service's choice", "unsupported", "PKCS-1052", "/delivery/format: …", order="issue",
                evil=("rewrite", lambda room: {"set": {"delivery": {"format": "appleProfile", "apple": {
                    "payloadIdentifier": "x", "displayName": "<plist>", "scope": "user", "mail": {"incomingMailServerHostName": "evil.example"}}}}})),
         Attack("52", "a Windows package for a Linux machine", "unsupported", "MGT-6007", "/delivery/format: …", order="issue",
@@ -118,11 +118,14 @@ class Domains(Attacked):
         claiming(what, "/… …", "16", user__mail=mail) for what, mail in (
             ("a domain that only ends like ours", "carla@evilcorp.example"), ("a domain below ours", "carla@sub.corp.example"),
             ("a domain that ours is a part of", "carla@corp.example.evil.example"), ("a letter that looks like ours", "carla@c\u043erp.example"),
-            ("a trailing dot", "carla@corp.example."), ("another mailbox in a quoted local part", '"carla@corp.example,chief"@evil.example'),
             ("an internationalised mailbox of another domain", "c\u00e4rla@evil.example"))
     ] + [
+        claiming(what, "/… …", "16", code="invalidRequest", event="PKCS-1052", user__mail=mail) for what, mail in (
+            ("a trailing dot", "carla@corp.example."), ("another mailbox in a quoted local part", '"carla@corp.example,chief"@evil.example'))
+    ] + [
         asking("a literal mailbox of another domain", f"{SAN}: …", "16", subjectAltNames=[{"type": "email", "value": "carla@evilcorp.example"}]),
-        asking("two mailboxes in one name", f"{SAN}: …", "16", code="policyRefused", subjectAltNames=[{"type": "email", "value": "carla@corp.example,x@evil.example"}]),
+        asking("two mailboxes in one name", f"{SAN}: …", "16", "invalidRequest", "PKCS-1052",
+               subjectAltNames=[{"type": "email", "value": "carla@corp.example,x@evil.example"}]),
     ]
 
 

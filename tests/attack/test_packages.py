@@ -12,9 +12,9 @@ from harness import Attacked, Device, Json, Refused, at, openssl, pki
 
 def signed(content: bytes, signer: pki.Identity) -> bytes:
     with openssl.secrets(content=content, key=pki.key_pem(signer.key), signer=pki.cert_pem(signer.certificate),
-                         chain=b"".join(pki.cert_pem(each) for each in signer.chain or [signer.certificate])) as files:
+                         chain=b"".join(pki.cert_pem(each) for each in signer.chain)) as files:
         made, _ = openssl.run("cms", "-sign", "-binary", "-nodetach", "-md", "sha256", "-outform", "DER", "-in", files["content"], "-signer",
-                              files["signer"], "-inkey", files["key"], "-certfile", files["chain"])
+                              files["signer"], "-inkey", files["key"], *(["-certfile", files["chain"]] if signer.chain else []))
     return made
 
 

@@ -149,6 +149,7 @@ void Judge::result_arrives(const ports::ResultMessage& message) {
             broken("nothing fails by our own fault", message.request.text() + ": " + message.failed->message);
     }
     if (!message.delivered) return;
+    world_.evil.arrives(message);
     no_secret("a result's envelope", text_of(message.delivered->envelope));
     for (const auto& certificate : message.delivered->certificates)
         no_secret("a result's certificate", text_of(certificate.der));
@@ -257,6 +258,7 @@ void Judge::at_the_end() {
     check_certificates();
     check_registers();
     check_ledgers();
+    world_.evil.at_the_end();
 }
 
 // A certificate that its connector knew when it rested: a person must be able to find it there, whoever could revoke

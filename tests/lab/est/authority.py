@@ -84,7 +84,10 @@ PURPOSES = {"client-auth": "1.3.6.1.5.5.7.3.2", "smart-card": "1.3.6.1.4.1.311.2
 UNASKED = {
     "sid": [(x509.ObjectIdentifier("1.3.6.1.4.1.311.25.2"), der.encode(der.SEQUENCE, der.encode(0xA0, bytes.fromhex("060a2b060104018237190201") + der.encode(
         0xA0, der.encode(der.OCTET_STRING, SID.encode())))))],
-    "extension": [(x509.ObjectIdentifier("1.3.6.1.4.1.311.21.10"), der.encode(der.SEQUENCE, b""))],
+    "extension": [(x509.ObjectIdentifier("1.3.6.1.4.1.311.21.1"), der.encode_integer(1))],
+    # Application policies are to Windows what the extended key usage is: smart card logon once more.
+    "application-policies": [(x509.ObjectIdentifier("1.3.6.1.4.1.311.21.10"), der.encode(der.SEQUENCE, der.encode(
+        der.SEQUENCE, bytes.fromhex("060a2b060104018237140202"))))],
 }
 
 
