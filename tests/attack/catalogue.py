@@ -138,7 +138,7 @@ ELSEWHERE = {
            f"{_OPERATE}::Endpoints.test_idle_connections_do_not_lock_others_out_for_long", f"{_OPERATE}::Endpoints.test_rubbish_does_not_hurt_it"],
     "68": [f"{_HOLDS}::Register.test_a_blocked_device_is_not_let_in_by_an_approval"],
     "70": ["tests/functional/test_command_line.py::LocalCa.test_the_root_key_is_not_kept", "tests/unit/crypto/issue_test.cpp::Issue.MakesAConstrainedCa"],
-    "71": [f"{_STORED}::Upgrade.test_another_import_key"],
+    "71": [f"{_STORED}::Upgrade.test_another_import_key_is_not_for_what_nobody_signed"],
     "72": ["tests/unit/importer/bulk_test.cpp::Csv.WritesNoFormula", "tests/functional/test_bad_tool.py::Tool.test_every_row"],
     "75": [f"{_OPERATE}::Texts.test_nasty_strings_come_out_harmless_everywhere", "tests/unit/daemon/log_sink_test.cpp::DaemonLogSink.one_nasty_string_comes_out_harmless_in_every_form"],
 }
@@ -167,6 +167,7 @@ NOT_BUILT = {
     "51": [Missing("all", _METERS)],
     "53": [Missing("all", _METERS)],
     "54": [Missing("the pause after a day's step back", "no `clock accept`; what is counted and what expires goes by the ledger's own floor")],
+    "59": [Missing("the event at the first connector", "nobody looks at the connectors that a heartbeat's answer names yet", silent="k_connector_added")],
     "63": [Missing("all", "no Windows yet")],
     "64": [Missing("helpers and modules", "neither exec authorities nor PKCS#11 yet", {"import": {"ImportKey1": {"key": "pkcs11:object=x"}}})],
     "65": [Missing("all", "no PKCS#11 yet", {"import": {"ImportKey1": {"key": "pkcs11:object=x"}}})],
