@@ -218,8 +218,8 @@ int rotate(const Invocation& call, const RotateOptions& options) {
         if (record.provider_name != from->provider_name || record.key_name != from->key_name ||
             !options.choice.holds(record))
             continue;
-        if (const auto done = rotate_one(**stored, i, *to, settings->importer.rules.signatures,
-                                            options.dry_run, told); !done) {
+        if (const auto done = rotate_one(**stored, i, *to, settings->importer.rules.signatures, options.dry_run, told);
+            !done) {
             (void)told.end("");
             return call.fail(done.error());
         }
