@@ -259,12 +259,12 @@ def _retag(evil: Evil, upn: str, purpose: str, records: list[Json], options: Opt
 
 
 def _inject_records(evil: Evil, upn: str, purpose: str, records: list[Json], options: Options) -> list[Json]:
-    """`records`: made by the service itself, which has the public import key like everybody."""
-    return records + copy.deepcopy(options.get("records", []))
+    """`records`: made by the service itself, which has the public import key like everybody; without them, somebody else's."""
+    return records + copy.deepcopy(options.get("records") or evil.other_history(upn, purpose, options))
 
 
 def _replace_records(evil: Evil, upn: str, purpose: str, records: list[Json], options: Options) -> list[Json]:
-    return copy.deepcopy(options.get("records", [])) or records
+    return copy.deepcopy(options.get("records") or evil.other_history(upn, purpose, options)) or records
 
 
 LEASE: dict[str, Callable[..., Json]] = {
