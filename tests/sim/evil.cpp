@@ -135,6 +135,12 @@ void Evil::claim(request::CertificateRequest& request, const Person& victim) {
 void Evil::swap(request::CertificateRequest& request) {
     request.device = mallory_.device;
     if (random_.chance(500)) request.user = mallory_.user;
+    swapped_[request.id] = mallory_.device.recipient_certificate;
+}
+
+bool Evil::handed(const RequestId& id, const Bytes& certificate) const {
+    const auto found = swapped_.find(id);
+    return found != swapped_.end() && found->second == certificate;
 }
 
 void Evil::spoil(const UserId& asked, std::vector<trust::ImportedRecord>& records) {
@@ -195,7 +201,8 @@ void Evil::at_the_end() {
         for (const auto& entry : authority->entries) {
             const auto csr = world_.labels.csrs.find(entry.csr);
             const auto* order = world_.service.find(entry.request);
-            if (csr == world_.labels.csrs.end() || order == nullptr) continue;
+            // Who was served under which face is the envelope's business, arrives().
+            if (csr == world_.labels.csrs.end() || order == nullptr || swapped_.contains(entry.request)) continue;
             const auto* recipient = world_.labels.certificate(order->request.device.recipient_certificate);
             const auto holder = recipient != nullptr ? holders_.find(recipient->key.spki_sha256) : holders_.end();
             for (const auto& name : csr->second.content.alternative_names)

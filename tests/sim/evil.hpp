@@ -41,6 +41,8 @@ public:
     // The attack: an order on its way out, an order handed out again under the same id, a history.
     void spoil(request::CertificateRequest& request);
     void swap(request::CertificateRequest& request);
+    // That order has been handed out for that device as well: whoever saw it first under this face may serve it so.
+    [[nodiscard]] bool handed(const RequestId& id, const Bytes& certificate) const;
     void spoil(const UserId& asked, std::vector<trust::ImportedRecord>& records);
 
     // The invariant.
@@ -57,6 +59,7 @@ private:
     std::vector<Person> people_;
     Person mallory_;
     std::vector<Bytes> certificates_;  // over keys that the attacker has
+    std::map<RequestId, Bytes> swapped_;
     std::map<Sha256, std::string> holders_;
     std::map<std::string, std::string> owners_;
 };
