@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 """Tokens, certificates, sockets and files of the connector itself: AT-22, 49, 59, 61, 62, 64, 70."""
-import json
 import os
 import shutil
 import socket
@@ -12,7 +11,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from harness import PKI, Attacked, Connector, Lab, at, made, openssl, pki
+from harness import PKI, Attacked, Connector, Lab, at, openssl, pki
 
 
 class Configuration(unittest.TestCase):

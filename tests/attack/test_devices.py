@@ -7,10 +7,9 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from harness import Attack, Attacked, Device, Json, at, changed, made, pki
+from harness import Attack, Attacked, Json, at, changed, made, pki
 import der
 
 CERTIFICATE = "/device/recipientCertificate"

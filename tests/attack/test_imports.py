@@ -7,7 +7,7 @@ import threading
 import unittest
 from typing import Any
 
-from harness import Attack, Attacked, Json, at, imports, made, pki
+from harness import Attack, Attacked, Json, at, made, pki
 import pfx
 
 PASSWORD = "correct horse battery"
