@@ -108,7 +108,7 @@ def elsewhere(unit_tests: Path, only: Sequence[str]) -> list[Row]:
             else:
                 command, place = ["/usr/bin/python3", catalogue.ROOT / path, test], catalogue.ROOT
             done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False, timeout=900)
-            ran = "1 test ran" in done.stdout or "Ran 1 test" in done.stderr
+            ran = "1 test from 1 test suite ran" in done.stdout or "Ran 1 test" in done.stderr
             good = done.returncode == 0 and ran
             rows.append(Row(number, name, "passed" if good else "FAILED" if ran else "NOT RUN", not good))
             if not good:
