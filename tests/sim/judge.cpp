@@ -149,7 +149,6 @@ void Judge::result_arrives(const ports::ResultMessage& message) {
             broken("nothing fails by our own fault", message.request.text() + ": " + message.failed->message);
     }
     if (!message.delivered) return;
-    world_.evil.arrives(message);
     no_secret("a result's envelope", text_of(message.delivered->envelope));
     for (const auto& certificate : message.delivered->certificates)
         no_secret("a result's certificate", text_of(certificate.der));
@@ -185,9 +184,9 @@ void Judge::check_package(const SimService::Order& order, const request::Package
         return;
     }
     const auto& envelope = found->second;
-    const bool for_it = envelope.recipient_certificate == order.request.device.recipient_certificate ||
-                        world_.evil.handed(order.request.id, envelope.recipient_certificate);
-    if (!for_it || envelope.request != order.request.id) broken("what arrives is for this device", what);
+    if (envelope.recipient_certificate != order.request.device.recipient_certificate ||
+        envelope.request != order.request.id)
+        broken("what arrives is for this device", what);
     std::set<Bytes> held;
     for (const auto& [pfx, password] : envelope.identities) {
         const auto content = world_.labels.pfx.find(pfx);
@@ -258,7 +257,6 @@ void Judge::at_the_end() {
     check_certificates();
     check_registers();
     check_ledgers();
-    world_.evil.at_the_end();
 }
 
 // A certificate that its connector knew when it rested: a person must be able to find it there, whoever could revoke

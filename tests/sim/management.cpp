@@ -258,7 +258,6 @@ ports::Async<ports::ImportedHistory> Process::Management::fetch(UserId user, req
         if (!history.not_modified)
             for (const auto& record : world.histories[user])
                 if (record.purpose == purpose) history.records.push_back(record);
-        world.evil.spoil(user, history.records);
         answer = std::move(history);
     }
     auto coming = come_back(Point::imports_fetch, fate);

@@ -61,7 +61,6 @@ const std::vector<std::pair<std::string_view, std::uint64_t Scenario::*>>& Scena
         {"repeats", &Scenario::repeats},
         {"patience", &Scenario::patience},
         {"approve_all", &Scenario::approve_all},
-        {"evil", &Scenario::evil},
         {"sweep_kind", &Scenario::sweep_kind},
         {"sweep_step", &Scenario::sweep_step},
         {"sweep_how", &Scenario::sweep_how},

@@ -49,8 +49,6 @@ struct Scenario {
     // For chosen paths, so that only the fault decides what differs; no seed draws these.
     std::uint64_t pending = 0;      // seconds that an authority takes over each order
     std::uint64_t approve_all = 0;  // 1: a person lets go whatever is held
-    // Permille of orders and answers that the service spoils on purpose (evil.hpp). No seed draws it.
-    std::uint64_t evil = 0;
     // For the sweep: call number `step` of one kind fails. 0: none.
     std::uint64_t sweep_kind = 0;  // 0 ledger, 1 network, 2 authority
     std::uint64_t sweep_step = 0;

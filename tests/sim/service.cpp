@@ -22,8 +22,6 @@ void SimService::keep_time() {
     for (auto& order : orders_) {
         if (order.state == State::coming && now >= order.arrives) {
             order.state = State::queued;
-            world_.evil.spoil(order.request);
-            order.hash = digest_of("sha256", request::order_octets(order.request));
             world_.trace.line("service: order " + order.request.id.text() + " " +
                               std::string(to_string(order.request.kind())));
             if (order.request.kind() == request::Kind::pfx_withdraw) withdraw(order);
@@ -77,7 +75,6 @@ std::variant<ports::LeasedRequest, ports::UnreadableRequest> SimService::element
     if (order.changes && order.attempt > 1) {
         leased.request.device.platform = request::Platform::android;
         leased.request.user.id = *UserId::parse("another-user");
-        if (world_.evil.on()) world_.evil.swap(leased.request);
         leased.order_hash = digest_of("sha256", request::order_octets(leased.request));
     }
     leased.lease = {lease, world_.utc(order.lease_ends), order.attempt};

@@ -19,25 +19,14 @@ void Trace::line(std::string_view text) {
     if (keep_) lines_.push_back(when.substr(0, when.size() < 4 ? 0 : when.size() - 3) + " ms  " + std::string(text));
 }
 
-namespace {
-
-// Where the service's word is taken, as with `binding = "service"`, there is nothing that it could not reach.
-Scenario guarded(Scenario scenario) {
-    if (scenario.evil != 0) scenario.binding %= 2;
-    return scenario;
-}
-
-}  // namespace
-
 World::World(const Scenario& the_scenario, fs::path directory, bool keep_trace)
-    : scenario(guarded(the_scenario)),
+    : scenario(the_scenario),
       io(1),
       timeline(io),
       trace(timeline, keep_trace),
       random(scenario.seed ^ 0x5DEECE66DULL),
       judge(*this),
       service(*this, random.fork(1), std::chrono::seconds{scenario.lease_seconds}),
-      evil(*this, random.fork(6)),
       sealer(scenario.seed),
       keys(labels),
       directory_(std::move(directory)),
@@ -124,8 +113,7 @@ Bytes device_certificate(Labels& labels, const Bytes& ca, const request::User& u
     return labels.add_certificate(std::move(facts), ca);
 }
 
-trust::ImportedRecord imported(Labels& labels, Evil& evil, const request::User& user, std::size_t number, UtcTime now,
-                               bool opens) {
+trust::ImportedRecord imported(Labels& labels, const request::User& user, std::size_t number, UtcTime now, bool opens) {
     const std::string name = user.id.text() + "-old-" + std::to_string(number);
     auto facts = plain_facts("", digest_of("spki", bytes_of(name)), 1000 + number);
     facts.not_before = now - std::chrono::days{100 * static_cast<int>(number + 1)};
@@ -134,7 +122,6 @@ trust::ImportedRecord imported(Labels& labels, Evil& evil, const request::User& 
     facts.key_usage = KeyUsage(KeyUsage::k_key_encipherment);
     facts.extended_key_usage = std::vector<std::string>{std::string(eku::k_email_protection)};
     const std::string key = labels.add_key(facts.key.spki_sha256);
-    evil.owns(key, user.user_principal_name);
     trust::ImportedRecord record;
     record.start = facts.not_before;
     record.expiration = facts.not_after;
@@ -177,16 +164,8 @@ void World::make_orders() {
             device_certificate(labels, device_ca, holder.user, holder.device.id, "other" + std::to_string(i));
         const auto old = dice.below(3);
         for (std::size_t k = 0; k < old; ++k)
-            histories[holder.user.id].push_back(imported(labels, evil, holder.user, k, utc({}), !dice.chance(100)));
-        evil.knows({holder.user, holder.device});
-        if (const auto* other = labels.certificate(holder.other_certificate))
-            evil.holds(other->key.spki_sha256, holder.user.user_principal_name);
+            histories[holder.user.id].push_back(imported(labels, holder.user, k, utc({}), !dice.chance(100)));
         holders.push_back(std::move(holder));
-    }
-    if (evil.on()) {
-        auto [user, device] = evil.accomplice();
-        histories[user.id].push_back(imported(labels, evil, user, 0, utc({}), true));
-        holders.push_back({std::move(user), device, device.recipient_certificate});
     }
     std::uint64_t number = 0;
     const auto quirk = [&] { return dice.chance(static_cast<unsigned>(scenario.quirks)); };
@@ -380,7 +359,6 @@ void World::operate(std::size_t index, const RequestId& id, bool approve) {
     const auto& device = (*found)->request.device;
     const auto* facts = labels.certificate(device.recipient_certificate);
     if (facts == nullptr) return;
-    if (evil.on() && !evil.is_true((*found)->request.user, facts->key.spki_sha256)) return;  // he compares
     const auto now = process->utc();
     const auto approved =
         file.approve({(*found)->request.user.id, device.id, facts->key.spki_sha256, "root", now, now + 24h * 7});
@@ -399,8 +377,7 @@ void World::start(Connector& connector) {
     connector.process = std::make_unique<Process>(*this, connector);
     active();
     if (!connector.process->start()) return;  // a broken invariant, noted
-    // An open window takes the service's word; that is the operator's choice, and no part of the proved set.
-    if (evil.on() || connector.lives != 1 || scenario.binding != 1 || (scenario.seed & 1U) != 0) return;
+    if (connector.lives != 1 || scenario.binding != 1 || (scenario.seed & 1U) != 0) return;
     const auto now = connector.process->utc();
     const auto opened = connector.process->ledger().file()->open_window({now, now + 1h, 1, 0, "root"});
     if (!opened) judge.broken("an enrolment window can be opened", opened.error().message);

@@ -4,7 +4,6 @@
 #pragma once
 
 #include "tests/sim/authority.hpp"
-#include "tests/sim/evil.hpp"
 #include "tests/sim/judge.hpp"
 #include "tests/sim/labels.hpp"
 #include "tests/sim/process.hpp"
@@ -85,7 +84,6 @@ public:
     std::vector<std::unique_ptr<Connector>> connectors;
     Bytes device_ca;
     std::map<UserId, std::vector<trust::ImportedRecord>> histories;
-    Evil evil;
     LabelSealer sealer;
     LabelKeys keys;
     std::map<Bytes, std::pair<std::size_t, RequestId>> csr_owners;  // as committed
