@@ -154,17 +154,25 @@ int upgrade(const Invocation& call, const UpgradeOptions& options) {
     return told.end("nothing to upgrade: every record has a password of 32 random characters, AES-256 and oaepSha512");
 }
 
-Result<void> rotate_one(StoredRecords& stored, std::size_t index, const keys::ImportPublicKey& to, bool dry_run,
-                        Told& told) {
+Result<void> rotate_one(StoredRecords& stored, std::size_t index, const keys::ImportPublicKey& to,
+                        trust::SignatureRule rule, bool dry_run, Told& told) {
     const auto& listed = stored.list()[index].record;
-    if (dry_run) {
-        told.add(listed, "wouldRotate", "");
-        return {};
-    }
     auto record = stored.read(index);
     if (!record) {
         if (!stored.concerns_one(record.error())) return record.error();
         told.add(listed, "refused", record.error().message);
+        return {};
+    }
+    // Under the new key it would look like all that somebody here has had in his hands.
+    const crypto::OpenSslCrypto crypto;
+    const auto signature = importer::check_signature(crypto, *record, stored.trusted());
+    const auto against = importer::against_rule(signature, rule, importer::is_adopted(stored.list(), *record));
+    if (!against.empty()) {
+        told.add(listed, "refused", against);
+        return {};
+    }
+    if (dry_run) {
+        told.add(listed, "wouldRotate", "");
         return {};
     }
     const auto hash = importer::oaep_hash(record->padding_scheme);
@@ -210,7 +218,8 @@ int rotate(const Invocation& call, const RotateOptions& options) {
         if (record.provider_name != from->provider_name || record.key_name != from->key_name ||
             !options.choice.holds(record))
             continue;
-        if (const auto done = rotate_one(**stored, i, *to, options.dry_run, told); !done) {
+        if (const auto done = rotate_one(**stored, i, *to, settings->importer.rules.signatures, options.dry_run, told);
+            !done) {
             (void)told.end("");
             return call.fail(done.error());
         }

@@ -223,6 +223,24 @@ class Upgrade(Stored):
         self.assertEqual(self.run_json("key", "rotate", "ImportKey1", "--to", "Second"), [])
         self.assertTrue(all(each["usable"] for each in self.run_json("verify", "--user", user.upn)))
 
+    def test_another_import_key_is_not_for_what_nobody_signed(self) -> None:
+        """A forged record under the new key would look like one of those that were taken along."""
+        user, forged = self.person(), self.person()
+        self.put(user, self.identity(user))
+        self.put(forged, self.identity(forged, 2018), signed=False)
+        self.put(forged, self.identity(forged, 2020), importer=self.lab.pki.foreign_importer)
+        key = rsa.generate_private_key(65537, 2048)
+        path = self.connector.directory / "secrets" / "third.pem"
+        pki.write(path, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()), private=True)
+        self.connector.configure({"import": {"Third": {"key": f"file:{path}"}}})
+        before = self.records(forged)
+        for how in (["--dry-run"], []):
+            told = self.run_json("key", "rotate", "ImportKey1", "--to", "Third", *how, code=1)
+            self.assertEqual({each["userPrincipalName"]: each["outcome"] for each in told}, {user.upn: "rotated" if not how else "wouldRotate", forged.upn: "refused"})
+            self.assertTrue(all(each["reason"] for each in told if each["outcome"] == "refused"), told)
+        self.assertEqual(self.records(forged), before)
+        self.assertEqual([record["keyName"] for record in self.records(user)], ["Third"])
+
 
 class Lists(Stored):
     def test_expiring(self) -> None:

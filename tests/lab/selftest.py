@@ -410,6 +410,16 @@ class Leasing(LabCase):
         changed = {each["id"]: each for each in self.talker.leased()}
         self.assertEqual(changed[mine]["device"]["id"], self.laptop.id)
         self.lab.good()
+        self.lab.evil("rewrite", ids=[mine], set={"user/mail": "chief@corp.example", "purpose": "wifi"})
+        self.lab.expire_leases()
+        rewritten = {each["id"]: each for each in self.talker.leased()}
+        self.assertEqual((rewritten[mine]["user"]["mail"], rewritten[mine]["purpose"]), ("chief@corp.example", "wifi"))
+        self.assertNotEqual(rewritten[yours]["purpose"], "wifi")
+        self.lab.good()
+        self.lab.evil("revoke", ids=[mine])
+        self.lab.expire_leases()
+        self.assertEqual({each["id"]: each["kind"] for each in self.talker.leased()}, {mine: "certificate.revoke", yours: "pfx.deliver"})
+        self.lab.good()
         for name in evil.LEASE:
             self.lab.evil(name)
             self.lab.expire_leases()

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID as Eku
 from cryptography.x509.oid import NameOID
 
+import der
 import pki
 
 from .settings import Settings
@@ -74,6 +75,20 @@ class Keys:
         made = issuer.leaf(pki.common_name("Lab EST " + stem), pki.make_key(), extensions=extensions, **times)
         pki.write(self.path(stem + ".key"), pki.key_pem(made.key), private=True)
         pki.write(self.path(stem + ".crt"), pki.cert_pem(made.certificate))
+
+
+SID = "S-1-5-21-1004336348-1177238915-682003330-500"
+# What a template that is not what it seems adds: logon, enrolment on behalf, Kerberos, anything; and a security identifier ([MS-WCCE] 2.2.2.7.7.4).
+PURPOSES = {"client-auth": "1.3.6.1.5.5.7.3.2", "smart-card": "1.3.6.1.4.1.311.20.2.2", "agent": "1.3.6.1.4.1.311.20.2.1", "pkinit": "1.3.6.1.5.2.3.4",
+            "any-eku": "2.5.29.37.0"}
+UNASKED = {
+    "sid": [(x509.ObjectIdentifier("1.3.6.1.4.1.311.25.2"), der.encode(der.SEQUENCE, der.encode(0xA0, bytes.fromhex("060a2b060104018237190201") + der.encode(
+        0xA0, der.encode(der.OCTET_STRING, SID.encode())))))],
+    "extension": [(x509.ObjectIdentifier("1.3.6.1.4.1.311.21.1"), der.encode_integer(1))],
+    # Application policies are to Windows what the extended key usage is: smart card logon once more.
+    "application-policies": [(x509.ObjectIdentifier("1.3.6.1.4.1.311.21.10"), der.encode(der.SEQUENCE, der.encode(
+        der.SEQUENCE, bytes.fromhex("060a2b060104018237140202"))))],
+}
 
 
 class Authority:
@@ -146,10 +161,19 @@ class Authority:
         if wrong == "weeks":
             days = 7 * 2000
         extensions: list[tuple[x509.ExtensionType, bool]] = [(x509.BasicConstraints(wrong == "ca", None), True)]
+        extensions += [(x509.UnrecognizedExtension(*each), False) for each in UNASKED.get(wrong, ())]
         for extension in csr.extensions:
             value: Any = extension.value
             if wrong == "eku" and isinstance(value, x509.ExtendedKeyUsage):
                 value = x509.ExtendedKeyUsage([*value, Eku.CODE_SIGNING])
+            if wrong in PURPOSES and isinstance(value, x509.ExtendedKeyUsage):
+                value = x509.ExtendedKeyUsage([*value, x509.ObjectIdentifier(PURPOSES[wrong])])
+            if wrong == "no-eku" and isinstance(value, x509.ExtendedKeyUsage):
+                continue
+            if wrong == "usage" and isinstance(value, x509.KeyUsage):
+                value = pki.key_usage("digital_signature", "key_encipherment")
+            if wrong == "subject-sid" and isinstance(value, x509.SubjectAlternativeName):
+                value = x509.SubjectAlternativeName([*value, x509.UniformResourceIdentifier(f"tag:microsoft.com,2022-09-14:sid:{SID}")])
             if wrong == "san" and isinstance(value, x509.SubjectAlternativeName):
                 value = x509.SubjectAlternativeName([*value, x509.RFC822Name("ceo@corp.example")])
             if isinstance(value, (x509.ExtendedKeyUsage, x509.SubjectAlternativeName, x509.KeyUsage)):

@@ -4,7 +4,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-WRONG = ("key", "name", "issuer", "ca", "eku", "san", "weeks")
+WRONG = ("key", "name", "issuer", "ca", "eku", "san", "weeks", "usage", "sid", "subject-sid", "client-auth", "smart-card", "agent", "pkinit", "any-eku",
+         "no-eku", "extension", "application-policies")
 
 
 @dataclass

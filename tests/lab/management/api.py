@@ -2,6 +2,7 @@
 """
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from dataclasses import dataclass
@@ -184,7 +185,7 @@ class Api:
         records, etag, clean = self._imported.of_user(upn, purpose)
         records, touched = self._evil.history(upn, purpose, records)
         if touched:
-            etag = etag[:-1] + '-evil"'
+            etag = f'{etag[:-1]}-{hashlib.sha256(json.dumps(records).encode()).hexdigest()[:16]}"'
         skip, top = _number(call, "skip", 0, 0, 1 << 30), _number(call, "$top", self._settings.page_size, 1, 1000)
         if skip == 0 and call.headers.get("If-None-Match") in (etag, "*"):
             return Reply(304, headers={"ETag": etag})

@@ -31,6 +31,7 @@ class Evil:
             raise KeyError(f"no evil {name!r}; there is {', '.join(sorted({*LEASE, *HISTORY, *OUTCOME}))}")
         with self._lock:
             self._active[name] = options
+            self._struck[name] = 0
             if name == "order-changed":
                 self._seen.clear()
 
@@ -62,6 +63,8 @@ class Evil:
     def history(self, upn: str, purpose: str, records: list[Json]) -> tuple[list[Json], bool]:
         changed = False
         for name, transform, options in self._each(HISTORY):
+            if upn not in options.get("of", [upn]):
+                continue
             result = transform(self, upn, purpose, copy.deepcopy(records), options)
             if result != records:
                 changed = True
@@ -96,6 +99,14 @@ class Evil:
                 return dict(user)
         return None
 
+    def issued_to(self, user: Any) -> str | None:
+        """The newest certificate that the connector made for somebody else, in base64: every result carries them."""
+        for each in reversed(self._queue.find()):
+            result = each["result"] or {}
+            if result.get("status") == "delivered" and each["kind"] == "pkcs.issue" and _id(each["request"].get("user")) != user:
+                return str(result["certificates"][-1]["certificate"])
+        return None
+
     def other_history(self, upn: str, purpose: str, options: Options) -> list[Json]:
         owner = options.get("from") or self._imported.other_owner(upn)
         return copy.deepcopy(self._imported.of_user(owner, purpose)[0]) if owner else []
@@ -106,7 +117,7 @@ def _id(value: Any) -> Any:
 
 
 def _fits(request: Json, options: Options) -> bool:
-    """`ids` and `kinds` keep honest neighbours honest."""
+    """`ids` and `kinds` keep honest neighbours honest; a history has `of`, a list of its owners."""
     return (("ids" not in options or request.get("id") in options["ids"])
             and ("kinds" not in options or request.get("kind") in options["kinds"]))
 
@@ -143,6 +154,32 @@ def _wrong_mail(evil: Evil, request: Json, options: Options) -> Json:
             if name in user:
                 request["user"][name] = user[name]
     return request
+
+
+def _own_certificate(evil: Evil, request: Json, options: Options) -> Json:
+    """A certificate of the connector's own making, whose key the attacker has, passed off as the victim's device."""
+    certificate = evil.issued_to(_id(request.get("user")))
+    if certificate is not None and isinstance(request.get("device"), dict):
+        request["device"]["recipientCertificate"] = certificate
+    return request
+
+
+def _rewrite(evil: Evil, request: Json, options: Options) -> Json:
+    """`set`: whatever the service likes to say, by the members' JSON pointers without the first /."""
+    for pointer, value in options.get("set", {}).items():
+        *path, last = pointer.split("/")
+        at: Any = request
+        for step in path:
+            at = at.setdefault(step, {})
+        at[last] = value
+    return request
+
+
+def _revoke(evil: Evil, request: Json, options: Options) -> Json:
+    """Instead of the order: the revocation of what the connector, or its authority, has issued to somebody."""
+    return {**{name: request[name] for name in ("id", "leaseId", "leaseExpiresAt", "createdAt", "attempt", "user", "device") if name in request},
+            "kind": "certificate.revoke", "authority": "corp", "reason": "keyCompromise",
+            "issuer": options.get("issuer", "CN=Lab Issuing CA"), "serialNumber": options.get("serialNumber", "01")}
 
 
 def _order_changed(evil: Evil, request: Json, options: Options) -> Json:
@@ -221,11 +258,23 @@ def _retag(evil: Evil, upn: str, purpose: str, records: list[Json], options: Opt
     return [{**record, "intendedPurpose": purpose} for record in found] or records
 
 
+def _inject_records(evil: Evil, upn: str, purpose: str, records: list[Json], options: Options) -> list[Json]:
+    """`records`: made by the service itself, which has the public import key like everybody; without them, somebody else's."""
+    return records + copy.deepcopy(options.get("records") or evil.other_history(upn, purpose, options))
+
+
+def _replace_records(evil: Evil, upn: str, purpose: str, records: list[Json], options: Options) -> list[Json]:
+    return copy.deepcopy(options.get("records") or evil.other_history(upn, purpose, options)) or records
+
+
 LEASE: dict[str, Callable[..., Json]] = {
     "wrong-recipient": _wrong_recipient,
     "wrong-recipient-certificate": _wrong_recipient_certificate,
     "wrong-user": _wrong_user,
     "wrong-mail": _wrong_mail,
+    "own-certificate": _own_certificate,
+    "rewrite": _rewrite,
+    "revoke": _revoke,
     "order-changed": _order_changed,
     "foreign-name": _foreign_name,
     "logon-eku": _logon_eku,
@@ -241,6 +290,8 @@ HISTORY: dict[str, Callable[..., list[Json]]] = {
     "flip-password": _flip("encryptedPfxPassword"),
     "strip-signatures": _strip_signatures,
     "retag-purpose": _retag,
+    "inject-records": _inject_records,
+    "replace-records": _replace_records,
 }
 OUTCOME: dict[str, Callable[[list[Json], Options], list[Json]]] = {
     "cancel-all": lambda outcomes, options: [{"requestId": each["requestId"], "outcome": "cancelled"} for each in outcomes],
