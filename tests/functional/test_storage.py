@@ -1,8 +1,12 @@
 #!/usr/bin/python3
-"""A copy while the daemon runs, a copy put back, a damaged file: what is noticed, what is held, and that nothing is lost or taken back."""
+"""A copy while the daemon runs, a copy put back, a damaged file, other processes at the same files: what is noticed, what is held, and that
+nothing is lost or taken back."""
+import fcntl
 import os
 import shutil
 import sqlite3
+import struct
+import subprocess
 import sys
 import unittest
 from pathlib import Path
@@ -93,6 +97,46 @@ class Storage(unittest.TestCase):
         waiting = self.issue()
         self.assertEqual(self.connector.health("/healthz")[0], 200)
         self.assertEqual(self.lab.state(waiting)["state"], "queued")
+
+    def holder(self, file: Path, start: int, length: int) -> int:
+        """Who holds a POSIX lock there; 0 for nobody."""
+        question = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
+        with file.open("r+b") as opened:
+            kind, _, _, _, process = struct.unpack("hhqqi4x", fcntl.fcntl(opened, fcntl.F_GETLK, question))
+        return 0 if kind == fcntl.F_UNLCK else process
+
+    def check_locks(self, when: str) -> None:
+        """SQLite's locks, without which the next process to close the database removes the log under the daemon's hands."""
+        ca = Path(self.connector.settings["authority"]["corp"]["directory"]) / "ca.db"
+        for database in (self.ledger, ca):
+            self.assertEqual(self.holder(database, 0x40000002, 510), self.connector.process.pid, f"{database.name} {when}: its shared lock")
+            self.assertEqual(self.holder(Path(f"{database}-shm"), 128, 1), self.connector.process.pid, f"{database.name} {when}: the log is in use")
+
+    def test_the_daemon_keeps_its_locks_whatever_it_looks_at(self) -> None:
+        self.deliver(self.issue())
+        self.check_locks("after the start")
+        self.connector.command("doctor")
+        self.check_locks("after doctor")
+        self.assertIn(self.connector.command("authority", "test", "corp").returncode, (0, 3))
+        self.check_locks("after authority test")
+
+        # Others open and close the same files, while it works.
+        orders: list[str] = []
+        for _ in range(4):
+            orders += [self.issue(), self.issue()]
+            beside = [subprocess.Popen([self.connector.program, "--config", self.connector.config_file, "doctor"], env=self.connector.environment,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)]
+            with sqlite3.connect(self.ledger, timeout=30) as database:
+                database.execute("SELECT count(*) FROM request").fetchone()
+            database.close()
+            for process in beside:
+                process.wait(60 * SLOW)
+        self.deliver(*orders)
+        self.check_locks("after all of that")
+        self.connector.kill()
+        self.connector.start(timeout=40 * SLOW)
+        known = {row["id"]: row["stage"] for row in self.connector.command_json("requests", "list", "--limit", "100")["requests"]}
+        self.assertEqual({known.get(identifier) for identifier in orders}, {"closed"}, "nothing that was written is lost")
 
     def test_a_cut_file_is_refused_with_what_to_do(self) -> None:
         self.deliver(self.issue())
