@@ -115,6 +115,7 @@ private:
     [[nodiscard]] Result<bool> is_new_file();
     [[nodiscard]] Result<void> write_state();
     void settle();
+    void note_damage(const Error& error);
     template <class Body>
     [[nodiscard]] auto write(Body body) -> decltype(body());
     template <class Body>
@@ -149,6 +150,7 @@ private:
     MeterBook book_;
     LedgerState state_;
     std::optional<AuditAnchor> pending_anchor_;
+    std::optional<Error> damage_;  // a page is not what SQLite wrote: nothing is written into that file any more
     bool ended_unclean_ = false;
     bool state_sound_ = false;
     bool pins_complete_ = false;

@@ -98,6 +98,31 @@ class Storage(unittest.TestCase):
         self.assertEqual(self.connector.health("/healthz")[0], 200)
         self.assertEqual(self.lab.state(waiting)["state"], "queued")
 
+    def test_a_damaged_page_met_at_work_stops_the_work_for_good(self) -> None:
+        for _ in range(3):
+            self.deliver(self.issue())
+        self.assertEqual(self.connector.terminate(60), 0, "closed in order: nothing is checked at the next start")
+        self.assertFalse(Path(f"{self.ledger}-wal").exists())
+        with sqlite3.connect(self.ledger) as database:
+            page = database.execute("PRAGMA page_size").fetchone()[0]
+            root = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'request_due'").fetchone()[0]
+        database.close()
+        with self.ledger.open("r+b") as file:
+            file.seek((root - 1) * page)
+            file.write(b"\xff" * page)
+        before = len(self.connector.log())
+        self.connector.start(wait_ready=False)
+        self.connector.wait_until(lambda: "STO-8010" in self.connector.log()[before:], 60 * SLOW, "the damage to be noticed")
+        self.connector.wait_until(lambda: "storageCorrupt" in self.connector.health("/readyz")[1], 20 * SLOW, "it to be shown")
+        waiting = self.issue()
+        self.assertEqual(self.connector.health("/readyz")[0], 503)
+        self.assertEqual(self.connector.health("/healthz")[0], 200)
+        self.connector.terminate(60)
+        self.assertEqual(self.lab.state(waiting)["state"], "queued", "nothing is leased")
+        log = self.connector.log()[before:]
+        self.assertNotIn("STO-8001", log, "it is not declared recovered")
+        self.assertEqual(log.count("STO-8010"), 1, "and told once")
+
     def holder(self, file: Path, start: int, length: int) -> int:
         """Who holds a POSIX lock there; 0 for nobody."""
         question = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
