@@ -54,6 +54,9 @@ private:
     [[nodiscard]] Going answered(Result<ports::AuthorityAnswer> answer, bool may_be_there = false);
     [[nodiscard]] Going pack();
     [[nodiscard]] Going revoke();
+    // Whether the certificate at hand is one that the service said it has when it heard our last word.
+    [[nodiscard]] bool held_by_service() const;
+    [[nodiscard]] Going spare();
     [[nodiscard]] ports::Async<std::optional<ports::AuthorityAnswer>> look_for_order(ports::Authority& issuer,
                                                                                      ports::Submission submission);
     // `stored`: the record as it was last saved, without the certificate.

@@ -75,6 +75,47 @@ class Storage(unittest.TestCase):
         self.connector.start(timeout=40 * SLOW)
         self.deliver(self.issue())
 
+    def test_what_the_service_holds_is_not_revoked_by_a_copy_that_never_saw_the_certificate(self) -> None:
+        ca = Path(self.connector.settings["authority"]["corp"]["directory"]) / "ca.db"
+        copies = self.connector.directory / "copies"
+        copies.mkdir(mode=0o700)
+
+        # A copy of the moment at which the order may have reached the authority: nobody can write there.
+        taken = iter(range(1000))
+
+        def caught() -> bool:
+            self.copy = copies / f"{next(taken)}.db"
+            self.connector.command("backup", self.copy, check=True)
+            with sqlite3.connect(f"file:{self.copy}?mode=ro&immutable=1", uri=True) as database:
+                row = database.execute("SELECT stage FROM request WHERE id = ?", (order,)).fetchone()
+            database.close()
+            return row == ("submitting",)
+
+        with sqlite3.connect(ca, timeout=30, isolation_level=None) as database:
+            database.execute("BEGIN IMMEDIATE")
+            order = self.issue()
+            self.connector.wait_until(caught, 120 * SLOW, "a copy of a request that is being submitted")
+            database.execute("ROLLBACK")
+        database.close()
+        self.deliver(order)
+        self.connector.terminate()
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self.ledger}{suffix}").unlink(missing_ok=True)
+        shutil.copy(self.copy, self.ledger)
+        os.chmod(self.ledger, 0o600)
+
+        # Given up by hand, by somebody who sees only what the copy tells.
+        self.connector.command("requests", "abandon", order, check=True)
+        mark = len(self.connector.log())
+        self.connector.start("--accept-restore", timeout=40 * SLOW)
+        self.connector.wait_until(lambda: self.connector.command_json("requests", "show", order)["stage"] == "closed", 60 * SLOW,
+                                  "the order to be over here too")
+        reports = [(each["status"], each["outcome"]) for each in self.lab.state(order)["reports"]]
+        self.assertEqual(reports[-1], ("failed", "superseded"))
+        self.assertIn("the certificate that was looked for is the one the service has", self.connector.log()[mark:])
+        self.assertEqual(self.revoked(), 0, "it is the one that the service has")
+        self.assertEqual(self.lab.state(order)["result"]["status"], "delivered")
+
     def test_a_damaged_file_stops_the_work_and_not_the_daemon(self) -> None:
         for _ in range(6):
             self.deliver(self.issue())

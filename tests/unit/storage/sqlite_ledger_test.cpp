@@ -36,6 +36,7 @@ RequestRecord full_record(RequestRecord record) {
     record.sealed_package = Bytes(5000, 7);
     record.failure = request::Failure{"authorityRefused", "größer \"quoted\"\x01", true, "denied"};
     record.outcome = "postponed";
+    record.held_by_service = {Sha256{}, *Sha256::from_hex_text(std::string(64, 'a'))};
     record.revoke_certificate = true;
     return record;
 }
@@ -74,6 +75,7 @@ void expect_same(const RequestRecord& left, const RequestRecord& right) {
         EXPECT_EQ(left.failure->authority_status, right.failure->authority_status);
     }
     EXPECT_EQ(left.outcome, right.outcome);
+    EXPECT_EQ(left.held_by_service, right.held_by_service);
     EXPECT_EQ(left.revoke_certificate, right.revoke_certificate);
 }
 
