@@ -203,7 +203,8 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "Nothing in it can be opened, and nothing of it was touched. The connector does not start.",
      "Put the right key back at [sealing] key; it is in no backup of the database."},
     {event::k_storage_corrupt, error, true, "The database is damaged.",
-     "SQLite's check found faults. Nothing is leased, worked or reported any more; health and status go on.",
+     "SQLite found faults in it, by its check after an unclean end or at work. Nothing is leased, worked or reported "
+     "any more; health and status go on.",
      "Keep the file, check the disk, and restore the last backup."},
     {event::k_restore_accepted, warning, true, "A restored database was accepted by hand.",
      "`run --accept-restore`: the work goes on from there. Requests of the time between come again from the service; "

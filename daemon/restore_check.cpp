@@ -41,6 +41,12 @@ std::optional<End> end_told_by(const AuditLine& line) {
 
 }  // namespace
 
+bool knows_end(const request::RequestRecord& record, UtcTime told) noexcept {
+    using request::Stage;
+    const bool given_up = record.stage == Stage::abandoned && record.outcome.has_value();
+    return record.stage == Stage::closed || record.stage == Stage::revoking || given_up || record.accepted_at >= told;
+}
+
 std::string restored_since(const std::filesystem::path& audit_file, const ports::Sealer& sealer,
                            const std::optional<AuditHead>& anchor, const KnowsEnd& knows) {
     const std::uint64_t known = anchor ? anchor->sequence : 0;

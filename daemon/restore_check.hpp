@@ -6,6 +6,7 @@
 
 #include "core/ids.hpp"
 #include "core/ports/sealer.hpp"
+#include "core/request/record.hpp"
 #include "daemon/audit_log.hpp"
 
 #include <functional>
@@ -14,7 +15,11 @@
 
 namespace connector::daemon {
 
-// The ledger has this request as ended, or has taken an order of that id since `told`.
+// Whether this row has the request as ended, or is of an order of that id taken since `told`. One that was given up has
+// not ended before the service has heard so: until then it can be revived, and in the rows of a copy it was perhaps.
+[[nodiscard]] bool knows_end(const request::RequestRecord& record, UtcTime told) noexcept;
+
+// The same of whatever the ledger has under that id.
 using KnowsEnd = std::function<bool(const RequestId& request, UtcTime told)>;
 
 // "" where it is not, else what was found. `anchor`: the head as the ledger has it.

@@ -169,10 +169,7 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
     const auto knows = [&ledger](const RequestId& id, UtcTime told) {
         const auto found = (*ledger)->get(id);
         if (!found) return true;  // a row that was tampered with is told of by itself
-        if (!*found) return false;
-        const auto stage = (*found)->stage;
-        return stage == request::Stage::closed || stage == request::Stage::revoking ||
-               stage == request::Stage::abandoned || (*found)->accepted_at >= told;
+        return *found && knows_end(**found, told);
     };
     std::string restored = anchor ? restored_since(settings.audit.file, **sealer, head, knows) : std::string();
     StateDirectory state{std::move(*lock),

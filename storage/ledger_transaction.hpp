@@ -11,6 +11,7 @@ namespace connector::storage {
 template <class Body>
 auto SqliteLedger::write(Body body) -> decltype(body()) {
     using Answer = decltype(body());
+    if (damage_) return *damage_;
     auto run = [&]() -> Answer {
         auto transaction = Transaction::begin(database_);
         if (!transaction) return transaction.error();
@@ -32,6 +33,7 @@ auto SqliteLedger::write(Body body) -> decltype(body()) {
         return answer;
     };
     auto answer = run();
+    if (!answer) note_damage(answer.error());
     settle();
     return answer;
 }
@@ -39,6 +41,7 @@ auto SqliteLedger::write(Body body) -> decltype(body()) {
 template <class Body>
 auto SqliteLedger::read(Body body) -> decltype(body()) {
     auto answer = body();
+    if (!answer) note_damage(answer.error());
     settle();
     return answer;
 }

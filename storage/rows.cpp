@@ -80,6 +80,26 @@ std::optional<std::vector<Bytes>> decode_list(ByteView octets) {
     return list;
 }
 
+// The service's last word, and behind it what it said it has: words of one column, because they came together.
+std::string outcome_text(const RequestRecord& record) {
+    std::string text = record.outcome.value_or("");
+    for (const auto& held : record.held_by_service) text += " " + held.hex();
+    return text;
+}
+
+bool read_outcome(std::string_view text, RequestRecord& record) {
+    auto end = text.find(' ');
+    record.outcome = std::string(text.substr(0, end));
+    while (end != std::string_view::npos) {
+        text.remove_prefix(end + 1);
+        end = text.find(' ');
+        const auto held = Sha256::from_hex_text(text.substr(0, end));
+        if (!held) return false;
+        record.held_by_service.push_back(*held);
+    }
+    return true;
+}
+
 // SQLite's record format (fileformat2, 2.1), of a row with its check value.
 std::size_t stored_octets(const Values& row) {
     const auto varint = [](std::size_t number) {
@@ -183,7 +203,7 @@ Values full_row(const RequestRecord& record, bool nameless) {
     row.push_back(record.failure ? Value(record.failure->message) : Value());
     row.push_back(record.failure ? Value(std::int64_t{record.failure->retryable}) : Value());
     row.push_back(record.failure ? or_null(record.failure->authority_status) : Value());
-    row.push_back(or_null(record.outcome));
+    row.push_back(record.outcome ? Value(outcome_text(record)) : Value());
     row.emplace_back(std::int64_t{record.revoke_certificate});
     return row;
 }
@@ -277,7 +297,7 @@ Result<RequestRecord> request_from(const Values& row) {
     } else {
         for (int i = 0; i < 3; ++i) reader.require(reader.skip_null());
     }
-    record.outcome = reader.optional_text();
+    if (const auto text = reader.optional_text()) reader.require(read_outcome(*text, record));
     record.revoke_certificate = reader.flag();
     if (!reader.good() || !stage || !chain || id.empty()) return unreadable("request");
 

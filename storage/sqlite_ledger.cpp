@@ -91,7 +91,9 @@ Result<void> SqliteLedger::take_stock() {
     for (const auto* table : {&tables::k_pin, &tables::k_block, &tables::k_approval, &tables::k_window}) {
         if (auto rows = rows_.list(*table, "", {}); !rows) return rows.error();
     }
-    if (auto sound = book_.verify(state_); !sound && sound.error().kind != ErrorKind::integrity) return sound;
+    if (auto sound = book_.verify(state_);
+        !sound && (sound.error().kind != ErrorKind::integrity || sound.error().code == "storageCorrupt"))
+        return sound;
     if (!state_sound_) book_.distrust();
     rows_.settle();
     if (auto judged = judge_register(); !judged) return judged;
@@ -164,6 +166,11 @@ Result<void> SqliteLedger::write_state() {
         state_.audit_link = pending_anchor_->link;
     }
     return rows_.put(tables::k_state, to_row(state_));
+}
+
+// That other pages can still be written says nothing of the one that is damaged.
+void SqliteLedger::note_damage(const Error& error) {
+    if (!damage_ && error.code == "storageCorrupt") damage_ = error;
 }
 
 void SqliteLedger::settle() {
@@ -364,10 +371,15 @@ std::vector<Result<std::uint64_t>> SqliteLedger::save_many(const std::vector<Com
     answers.reserve(commits.size());
     // Refusals too: they may rest on what a neighbour wrote that is undone now.
     const auto all_fail = [&](const Error& error) { answers.assign(commits.size(), Result<std::uint64_t>(error)); };
+    if (damage_) {
+        all_fail(*damage_);
+        return answers;
+    }
     const auto before = state_;
     {
         auto transaction = Transaction::begin(database_);
         if (!transaction) {
+            note_damage(transaction.error());
             all_fail(transaction.error());
             return answers;
         }
@@ -399,7 +411,10 @@ std::vector<Result<std::uint64_t>> SqliteLedger::save_many(const std::vector<Com
         if (!committed) all_fail(committed.error());
     }
     bool kept = false;
-    for (const auto& answer : answers) kept = kept || answer.has_value();
+    for (const auto& answer : answers) {
+        kept = kept || answer.has_value();
+        if (!answer) note_damage(answer.error());
+    }
     if (!kept) {
         state_ = before;
         book_.rolled_back();

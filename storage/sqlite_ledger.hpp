@@ -120,6 +120,7 @@ private:
     [[nodiscard]] Result<bool> anything_fits();
     [[nodiscard]] Result<void> write_state();
     void settle();
+    void note_damage(const Error& error);
     template <class Body>
     [[nodiscard]] auto write(Body body) -> decltype(body());
     template <class Body>
@@ -155,6 +156,7 @@ private:
     MeterBook book_;
     LedgerState state_;
     std::optional<AuditAnchor> pending_anchor_;
+    std::optional<Error> damage_;  // a page is not what SQLite wrote: nothing is written into that file any more
     bool ended_unclean_ = false;
     std::optional<std::size_t> migrated_from_;
     bool state_sound_ = false;

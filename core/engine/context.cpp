@@ -43,6 +43,12 @@ bool Context::ledger_failed(const Error& error, std::string_view doing) {
         case ErrorKind::conflict: return false;
     }
     if (status.ledger_barred) return true;
+    // Other pages can be written as before, and that says nothing of this one.
+    if (error.kind == ErrorKind::integrity && error.code == "storageCorrupt") {
+        ports.events.raise(Event(event::k_storage_corrupt).with("doing", doing).with("reason", error.message));
+        bar_ledger(error.code);
+        return true;
+    }
     if (status.ledger.state != Check::State::down) {
         const bool full = error.code == "storageFull";
         ports.events.raise(Event(full ? event::k_disk_full : event::k_storage_failed)

@@ -121,7 +121,7 @@ struct Context {
     [[nodiscard]] double jitter() const;
     // Sets a check and calls for a heartbeat when it changed.
     void set(Check& check, Check::State state, std::string detail);
-    // Notes what a ledger call's failure means for health; gives true where the call failed.
+    // Notes what a ledger call's failure means for health; gives true where the call failed. A damaged file bars it.
     bool ledger_failed(const Error& error, std::string_view doing);
     // A write has succeeded: what a read says nothing about.
     void ledger_works();

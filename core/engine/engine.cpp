@@ -31,7 +31,7 @@ void Engine::drain(std::chrono::seconds most) {
 
 asio::awaitable<void> Engine::recover() {
     auto& clock = context_.ports.clock;
-    while (!context_.status.draining) {
+    while (!context_.status.draining && !context_.status.ledger_barred) {
         auto recovering = context_.ports.ledger.recover(context_.now());
         auto recovered = co_await std::move(recovering);
         if (recovered) {
@@ -45,6 +45,7 @@ asio::awaitable<void> Engine::recover() {
             break;
         }
         context_.ledger_failed(recovered.error(), "recovering");
+        if (context_.status.ledger_barred) break;
         co_await clock.wait_until(clock.tick() + 5s);
     }
 }

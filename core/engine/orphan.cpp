@@ -112,7 +112,27 @@ ports::Async<std::optional<ports::AuthorityAnswer>> Worker::look_for_order(ports
     co_return std::optional<ports::AuthorityAnswer>(std::move(*answer));
 }
 
+bool Worker::held_by_service() const {
+    const auto& held = record_.held_by_service;
+    return !record_.certificate.empty() && !held.empty() &&
+           std::find(held.begin(), held.end(), context_.ports.crypto.sha256(record_.certificate)) != held.end();
+}
+
+// No orphan: what we gave up, or forgot with a restored database, has reached its device.
+Worker::Going Worker::spare() {
+    auto saving = save(request::Outcome(request::RevokedNow{}));
+    const bool saved = co_await std::move(saving);
+    if (saved)
+        context_.ports.events.raise(
+            about(event::k_result_superseded, record_)
+                .with("result", "superseded")
+                .with("outcome", record_.outcome.value_or(""))
+                .with("reason", "the certificate that was looked for is the one the service has"));
+    co_return saved;
+}
+
 Worker::Going Worker::revoke() {
+    if (held_by_service()) co_return co_await spare();
     auto* issuer = record_.request.profile() == nullptr ? nullptr : authority();
     if (issuer == nullptr || !issuer->traits().revokes) {
         // Whoever revokes it by hand finds it in the register, though it may never have been packed.
@@ -170,6 +190,7 @@ Worker::Going Worker::revoke() {
             co_return co_await std::move(saving);
         }
         record_.certificate = issued->certificate;
+        if (held_by_service()) co_return co_await spare();
     }
     auto facts = context_.ports.crypto.inspect(record_.certificate);
     if (!facts) {

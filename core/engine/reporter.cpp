@@ -179,7 +179,7 @@ asio::awaitable<void> Reporter::tell(std::vector<request::RequestRecord> records
 
 asio::awaitable<void> Reporter::heard(request::RequestRecord record, ports::ResultOutcome outcome,
                                       std::optional<ports::DeliveredImport> delivered) {
-    request::Reported reported{outcome.outcome};
+    request::Reported reported{outcome.outcome, false, outcome.accepted};
     if (!record.certificate.empty()) {
         const auto own = context_.ports.crypto.sha256(record.certificate);
         reported.still_wanted =

@@ -36,7 +36,7 @@ asio::awaitable<void> Worker::run() {
         }
         // By the mark, not by the clock: a pause may be over before its commit is, and what goes on then without the
         // mark has no deaths.
-        if (!going || !record_.in_work || context_.status.draining) {
+        if (!going || !record_.in_work || context_.status.draining || context_.status.ledger_barred) {
             const auto step = request::next(record_);
             if (step == Step::report) context_.report_waiting.call();
             co_return;

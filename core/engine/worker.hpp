@@ -63,6 +63,9 @@ private:
     // Where the chain cannot be built of what came with the certificate: asks for what is missing. True: pack again.
     [[nodiscard]] Going complete_chain(ports::Authority& issuer);
     [[nodiscard]] Going revoke();
+    // Whether the certificate at hand is one that the service said it has when it heard our last word.
+    [[nodiscard]] bool held_by_service() const;
+    [[nodiscard]] Going spare();
     [[nodiscard]] ports::Async<std::optional<ports::AuthorityAnswer>> look_for_order(ports::Authority& issuer,
                                                                                      ports::Submission submission);
     // `stored`: the record as it was last saved, without the certificate.

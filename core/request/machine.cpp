@@ -176,6 +176,8 @@ void report(RequestRecord& record, const Reported& reported, UtcTime now) {
     const bool undelivered = !record.certificate.empty() && is_issuing(record.request.kind()) && !delivered;
     const bool orphan = (undelivered || record.revoke_certificate) && !reported.still_wanted;
     record.revoke_certificate = orphan;
+    // One that is looked for only now may be among them.
+    if (orphan && record.certificate.empty()) record.held_by_service = reported.held_by_service;
     record.sealed_package.clear();
     record.sealed_key.clear();
     move_to(record, orphan ? Stage::revoking : Stage::closed, now);
@@ -280,6 +282,7 @@ RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRul
                 record.due_at = now + what.delay;
             } else if constexpr (std::is_same_v<What, RevokedNow>) {
                 record.revoke_certificate = false;
+                record.held_by_service.clear();
                 record.sealed_key.clear();
                 record.sealed_package.clear();
                 move_to(record, Stage::closed, now);

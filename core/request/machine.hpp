@@ -69,7 +69,8 @@ struct Released {};  // a person or time let a held request go on
 struct Revived {};   // the operator: an abandoned request goes on where it stood
 struct Reported {
     std::string outcome;
-    bool still_wanted = false;  // the service's `accepted` list names our certificate
+    bool still_wanted = false;                 // the service's `accepted` list names our certificate
+    std::vector<Sha256> held_by_service = {};  // that list
 };
 // Nothing came of it yet, and that is nobody's fault: a busy authority, a service that cannot be told just now.
 struct Postponed {

@@ -103,7 +103,9 @@ struct RequestRecord {
     Bytes sealed_package;  // encode(Package), sealed; empty once accepted
     std::optional<Failure> failure;
     std::optional<std::string> outcome;  // the service's last word: accepted, duplicate, …
-    bool revoke_certificate = false;     // an orphan: revoke once reported
+    // With that word: whose certificates it says it has, for as long as one of ours has to be looked for.
+    std::vector<Sha256> held_by_service;
+    bool revoke_certificate = false;  // an orphan: revoke once reported
 };
 
 // True where a person let it go on although a limit was reached.

@@ -5,6 +5,8 @@
 #include "daemon/authority/local_ca.hpp"
 #include "daemon/keys/files.hpp"
 #include "daemon/keys/load.hpp"
+#include "storage/database_files.hpp"
+#include "storage/schema.hpp"
 
 #include <algorithm>
 #include <array>
@@ -127,24 +129,57 @@ std::optional<bool> holds_key(const SecretBytes& content, const Sha256& root_key
     return false;
 }
 
-}  // namespace
+bool is_databases_name(const fs::path& file) {
+    return storage::is_file_of_database(file, storage::ledger_layout().file_name) ||
+           storage::is_file_of_database(file, local_files::k_database);
+}
 
-std::optional<fs::path> find_root_key(const fs::path& place, const fs::path& issuing_key, const Sha256& root_key) {
+struct FilesUnder {
+    std::vector<fs::path> files;
+    std::vector<fs::path> databases;  // SQLite's own, in use in this very process
+};
+
+FilesUnder files_under(const fs::path& place) {
     constexpr int k_deepest = 3;
+    FilesUnder found;
     std::error_code failure;
     fs::recursive_directory_iterator at(place, fs::directory_options::skip_permission_denied, failure);
     const fs::recursive_directory_iterator end;
     for (; !failure && at != end; at.increment(failure)) {
         if (at.depth() >= k_deepest) at.disable_recursion_pending();
-        if (!at->is_regular_file(failure) || at->path() == issuing_key) continue;
+        if (!at->is_regular_file(failure)) continue;
+        (is_databases_name(at->path()) ? found.databases : found.files).push_back(at->path());
+    }
+    return found;
+}
+
+// By whatever link it is reached. What cannot be looked at is not opened either.
+bool is_databases(const fs::path& file, const std::vector<fs::path>& databases) {
+    std::error_code failure;
+    const fs::path real = fs::canonical(file, failure);
+    return failure || is_databases_name(real) ||
+           std::any_of(databases.begin(), databases.end(), [&](const fs::path& database) {
+               std::error_code gone;
+               return fs::equivalent(file, database, gone);
+           });
+}
+
+}  // namespace
+
+std::optional<fs::path> find_root_key(const fs::path& place, const fs::path& issuing_key, const Sha256& root_key) {
+    const auto [files, databases] = files_under(place);
+    for (const fs::path& file : files) {
+        std::error_code failure;
+        if (file == issuing_key || is_databases(file, databases)) continue;
         // In the CA's own directory nothing is excused; elsewhere other people's encrypted keys have their place.
         const bool strict = !issuing_key.empty();
-        const fs::path extension = at->path().extension();
-        if (strict && (extension == ".p12" || extension == ".pfx")) return at->path();
-        const auto content = keys::read_secret_file(at->path(), false);
+        const fs::path extension = file.extension();
+        if (strict && (extension == ".p12" || extension == ".pfx")) return file;
+        if (fs::file_size(file, failure) > keys::k_largest_file) continue;
+        const auto content = keys::read_secret_file(file, false);
         if (!content) continue;
         const auto found = holds_key(*content, root_key);
-        if (found.value_or(strict)) return at->path();
+        if (found.value_or(strict)) return file;
     }
     return std::nullopt;
 }

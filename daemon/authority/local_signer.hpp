@@ -64,7 +64,8 @@ private:
 };
 
 // The first file under `place` that holds the root's private key, or a key that cannot be shown not to be it
-// (encrypted, or a PFX). `issuing_key`: the file that may hold one, empty where none may.
+// (encrypted, or a PFX). `issuing_key`: the file that may hold one, empty where none may. Databases are not opened:
+// they may be in use in this process, and closing them would take SQLite's locks away (storage/database_files.hpp).
 [[nodiscard]] std::optional<std::filesystem::path> find_root_key(const std::filesystem::path& place,
                                                                  const std::filesystem::path& issuing_key,
                                                                  const Sha256& root_key);

@@ -1,8 +1,12 @@
 #!/usr/bin/python3
-"""A copy while the daemon runs, a copy put back, a damaged file: what is noticed, what is held, and that nothing is lost or taken back."""
+"""A copy while the daemon runs, a copy put back, a damaged file, other processes at the same files: what is noticed, what is held, and that
+nothing is lost or taken back."""
+import fcntl
 import os
 import shutil
 import sqlite3
+import struct
+import subprocess
 import sys
 import unittest
 from pathlib import Path
@@ -71,6 +75,47 @@ class Storage(unittest.TestCase):
         self.connector.start(timeout=40 * SLOW)
         self.deliver(self.issue())
 
+    def test_what_the_service_holds_is_not_revoked_by_a_copy_that_never_saw_the_certificate(self) -> None:
+        ca = Path(self.connector.settings["authority"]["corp"]["directory"]) / "ca.db"
+        copies = self.connector.directory / "copies"
+        copies.mkdir(mode=0o700)
+
+        # A copy of the moment at which the order may have reached the authority: nobody can write there.
+        taken = iter(range(1000))
+
+        def caught() -> bool:
+            self.copy = copies / f"{next(taken)}.db"
+            self.connector.command("backup", self.copy, check=True)
+            with sqlite3.connect(f"file:{self.copy}?mode=ro&immutable=1", uri=True) as database:
+                row = database.execute("SELECT stage FROM request WHERE id = ?", (order,)).fetchone()
+            database.close()
+            return row == ("submitting",)
+
+        with sqlite3.connect(ca, timeout=30, isolation_level=None) as database:
+            database.execute("BEGIN IMMEDIATE")
+            order = self.issue()
+            self.connector.wait_until(caught, 120 * SLOW, "a copy of a request that is being submitted")
+            database.execute("ROLLBACK")
+        database.close()
+        self.deliver(order)
+        self.connector.terminate()
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self.ledger}{suffix}").unlink(missing_ok=True)
+        shutil.copy(self.copy, self.ledger)
+        os.chmod(self.ledger, 0o600)
+
+        # Given up by hand, by somebody who sees only what the copy tells.
+        self.connector.command("requests", "abandon", order, check=True)
+        mark = len(self.connector.log())
+        self.connector.start("--accept-restore", timeout=40 * SLOW)
+        self.connector.wait_until(lambda: self.connector.command_json("requests", "show", order)["stage"] == "closed", 60 * SLOW,
+                                  "the order to be over here too")
+        reports = [(each["status"], each["outcome"]) for each in self.lab.state(order)["reports"]]
+        self.assertEqual(reports[-1], ("failed", "superseded"))
+        self.assertIn("the certificate that was looked for is the one the service has", self.connector.log()[mark:])
+        self.assertEqual(self.revoked(), 0, "it is the one that the service has")
+        self.assertEqual(self.lab.state(order)["result"]["status"], "delivered")
+
     def test_a_damaged_file_stops_the_work_and_not_the_daemon(self) -> None:
         for _ in range(6):
             self.deliver(self.issue())
@@ -93,6 +138,71 @@ class Storage(unittest.TestCase):
         waiting = self.issue()
         self.assertEqual(self.connector.health("/healthz")[0], 200)
         self.assertEqual(self.lab.state(waiting)["state"], "queued")
+
+    def test_a_damaged_page_met_at_work_stops_the_work_for_good(self) -> None:
+        for _ in range(3):
+            self.deliver(self.issue())
+        self.assertEqual(self.connector.terminate(60), 0, "closed in order: nothing is checked at the next start")
+        self.assertFalse(Path(f"{self.ledger}-wal").exists())
+        with sqlite3.connect(self.ledger) as database:
+            page = database.execute("PRAGMA page_size").fetchone()[0]
+            root = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'request_due'").fetchone()[0]
+        database.close()
+        with self.ledger.open("r+b") as file:
+            file.seek((root - 1) * page)
+            file.write(b"\xff" * page)
+        before = len(self.connector.log())
+        self.connector.start(wait_ready=False)
+        self.connector.wait_until(lambda: "STO-8010" in self.connector.log()[before:], 60 * SLOW, "the damage to be noticed")
+        self.connector.wait_until(lambda: "storageCorrupt" in self.connector.health("/readyz")[1], 20 * SLOW, "it to be shown")
+        waiting = self.issue()
+        self.assertEqual(self.connector.health("/readyz")[0], 503)
+        self.assertEqual(self.connector.health("/healthz")[0], 200)
+        self.connector.terminate(60)
+        self.assertEqual(self.lab.state(waiting)["state"], "queued", "nothing is leased")
+        log = self.connector.log()[before:]
+        self.assertNotIn("STO-8001", log, "it is not declared recovered")
+        self.assertEqual(log.count("STO-8010"), 1, "and told once")
+
+    def holder(self, file: Path, start: int, length: int) -> int:
+        """Who holds a POSIX lock there; 0 for nobody."""
+        question = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
+        with file.open("r+b") as opened:
+            kind, _, _, _, process = struct.unpack("hhqqi4x", fcntl.fcntl(opened, fcntl.F_GETLK, question))
+        return 0 if kind == fcntl.F_UNLCK else process
+
+    def check_locks(self, when: str) -> None:
+        """SQLite's locks, without which the next process to close the database removes the log under the daemon's hands."""
+        ca = Path(self.connector.settings["authority"]["corp"]["directory"]) / "ca.db"
+        for database in (self.ledger, ca):
+            self.assertEqual(self.holder(database, 0x40000002, 510), self.connector.process.pid, f"{database.name} {when}: its shared lock")
+            self.assertEqual(self.holder(Path(f"{database}-shm"), 128, 1), self.connector.process.pid, f"{database.name} {when}: the log is in use")
+
+    def test_the_daemon_keeps_its_locks_whatever_it_looks_at(self) -> None:
+        self.deliver(self.issue())
+        self.check_locks("after the start")
+        self.connector.command("doctor")
+        self.check_locks("after doctor")
+        self.assertIn(self.connector.command("authority", "test", "corp").returncode, (0, 3))
+        self.check_locks("after authority test")
+
+        # Others open and close the same files, while it works.
+        orders: list[str] = []
+        for _ in range(4):
+            orders += [self.issue(), self.issue()]
+            beside = [subprocess.Popen([self.connector.program, "--config", self.connector.config_file, "doctor"], env=self.connector.environment,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)]
+            with sqlite3.connect(self.ledger, timeout=30) as database:
+                database.execute("SELECT count(*) FROM request").fetchone()
+            database.close()
+            for process in beside:
+                process.wait(60 * SLOW)
+        self.deliver(*orders)
+        self.check_locks("after all of that")
+        self.connector.kill()
+        self.connector.start(timeout=40 * SLOW)
+        known = {row["id"]: row["stage"] for row in self.connector.command_json("requests", "list", "--limit", "100")["requests"]}
+        self.assertEqual({known.get(identifier) for identifier in orders}, {"closed"}, "nothing that was written is lost")
 
     def test_a_cut_file_is_refused_with_what_to_do(self) -> None:
         self.deliver(self.issue())

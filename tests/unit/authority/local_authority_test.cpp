@@ -1,5 +1,8 @@
 #include "unit/authority/local_fixture.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 namespace connector::authority::test {
@@ -199,6 +202,57 @@ TEST_F(LocalCaTest, the_roots_key_keeps_the_daemon_from_starting) {
     std::filesystem::remove(directory() / "old.pem");
     folder_.write("ca/root.p12", "0");
     EXPECT_TRUE(refused(settings()));
+}
+
+// Whoever closes a file takes every POSIX lock of the process on it away (fcntl(2)): SQLite's, if it is a database.
+class Locked {
+public:
+    explicit Locked(const std::filesystem::path& file) : descriptor_(::open(file.c_str(), O_RDWR | O_CLOEXEC)) {
+        struct flock lock = whole(F_WRLCK);
+        EXPECT_EQ(::fcntl(descriptor_, F_SETLK, &lock), 0) << file;
+    }
+    Locked(const Locked&) = delete;
+    Locked& operator=(const Locked&) = delete;
+    ~Locked() { ::close(descriptor_); }
+    // As another process sees it: a lock of an open file is at odds with those of its own process too.
+    [[nodiscard]] bool held() const {
+        struct flock lock = whole(F_WRLCK);
+        EXPECT_EQ(::fcntl(descriptor_, F_OFD_GETLK, &lock), 0);
+        return lock.l_type != F_UNLCK;
+    }
+
+private:
+    static struct flock whole(int type) {
+        struct flock lock {};
+        lock.l_type = static_cast<short>(type);
+        lock.l_whence = SEEK_SET;
+        return lock;
+    }
+    int descriptor_;
+};
+
+TEST_F(LocalCaTest, looking_for_the_roots_key_opens_no_database) {
+    const auto root = must(crypto::PrivateKey::from_pem(SecretBytes::copy_of(folder_.read("root.key"))));
+    const auto ledger = folder_.write("state/connector.db", "x");
+    const auto index = folder_.write("state/connector.db-shm", "x");
+    const auto large = folder_.write("state/deep/ca.db", std::string(2 * 1024 * 1024, 'x'));
+    const auto elsewhere = folder_.write("elsewhere/connector.db-wal", "x");
+    std::filesystem::create_hard_link(ledger, folder_.path() / "state/kept.pem");
+    std::filesystem::create_symlink(elsewhere, folder_.path() / "state/link.pem");
+    const Locked one(ledger);
+    const Locked two(index);
+    const Locked three(large);
+    const Locked four(elsewhere);
+    EXPECT_FALSE(find_root_key(folder_.path() / "state", {}, root.spki_sha256()));
+    EXPECT_FALSE(find_root_key(folder_.path() / "state", folder_.path() / "state/ca.key", root.spki_sha256()));
+    EXPECT_TRUE(one.held());
+    EXPECT_TRUE(two.held());
+    EXPECT_TRUE(three.held());
+    EXPECT_TRUE(four.held());
+    // A name that only begins like one is read as everything else.
+    const auto key = folder_.write("state/connector.db.key", folder_.read("root.key"));
+    EXPECT_TRUE(find_root_key(folder_.path() / "state", {}, root.spki_sha256()) == key);
+    EXPECT_TRUE(one.held());
 }
 
 TEST_F(LocalCaTest, an_open_key_file_is_refused) {

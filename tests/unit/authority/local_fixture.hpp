@@ -6,6 +6,7 @@
 #include "core/crypto/openssl_crypto.hpp"
 #include "daemon/authority/local.hpp"
 #include "daemon/authority/local_ca.hpp"
+#include "daemon/authority/local_signer.hpp"
 #include "unit/config/scratch_folder.hpp"
 #include "unit/crypto/fixtures.hpp"
 

@@ -89,5 +89,26 @@ TEST_F(RestoreCheckTest, NorDoesWhatSomebodyElseWrote) {
     EXPECT_EQ(found(anchor, {}), "");
 }
 
+TEST(KnowsEnd, OnlyWhatTheServiceHasHeardIsAnEnd) {
+    using request::Stage;
+    struct Row {
+        Stage stage;
+        bool heard;
+        bool knows;
+    };
+    const UtcTime told(1'790'000'000s);
+    for (const auto& row : {Row{Stage::closed, true, true}, Row{Stage::revoking, true, true},
+                            Row{Stage::abandoned, true, true}, Row{Stage::abandoned, false, false},
+                            Row{Stage::submitting, false, false}, Row{Stage::packaged, false, false}}) {
+        request::RequestRecord record;
+        record.stage = row.stage;
+        if (row.heard) record.outcome = "accepted";
+        record.accepted_at = told - 1s;
+        EXPECT_EQ(knows_end(record, told), row.knows) << to_string(row.stage) << " heard " << row.heard;
+        record.accepted_at = told;  // an order under the same id, taken since
+        EXPECT_TRUE(knows_end(record, told));
+    }
+}
+
 }  // namespace
 }  // namespace connector::daemon

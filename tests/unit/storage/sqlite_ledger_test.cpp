@@ -2,6 +2,8 @@
 
 #include "storage/rows.hpp"
 
+#include <fstream>
+
 namespace connector::storage::test {
 namespace {
 
@@ -34,6 +36,7 @@ RequestRecord full_record(RequestRecord record) {
     record.sealed_package = Bytes(5000, 7);
     record.failure = request::Failure{"authorityRefused", "größer \"quoted\"\x01", true, "denied"};
     record.outcome = "postponed";
+    record.held_by_service = {Sha256{}, *Sha256::from_hex_text(std::string(64, 'a'))};
     record.revoke_certificate = true;
     return record;
 }
@@ -72,6 +75,7 @@ void expect_same(const RequestRecord& left, const RequestRecord& right) {
         EXPECT_EQ(left.failure->authority_status, right.failure->authority_status);
     }
     EXPECT_EQ(left.outcome, right.outcome);
+    EXPECT_EQ(left.held_by_service, right.held_by_service);
     EXPECT_EQ(left.revoke_certificate, right.revoke_certificate);
 }
 
@@ -466,6 +470,41 @@ TEST_F(LedgerTest, AnotherSealingKeyReadsNothingAndMovesNothing) {
 TEST_F(LedgerTest, QuickCheckFindsNothing) {
     accepted("r1");
     EXPECT_EQ(*ledger->quick_check(), "");
+}
+
+// The state row lies on a page of its own: that it can be written does not mean that the file is well again.
+TEST_F(LedgerTest, ADamagedPageEndsAllWriting) {
+    const auto record = accepted("r1");
+    close();
+    std::streamoff page = 0;
+    std::streamoff root = 0;
+    {
+        Raw raw(folder.database());
+        page = std::stol(raw.one("PRAGMA page_size"));
+        root = std::stol(raw.one("SELECT rootpage FROM sqlite_schema WHERE name = 'request_due'"));
+    }
+    {
+        std::fstream file(folder.database(), std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp((root - 1) * page);
+        file << std::string(static_cast<std::size_t>(page), '\xff');
+    }
+    open();
+    ASSERT_TRUE(ledger->next_sequence(k_now)) << "the damage is not met yet";
+    ports::TakeOrder order;
+    order.limit = 10;
+    const auto taken = ledger->take(order, k_now);
+    ASSERT_FALSE(taken);
+    EXPECT_EQ(taken.error().code, "storageCorrupt");
+    EXPECT_EQ(taken.error().kind, ErrorKind::integrity);
+    const auto sequence = ledger->next_sequence(k_now);
+    ASSERT_FALSE(sequence);
+    EXPECT_EQ(sequence.error().code, "storageCorrupt");
+    ports::Commit commit;
+    commit.record = record;
+    const auto saving = ledger->save(commit, k_now);
+    ASSERT_FALSE(saving);
+    EXPECT_EQ(saving.error().code, "storageCorrupt");
+    EXPECT_TRUE(ledger->get(record.request.id)) << "what can still be read is";
 }
 
 }  // namespace

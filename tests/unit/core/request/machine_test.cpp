@@ -306,6 +306,17 @@ INSTANTIATE_TEST_SUITE_P(Outcomes, Orphans,
                                          OrphanCase{"superseded", false, true}, OrphanCase{"superseded", true, false},
                                          OrphanCase{"cancelled", false, true}, OrphanCase{"rejected", false, true}));
 
+TEST(Machine, WhatTheServiceHoldsIsKeptWhileACertificateIsLookedFor) {
+    const std::vector<Sha256> held{Sha256{}};
+    auto record = step(issuing(Stage::submitting), Dropped{Failure{"abandoned", "", false, {}}});
+    record = step(record, Reported{"superseded", false, held});
+    EXPECT_EQ(record.stage, Stage::revoking);
+    EXPECT_EQ(record.held_by_service, held);
+    EXPECT_TRUE(step(record, RevokedNow{}).held_by_service.empty());
+    auto known = step(issuing(Stage::submitting), Packed{{1}, {0x30}});
+    EXPECT_TRUE(step(known, Reported{"superseded", false, held}).held_by_service.empty()) << "compared already";
+}
+
 TEST(Machine, AnImportedCertificateIsNeverRevoked) {
     auto record = step(record_of(DeliverImported{}, Stage::accepted), Packed{{1}, {}});
     record = step(record, Reported{"cancelled"});
