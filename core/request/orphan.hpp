@@ -10,8 +10,8 @@ namespace connector::request {
 // The service has its report; nothing of the order is left but the revocation. No lease, no further report.
 [[nodiscard]] bool is_past_its_order(const RequestRecord& record) noexcept;
 
-// The order's id with eight octets of the submission nonce: nobody outside knows them, so that no order can have it. Of a
-// record that has it already the same.
+// The order's id with eight octets of the submission nonce: nobody outside knows them, so that no order can have it. Of
+// a record that has it already the same.
 [[nodiscard]] RequestId id_apart(const RequestRecord& record);
 
 // The id that the service gave the order, of a record under either id. One of more than 111 characters comes back
