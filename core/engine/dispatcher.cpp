@@ -82,8 +82,10 @@ asio::awaitable<void> Dispatcher::work(request::RequestRecord record) {
     const std::string authority = profile == nullptr ? std::string() : profile->authority;
     ++at_work_[authority];
     Worker worker(context_, cache_, std::move(record));
-    auto running = worker.run();
-    co_await std::move(running);
+    if (!context_.status.draining) {
+        auto running = worker.run();
+        co_await std::move(running);
+    }
     if (worker.record().in_work) {
         auto putting = context_.ports.ledger.put_back(id);
         const auto put = co_await std::move(putting);

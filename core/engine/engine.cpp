@@ -84,6 +84,9 @@ asio::awaitable<void> Engine::run() {
     rooms_.cancel();
     auto ended = rooms_.join();
     co_await std::move(ended);
+    // A taking that was under way has brought its requests meanwhile.
+    auto put_back = dispatcher_.join();
+    co_await std::move(put_back);
     if (clock.tick() < latest && !context_.status.ledger_barred && context_.status.service.state == Check::State::up) {
         auto last = reporter_.flush();
         co_await std::move(last);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 namespace connector::sim {
@@ -508,6 +510,8 @@ void World::drive_out() {
         if (!timeline.advance()) break;
     }
     judge.broken("the engine ends when it is told to", "it does not");
+    std::fprintf(stderr, "SEED %llu: the engine does not end when it is told to\n",
+                 static_cast<unsigned long long>(scenario.seed));
     std::abort();
 }
 
