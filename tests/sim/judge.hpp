@@ -8,6 +8,7 @@
 #include "tests/sim/ledger.hpp"
 #include "tests/sim/service.hpp"
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,6 +74,7 @@ private:
     std::vector<Violation> violations_;
     std::map<std::pair<std::size_t, DeviceId>, Proof> proofs_;
     std::map<Bytes, Sent> sent_;
+    std::set<Bytes> to_revoke_;  // certificates that a record of stage revoking has named
 };
 
 }  // namespace connector::sim
