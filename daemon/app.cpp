@@ -415,6 +415,7 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     };
     auto work = working(engine, control_server, health_server, signals, http, ending);
     asio::co_spawn(executor, std::move(work), rethrow);
+    evidence.raise(Event(event::k_storage_opened).with("open", state.open_requests));
     evidence.raise(Event(event::k_started).with("version", CONNECTOR_VERSION).with("connector", connector_id.text()));
 
     (void)::pthread_setname_np(::pthread_self(), "cc-io");
