@@ -68,8 +68,10 @@ int cannot_start(const Error& error) {
         LogOptions options;
         options.error_output = error_output_is_journal() ? ErrorOutput::journal : ErrorOutput::plain;
         options.now = [] { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); };
-        if (auto log = LogSink::open(std::move(options)))
-            (*log)->raise(Event(event::k_second_instance).with("reason", error.message));
+        if (auto log = LogSink::open(std::move(options))) {
+            (*log)->raise(Event(event::k_second_instance).with("code", error.code).with("reason", error.message));
+            return exit_code_of(error);
+        }
     }
     std::cerr << "pfx-connector: cannot start: " << error.message << " (" << error.code << ")" << std::endl;
     return exit_code_of(error);
