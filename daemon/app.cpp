@@ -68,8 +68,10 @@ int cannot_start(const Error& error) {
         LogOptions options;
         options.error_output = error_output_is_journal() ? ErrorOutput::journal : ErrorOutput::plain;
         options.now = [] { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); };
-        if (auto log = LogSink::open(std::move(options)))
-            (*log)->raise(Event(event::k_second_instance).with("reason", error.message));
+        if (auto log = LogSink::open(std::move(options))) {
+            (*log)->raise(Event(event::k_second_instance).with("code", error.code).with("reason", error.message));
+            return exit_code_of(error);
+        }
     }
     std::cerr << "pfx-connector: cannot start: " << error.message << " (" << error.code << ")" << std::endl;
     return exit_code_of(error);
@@ -415,6 +417,7 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     };
     auto work = working(engine, control_server, health_server, signals, http, ending);
     asio::co_spawn(executor, std::move(work), rethrow);
+    evidence.raise(Event(event::k_storage_opened).with("open", state.open_requests));
     evidence.raise(Event(event::k_started).with("version", CONNECTOR_VERSION).with("connector", connector_id.text()));
 
     (void)::pthread_setname_np(::pthread_self(), "cc-io");

@@ -102,15 +102,12 @@ void tell_why_not(LogSink& log, const Error& error) {
     if (!id.empty()) log.raise(Event(id).with("reason", error.message));
 }
 
-void tell_opened(Evidence& evidence, storage::SqliteLedger& ledger, LogTo to) {
-    if (const auto from = ledger.migrated_from())
-        evidence.raise(Event(event::k_storage_migrated).with("from_schema", std::to_string(*from)));
-    if (to != LogTo::everywhere) return;
+std::string open_requests(storage::SqliteLedger& ledger) {
     const auto counts = ledger.counts();
+    if (!counts) return "unknown";
     std::uint64_t open = 0;
-    if (counts)
-        for (const auto& [stage, number] : counts->by_stage) open += number;
-    evidence.raise(Event(event::k_storage_opened).with("open", counts ? std::to_string(open) : "unknown"));
+    for (const auto& [stage, number] : counts->by_stage) open += number;
+    return std::to_string(open);
 }
 
 }  // namespace
@@ -163,7 +160,8 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
     auto evidence = std::make_unique<Evidence>(std::move(*log), std::move(*audit));
     findings->use(*evidence);
     if (!fault.empty()) evidence->raise(Event(event::k_audit_broken).with("reason", fault));
-    tell_opened(*evidence, **ledger, to);
+    if (const auto from = (*ledger)->migrated_from())
+        evidence->raise(Event(event::k_storage_migrated).with("from_schema", std::to_string(*from)));
 
     const bool unclean = (*ledger)->ended_unclean();
     const auto knows = [&ledger](const RequestId& id, UtcTime told) {
@@ -172,12 +170,14 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
         return *found && knows_end(**found, told);
     };
     std::string restored = anchor ? restored_since(settings.audit.file, **sealer, head, knows) : std::string();
+    std::string open = to == LogTo::everywhere ? open_requests(**ledger) : std::string();
     StateDirectory state{std::move(*lock),
                          std::move(*sealer),
                          std::move(evidence),
                          std::make_unique<storage::AsyncLedger>(std::move(*ledger), k_ledger_queue),
                          unclean,
-                         std::move(restored)};
+                         std::move(restored),
+                         std::move(open)};
     return state;
 }
 

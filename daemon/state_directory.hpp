@@ -36,6 +36,7 @@ struct StateDirectory {
     std::unique_ptr<storage::AsyncLedger> ledger;
     bool ended_unclean = false;  // the process before did not close the database
     std::string restored;        // "" or what shows that the database is older than the audit log
+    std::string open_requests;   // their number, for the daemon to tell
 };
 
 enum class LogTo { everywhere, file_only };

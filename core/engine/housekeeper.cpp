@@ -376,14 +376,15 @@ asio::awaitable<void> Housekeeper::look_at_window() {
     }
     const auto& there = *window;
     const auto now = context_.now();
-    const bool open = there && there->open_at(now);
-    if (window_was_open_ && !open && there)
-        context_.ports.events.raise(
-            Event(event::k_window_closed)
-                .with("used", std::to_string(there->used))
-                .with("max", std::to_string(there->max))
-                .with("reason", now < there->until ? "all its places are taken" : "its time is over"));
-    window_was_open_ = open;
+    const bool first_look = !std::exchange(window_seen_, true);
+    if (!there || there->open_at(now) || closed_window_ == there->opened) co_return;
+    closed_window_ = there->opened;
+    if (first_look) co_return;  // it ended in an earlier life
+    context_.ports.events.raise(
+        Event(event::k_window_closed)
+            .with("used", std::to_string(there->used))
+            .with("max", std::to_string(there->max))
+            .with("reason", now < there->until ? "all its places are taken" : "its time is over"));
 }
 
 void Housekeeper::tell_state() {

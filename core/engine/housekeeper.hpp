@@ -54,7 +54,8 @@ private:
     Tick next_expiry_look_{};
     std::uint64_t delivered_at_look_ = 0;
     Tick next_window_look_{};
-    bool window_was_open_ = false;  // at the last look
+    bool window_seen_ = false;
+    std::optional<UtcTime> closed_window_;  // when the window was opened whose end is known
     ports::State told_state_ = ports::State::not_ready;
     std::map<std::pair<UserId, Sha256>, Tick> expiry_said_;
 };
