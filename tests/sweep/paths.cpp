@@ -152,6 +152,13 @@ std::vector<Path> make() {
     all.push_back({"pkcs.issue, authority can neither", "", {1, 0, 0, 0}, {18, 4, 1}, 4, 1, 0, {}, true});
     all.push_back(
         {"pkcs.issue, authority takes a minute", "finds=1 idempotent=1 pending=60", {1, 0, 0, 0}, {26, 6, 4}, 4, 1, 0});
+    all.push_back({"pkcs.issue, asked again after a minute",
+                   "idempotent=1 repeats=1 pending=60",
+                   {1, 0, 0, 0},
+                   {28, 6, 4},
+                   4,
+                   1,
+                   0});
     // A person with history, so that an import delivers something: the seed decides.
     all.push_back({"pfx.deliver", "imports=1000 finds=1 idempotent=1", {1, 0, 0, 0}, {18, 5, 0}});
     all.push_back({"held, then approved", "binding=1 finds=1 approve_all=1", {1, 0, 0, 0}, {23, 21, 1}, 5, 1, 0});
@@ -186,6 +193,15 @@ std::vector<Path> make() {
                    4,
                    1,
                    1,
+                   at_once(at_authority, withdraw)});
+    // Nobody orders anew what nobody wants; REV-3051 tells of it.
+    all.push_back({"withdrawn while it thinks, asked again",
+                   "idempotent=1 repeats=1 pending=60",
+                   {0, 1, 0, 1},
+                   {30, 6, 2},
+                   4,
+                   1,
+                   0,
                    at_once(at_authority, withdraw)});
     all.push_back(
         {"withdrawn after its delivery", "finds=1", {1, 1, 0, 0}, {24, 7, 1}, 4, 1, 0, at_once(ended, withdraw)});
