@@ -8,6 +8,7 @@ import sqlite3
 import struct
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -75,7 +76,6 @@ class Storage(unittest.TestCase):
         self.connector.start(timeout=40 * SLOW)
         self.deliver(self.issue())
 
-    @unittest.skip("open: the test itself is not right yet (its unit tests pass)")
     def test_what_the_service_holds_is_not_revoked_by_a_copy_that_never_saw_the_certificate(self) -> None:
         ca = Path(self.connector.settings["authority"]["corp"]["directory"]) / "ca.db"
         copies = self.connector.directory / "copies"
@@ -111,8 +111,7 @@ class Storage(unittest.TestCase):
         self.connector.start("--accept-restore", timeout=40 * SLOW)
         self.connector.wait_until(lambda: self.connector.command_json("requests", "show", order)["stage"] == "closed", 60 * SLOW,
                                   "the order to be over here too")
-        reports = [(each["status"], each["outcome"]) for each in self.lab.state(order)["reports"]]
-        self.assertEqual(reports[-1], ("failed", "superseded"))
+        self.assertEqual(self.lab.state(order)["reports"][-1]["outcome"], "superseded")
         self.assertIn("the certificate that was looked for is the one the service has", self.connector.log()[mark:])
         self.assertEqual(self.revoked(), 0, "it is the one that the service has")
         self.assertEqual(self.lab.state(order)["result"]["status"], "delivered")
@@ -140,7 +139,6 @@ class Storage(unittest.TestCase):
         self.assertEqual(self.connector.health("/healthz")[0], 200)
         self.assertEqual(self.lab.state(waiting)["state"], "queued")
 
-    @unittest.skip("open: the test itself is not right yet (its unit tests pass)")
     def test_a_damaged_page_met_at_work_stops_the_work_for_good(self) -> None:
         for _ in range(3):
             self.deliver(self.issue())
@@ -157,11 +155,16 @@ class Storage(unittest.TestCase):
         self.connector.start(wait_ready=False)
         self.connector.wait_until(lambda: "STO-8010" in self.connector.log()[before:], 60 * SLOW, "the damage to be noticed")
         self.connector.wait_until(lambda: "storageCorrupt" in self.connector.health("/readyz")[1], 20 * SLOW, "it to be shown")
+        # A poll that was under way may bring the first, which nobody can take in; no other follows.
+        over = time.monotonic() + 2 * self.connector.settings["management"]["poll_wait_seconds"]
+        first = self.issue()
+        self.connector.wait_until(lambda: self.lab.state(first)["state"] == "leased" or time.monotonic() > over, 20 * SLOW, "that poll to end")
         waiting = self.issue()
         self.assertEqual(self.connector.health("/readyz")[0], 503)
         self.assertEqual(self.connector.health("/healthz")[0], 200)
         self.connector.terminate(60)
         self.assertEqual(self.lab.state(waiting)["state"], "queued", "nothing is leased")
+        self.assertEqual(self.lab.state(first)["reports"], [], "and nothing is said of what could not be taken in")
         log = self.connector.log()[before:]
         self.assertNotIn("STO-8001", log, "it is not declared recovered")
         self.assertEqual(log.count("STO-8010"), 1, "and told once")
