@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <system_error>
 
@@ -119,12 +120,27 @@ Result<SecretBytes> read_secret(const SecretRef& where) {
 Result<SecretBytes> read_password(const SecretRef& where) {
     auto secret = read_secret(where);
     if (!secret) return secret;
+    if (const auto text = drop_byte_order_mark(*secret, printable(where.text())); !text)
+        return unreadable(text.error().message);
     std::size_t size = secret->size();
     if (size > 0 && secret->data()[size - 1] == '\n') --size;
     if (size > 0 && size < secret->size() && secret->data()[size - 1] == '\r') --size;
     if (size == 0) return unreadable(printable(where.text()) + " holds nothing but a line end");
     secret->truncate(size);
     return secret;
+}
+
+Result<void> drop_byte_order_mark(SecretBytes& text, std::string_view called) {
+    constexpr std::string_view k_utf8_mark = "\xEF\xBB\xBF";
+    const std::string_view all = text.reveal_text();
+    // No password, PIN or token has a NUL; UTF-16 has one for each Latin letter.
+    if (all.starts_with("\xFF\xFE") || all.starts_with("\xFE\xFF") || all.find('\0') != std::string_view::npos)
+        return Error(ErrorKind::invalid, "notUtf8", std::string(called) + " is UTF-16; save it as UTF-8");
+    if (!all.starts_with(k_utf8_mark)) return {};
+    const std::size_t rest = text.size() - k_utf8_mark.size();
+    std::memmove(text.data(), text.data() + k_utf8_mark.size(), rest);
+    text.truncate(rest);
+    return {};
 }
 
 Result<SecretBytes> read_sealing_key(const SecretRef& where) {

@@ -8,6 +8,7 @@
 #include "core/secret.hpp"
 
 #include <filesystem>
+#include <string_view>
 
 namespace connector::config {
 
@@ -18,6 +19,8 @@ inline constexpr std::size_t k_sealing_key_size = 32;
 [[nodiscard]] Result<SecretBytes> read_secret(const SecretRef& where);
 // A password, PIN or token: one line end at the end of the file is not part of it.
 [[nodiscard]] Result<SecretBytes> read_password(const SecretRef& where);
+// Text of editors on Windows: the mark before UTF-8 is dropped; UTF-16 is refused, kind invalid, naming `called`.
+[[nodiscard]] Result<void> drop_byte_order_mark(SecretBytes& text, std::string_view called);
 // Exactly 32 octets.
 [[nodiscard]] Result<SecretBytes> read_sealing_key(const SecretRef& where);
 

@@ -9,9 +9,9 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
-#include <sstream>
 
 namespace connector::config {
 namespace {
@@ -45,6 +45,7 @@ public:
     }
 
     Loaded of_text(std::string_view text) {
+        end_ = end_of(text);
         toml::table root;
         try {
             root = toml::parse(text, std::string_view("toml"));
@@ -84,6 +85,13 @@ public:
         };
         std::stable_sort(loaded_.problems.begin(), loaded_.problems.end(), earlier);
         std::stable_sort(loaded_.warnings.begin(), loaded_.warnings.end(), earlier);
+        for (const auto& [name, key] : settings_.import_keys) {
+            const std::string full = "import." + name + ".key";
+            if (places_.find(full) == places_.end() || malformed_.find(full) != malformed_.end()) continue;
+            const Place at = places_.find(full)->second;
+            loaded_.import_keys.push_back(
+                {{printable(file_.string()), at.line, at.column, printable(full), "", ""}, key});
+        }
         if (loaded_.problems.empty()) loaded_.settings = std::move(settings_);
         return std::move(loaded_);
     }
@@ -240,8 +248,31 @@ private:
         if (secret && value.secret.source == SecretRef::Source::file && key.name != "admin_token") {
             if (const auto looked = check_secret_file(value.secret.path, OwnerRule::anyone); !looked)
                 tell(at, full, looked.error().message, "");
+            else if (key.section == "sealing" && key.name == "key")
+                look_at_sealing_key(value.secret.path, at, full);
         }
         if (key.must_exist && value.text != "system") look_at_certificates(value.path, at, full);
+        if (key.section == "authority.*" && key.name == "directory") look_at_authority(value.path, at, full);
+    }
+
+    // The daemon does not start without; `local-ca create` makes it.
+    void look_at_authority(const fs::path& directory, Place at, const std::string& full) {
+        std::error_code error;
+        if (fs::is_directory(directory, error)) return;
+        // Who may not look into the folder above knows nothing.
+        if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory) return;
+        tell(at, full, directory.string() + (fs::exists(directory, error) ? " is no directory" : " does not exist"),
+             "make it with pfx-connector local-ca create --directory " + directory.string());
+    }
+
+    void look_at_sealing_key(const fs::path& path, Place at, const std::string& full) {
+        std::error_code error;
+        const auto size = fs::file_size(path, error);
+        if (!error && size != k_sealing_key_size)
+            tell(at, full,
+                 path.string() + " has " + std::to_string(size) + " octets; a sealing key has exactly " +
+                     std::to_string(k_sealing_key_size),
+                 "a new one: pfx-connector sealing create FILE; a database that is there needs its own");
     }
 
     void look_at_certificates(const fs::path& path, Place at, const std::string& full) {
@@ -305,20 +336,28 @@ private:
         tell(place_of_key(full), full, what + "; it is needed by " + std::string(key.needed_by), hint);
     }
 
-    // Of the key, else of its table, else of the file.
+    // Of the key, else of its table, else where it could be written: at the file's end.
     [[nodiscard]] Place place_of_key(std::string_view key) const {
         for (std::string path(key); !path.empty();) {
             if (const auto found = places_.find(path); found != places_.end()) return found->second;
             const std::size_t dot = path.rfind('.');
             path.resize(dot == std::string::npos ? 0 : dot);
         }
-        return {};
+        return end_;
+    }
+
+    // The last line that has something in it.
+    [[nodiscard]] static Place end_of(std::string_view text) {
+        while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+        const auto breaks = std::count(text.begin(), text.end(), '\n');
+        return {static_cast<std::uint32_t>(breaks) + 1, 1};
     }
 
     fs::path file_;
     Need need_;
     NamedFiles named_;
     Settings settings_;
+    Place end_;
     Loaded loaded_;
     std::vector<Instance> instances_;
     std::map<std::string, Place, std::less<>> places_;
@@ -358,10 +397,10 @@ Loaded load(const fs::path& file, Need need, NamedFiles named) {
     if (need == Need::run && (status.permissions() & fs::perms::others_write) != fs::perms::none)
         return refuse("may be written by everyone", "chmod o-w it");
     std::ifstream stream(file, std::ios::binary);
-    std::ostringstream text;
-    if (!stream.is_open() || !(text << stream.rdbuf()))
-        return refuse("cannot be read by this account, or is empty", "");
-    return loading.of_text(text.str());
+    if (!stream.is_open()) return refuse("cannot be read by this account", "");
+    const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+    if (stream.bad()) return refuse("cannot be read: the disk failed", "");
+    return loading.of_text(text);
 }
 
 }  // namespace connector::config

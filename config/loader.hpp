@@ -25,10 +25,18 @@ struct Problem {
     [[nodiscard]] std::string text() const;
 };
 
+// An import key as the file names it, whatever else is wrong there, and where: whoever looks into key files (the loader
+// has no cryptography) can tell the place of what he finds.
+struct NamedKey {
+    Problem place;
+    ImportKey key;
+};
+
 struct Loaded {
-    std::optional<Settings> settings;  // set where `problems` is empty
-    std::vector<Problem> problems;     // in the file's order
-    std::vector<Problem> warnings;     // loads, and is worth a look
+    std::optional<Settings> settings;   // set where `problems` is empty
+    std::vector<Problem> problems;      // in the file's order
+    std::vector<Problem> warnings;      // loads, and is worth a look
+    std::vector<NamedKey> import_keys;  // whose values are well-formed
     [[nodiscard]] bool ok() const noexcept { return settings.has_value(); }
 };
 

@@ -20,6 +20,27 @@ std::string first_line(std::string text) {
     return text;
 }
 
+int unknown(const Invocation& call, const std::string& argument) {
+    return call.fail_usage("unknown command or option: " + argument + " (see --help)");
+}
+
+// A group shows the first example of each of its commands.
+void add_group_examples(CLI::App& app) {
+    for (CLI::App* group : app.get_subcommands([](const CLI::App*) { return true; })) {
+        const auto commands = group->get_subcommands([](const CLI::App* one) { return !one->get_name().empty(); });
+        if (commands.empty()) continue;
+        add_group_examples(*group);
+        std::string footer = "Examples:";
+        for (const CLI::App* command : commands) {
+            // "Examples:", then one in each line.
+            const std::string all = command->get_footer();
+            const auto begin = all.find('\n');
+            if (begin != std::string::npos) footer += all.substr(begin, all.find('\n', begin + 1) - begin);
+        }
+        group->footer(footer);
+    }
+}
+
 }  // namespace
 
 int run_cli(const std::vector<std::string>& arguments, const Environment& environment) {
@@ -46,23 +67,26 @@ int run_cli(const std::vector<std::string>& arguments, const Environment& enviro
     add_import_commands(app, chosen);
     add_local_ca_commands(app, chosen);
     add_key_commands(app, chosen);
+    add_group_examples(app);
 
     try {
         app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     } catch (const CLI::CallForHelp&) {
+        // Another command's help would be no answer to who asks for one that is not there.
+        if (const auto left = app.remaining(true); !left.empty()) return unknown(invocation, left.front());
         const CLI::App* asked = &app;
         for (auto inner = asked->get_subcommands(); !inner.empty(); inner = asked->get_subcommands())
             asked = inner.back();
-        invocation.terminal.lines(asked->help());
+        invocation.terminal.prose(asked->help());
         return k_done;
     } catch (const CLI::CallForAllHelp&) {
-        invocation.terminal.lines(app.help("", CLI::AppFormatMode::All));
+        invocation.terminal.prose(app.help("", CLI::AppFormatMode::All));
         return k_done;
     } catch (const CLI::RequiredError& fault) {
         // What was left over explains better why a command is missing than that it is.
         const auto left = app.remaining(true);
-        invocation.terminal.error(left.empty() ? first_line(fault.what()) + " (see --help)"
-                                               : "unknown command or option: " + left.front() + " (see --help)");
+        if (!left.empty()) return unknown(invocation, left.front());
+        invocation.terminal.error(first_line(fault.what()) + " (see --help)");
         return k_usage;
     } catch (const CLI::ParseError& fault) {
         invocation.terminal.error(first_line(fault.what()) + " (see --help)");

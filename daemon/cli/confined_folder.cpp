@@ -1,5 +1,6 @@
 #include "daemon/cli/confined_folder.hpp"
 
+#include "daemon/cli/password.hpp"
 #include "daemon/importer/bulk_rows.hpp"
 
 #include <dirent.h>
@@ -15,8 +16,6 @@
 
 namespace connector::cli {
 namespace {
-
-constexpr std::size_t k_longest_password = 1024;
 
 class Descriptor {
 public:
@@ -128,16 +127,12 @@ Result<Bytes> ConfinedFolder::read(std::string_view relative, std::size_t larges
 Result<SecretBytes> ConfinedFolder::read_password(std::string_view relative) const {
     const auto file = open_below(descriptor_, relative);
     if (!file) return file.error();
-    SecretBytes text(k_longest_password + 2);
+    constexpr std::size_t k_around = 5;  // a byte order mark, the line's end
+    SecretBytes text(k_longest_password + k_around);
     const auto size = read_up_to(file->descriptor.value(), text.data(), text.size(), relative);
     if (!size) return size.error();
-    const auto all = text.reveal_text().substr(0, *size);
-    auto end = std::min(all.find('\n'), all.size());
-    if (end > 0 && all[end - 1] == '\r') --end;
-    if (end > k_longest_password)
-        return Error(ErrorKind::refused, "fileTooLarge",
-                     "\"" + std::string(relative) + "\": its first line is longer than 1024 octets");
-    text.truncate(end);
+    text.truncate(*size);
+    if (auto kept = keep_first_line(text, "\"" + std::string(relative) + "\""); !kept) return kept.error();
     return text;
 }
 

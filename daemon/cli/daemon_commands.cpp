@@ -1,4 +1,5 @@
 // run, check-config, config, version, explain: the program and its configuration.
+#include "config/credentials.hpp"
 #include "config/loader.hpp"
 #include "config/table.hpp"
 #include "core/event_catalogue.hpp"
@@ -6,13 +7,16 @@
 #include "core/events.hpp"
 #include "core/text.hpp"
 #include "daemon/cli/command.hpp"
+#include "daemon/cli/result_codes.hpp"
 #include "daemon/cli/view.hpp"
+#include "daemon/keys/load.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/version.hpp>
 
 #include <algorithm>
+#include <tuple>
 
 namespace connector::cli {
 namespace json = boost::json;
@@ -41,8 +45,39 @@ json::value to_json(const config::Problem& problem) {
     return row;
 }
 
+bool is_ours_to_read(const config::SecretRef& secret) {
+    return secret.source == config::SecretRef::Source::file &&
+           config::check_secret_file(secret.path, config::OwnerRule::us_or_root).has_value();
+}
+
+// What `run` would find in the key files, which the loader only looks at from outside.
+void look_into_import_keys(config::Loaded& loaded) {
+    constexpr unsigned k_least_bits = 2048;
+    for (auto& [place, key] : loaded.import_keys) {
+        // Whose mode is wrong has been told, and what belongs to the daemon's account is for it to read (`doctor`).
+        if (!is_ours_to_read(key.key) || (key.passphrase && !is_ours_to_read(*key.passphrase))) continue;
+        config::Problem problem = place;
+        problem.hint = "pfx-connector import key create NAME makes one";
+        const auto opened = keys::load_private_key(key.key, key.passphrase);
+        if (!opened)
+            problem.message = opened.error().message;
+        else if (opened->facts().algorithm != KeyAlgorithm::rsa || opened->facts().bits < k_least_bits)
+            problem.message = key.key.path.string() +
+                              " holds another kind of key; an import key is RSA of 2048 bits or "
+                              "more";
+        else
+            continue;
+        loaded.problems.push_back(std::move(problem));
+        loaded.settings.reset();
+    }
+    std::stable_sort(loaded.problems.begin(), loaded.problems.end(), [](const auto& left, const auto& right) {
+        return std::tie(left.line, left.column) < std::tie(right.line, right.column);
+    });
+}
+
 int check_config(const Invocation& call) {
-    const auto loaded = config::load(call.config_file, config::Need::run);
+    auto loaded = config::load(call.config_file, config::Need::run);
+    look_into_import_keys(loaded);
     if (call.json) {
         json::object answer;
         json::array problems;
@@ -88,10 +123,14 @@ json::value to_json(const config::Key& key) {
     return row;
 }
 
-// A text of ours of several lines, for people or for scripts.
-int tell(const Invocation& call, std::string_view text) {
+// A text of ours of several lines, for people or for scripts. A configuration is left as it is: it may be copied.
+enum class Wide { as_it_is, wrapped };
+int tell(const Invocation& call, std::string_view text, Wide wide = Wide::wrapped) {
     if (!call.json) {
-        call.terminal.lines(text);
+        if (wide == Wide::wrapped)
+            call.terminal.prose(text);
+        else
+            call.terminal.lines(text);
         return k_done;
     }
     json::array lines;
@@ -116,8 +155,31 @@ int manual(const Invocation& call) {
     return k_done;
 }
 
+int explain_codes(const Invocation& call) {
+    if (call.json) {
+        json::array rows;
+        for (const ResultCode& code : result_codes()) rows.push_back(json::value(json::string(code.code)));
+        call.terminal.json(json::object{{"codes", std::move(rows)}});
+        return k_done;
+    }
+    Table table({"code", "what it means"});
+    for (const ResultCode& code : result_codes()) table.add({std::string(code.code), std::string(code.meaning)});
+    table.print_wrapped(call.terminal);
+    return k_done;
+}
+
+// A pipe gets the manual's page; on a terminal its table would be as wide as a sheet.
 int explain_all(const Invocation& call) {
-    if (!call.json) return tell(call, catalogue_markdown());
+    if (!call.json && !call.environment.terminal) return tell(call, catalogue_markdown());
+    if (!call.json) {
+        Table table({"event", "severity", "what happened"});
+        for (const EventDefinition& event : event_catalogue())
+            table.add({std::string(event.id), std::string(to_string(event.severity)), std::string(event.headline)});
+        table.print_wrapped(call.terminal);
+        call.terminal.line("");
+        call.terminal.paragraph("pfx-connector explain ID says what one means, and what to do.");
+        return k_done;
+    }
     json::array rows;
     for (const EventDefinition& event : event_catalogue()) rows.push_back(to_json(event));
     json::object answer;
@@ -126,14 +188,38 @@ int explain_all(const Invocation& call) {
     return k_done;
 }
 
+int explain_code(const Invocation& call, const ResultCode& code) {
+    if (call.json) {
+        json::object row;
+        row["code"] = json::string(code.code);
+        row["meaning"] = json::string(code.meaning);
+        row["orderAgain"] = json::string(code.again);
+        row["action"] = json::string(code.action);
+        call.terminal.json(row);
+        return k_done;
+    }
+    call.terminal.heading(code.code);
+    call.terminal.paragraph(code.meaning);
+    call.terminal.line("");
+    call.terminal.heading("What to do");
+    call.terminal.paragraph(code.action);
+    call.terminal.line("");
+    call.terminal.paragraph("Worth ordering again as it is: " + std::string(code.again) + ".");
+    return k_done;
+}
+
 int explain(const Invocation& call, const std::string& subject) {
     if (ascii_equal(subject, "pkcs12")) return tell(call, k_about_pkcs12);
     if (ascii_equal(subject, "events")) return explain_all(call);
+    if (ascii_equal(subject, "codes")) return explain_codes(call);
+    if (const ResultCode* code = find_result_code(subject)) return explain_code(call, *code);
     const EventDefinition* found = find_event(subject);
     if (found == nullptr)
         return call.fail(
             Error(ErrorKind::invalid, "unknownEvent",
-                  "no event \"" + subject + "\"; ids look like PKCS-1050; \"pkcs12\" and \"events\" are pages too"));
+                  "no event or result code \"" + subject +
+                      "\"; events look like PKCS-1050, result codes like importInvalid; \"events\", \"codes\" and "
+                      "\"pkcs12\" are pages too"));
     if (call.json) {
         call.terminal.json(to_json(*found));
         return k_done;
@@ -184,15 +270,20 @@ void add_daemon_commands(CLI::App& app, Chosen& chosen) {
     auto* config_group = add_group(app, "config", "an example of the configuration, and its manual");
     auto* example = add_command(*config_group, "example", "a configuration to begin with",
                                 "pfx-connector config example > connector.toml");
-    chosen.on(example, [](const Invocation& call) { return tell(call, config::example_toml()); });
+    chosen.on(example, [](const Invocation& call) { return tell(call, config::example_toml(), Wide::as_it_is); });
     auto* manual_command = add_command(*config_group, "manual", "every key: type, default, meaning (Markdown)",
                                        "pfx-connector config manual | less");
     chosen.on(manual_command, manual);
 
     auto subject = std::make_shared<std::string>();
-    auto* explaining = add_command(app, "explain", "what an event means, and what to do",
-                                   "pfx-connector explain PKCS-1050\npfx-connector explain pkcs12");
-    explaining->add_option("EVENT", *subject, "an event's id, pkcs12, or events for all of them")->required();
+    auto* explaining = add_command(app, "explain", "what an event or a result code means, and what to do",
+                                   "pfx-connector explain PKCS-1050\npfx-connector explain importInvalid\n"
+                                   "pfx-connector explain pkcs12");
+    explaining
+        ->add_option(
+            "EVENT", *subject,
+            "an event's id (PKCS-1050), a result code (importInvalid), or one of the pages events, codes, pkcs12")
+        ->required();
     chosen.on(explaining, [subject](const Invocation& call) { return explain(call, *subject); });
 
     chosen.on(

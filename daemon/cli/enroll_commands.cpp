@@ -5,6 +5,7 @@
 #include "core/crypto/certificate.hpp"
 #include "daemon/cli/command.hpp"
 #include "daemon/cli/enrolment.hpp"
+#include "daemon/cli/password.hpp"
 #include "daemon/cli/service.hpp"
 #include "daemon/keys/files.hpp"
 #include "daemon/keys/load.hpp"
@@ -13,6 +14,7 @@
 
 #include <boost/json/object.hpp>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -142,8 +144,16 @@ int failed(const Invocation& call, const Error& error) {
     return call.fail(error);
 }
 
+// A daemon reads its certificate at its start: this one goes on with the pair from before.
+bool a_daemon_runs(const Invocation& call) {
+    if (!call.environment.ask_running) return false;
+    const auto loaded = config::load(call.config_file, config::Need::control);
+    return loaded.settings && call.environment.ask_running(*loaded.settings, "status", {}).has_value();
+}
+
 void tell(const Invocation& call, const config::Settings& settings, const std::string& id,
           const CertificateFacts& certificate, Approval approval, bool changed) {
+    const bool restart = changed && a_daemon_runs(call);
     if (call.json) {
         json::object answer;
         answer["connectorId"] = id;
@@ -154,6 +164,7 @@ void tell(const Invocation& call, const config::Settings& settings, const std::s
         answer["approvalNeeded"] =
             approval == Approval::unknown ? json::value() : json::value(approval == Approval::needed);
         answer["changed"] = changed;
+        answer["restartNeeded"] = restart;
         call.terminal.json(answer);
         return;
     }
@@ -162,6 +173,19 @@ void tell(const Invocation& call, const config::Settings& settings, const std::s
     call.terminal.field("valid until", to_rfc3339(certificate.not_after));
     call.terminal.field("certificate", settings.management.certificate.string());
     call.terminal.field("approval", to_string(approval));
+    if (restart)
+        call.terminal.field("daemon",
+                            "restart the daemon now: it runs with the certificate from before, which the service "
+                            "refuses from now on");
+}
+
+// Taken all the same: it comes from elsewhere and is used up with this call.
+void warn_of_readers(const Invocation& call, const std::string& token_file) {
+    struct stat about {};
+    if (::stat(token_file.c_str(), &about) == 0 && (about.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+        call.terminal.warning(token_file +
+                              ": others can read the token there (chmod 0600 the next one); whoever had it "
+                              "could have enrolled in our place");
 }
 
 int enroll(const Invocation& call, const EnrollOptions& options) {
@@ -181,8 +205,9 @@ int enroll(const Invocation& call, const EnrollOptions& options) {
     }
     std::shared_ptr<const SecretBytes> token;
     if (!options.renew) {
-        auto read = keys::read_secret_line(options.token_file, false);
+        auto read = read_secret_line(options.token_file);
         if (!read) return call.fail(read.error());
+        warn_of_readers(call, options.token_file);
         token = std::make_shared<const SecretBytes>(std::move(*read));
     }
     const auto owner = prepare_state(*settings);

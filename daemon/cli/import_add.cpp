@@ -1,8 +1,10 @@
 // import add: files of one person here; lists and folders of many in import_bulk.
 #include "daemon/cli/import_bulk.hpp"
 #include "daemon/cli/import_session.hpp"
+#include "daemon/cli/pfx_fault.hpp"
 
 #include "core/crypto/openssl_crypto.hpp"
+#include "core/printable.hpp"
 #include "core/request/mailbox.hpp"
 #include "daemon/keys/files.hpp"
 #include "daemon/keys/load.hpp"
@@ -65,6 +67,13 @@ Result<importer::ImportOrder> order_of(const AddOptions& options) {
     return order;
 }
 
+Result<SecretBytes> password_for(const AddOptions& options) {
+    if (options.password.given()) return read_password(options.password);
+    std::string question = "Password of " + printable(options.files.front());
+    if (options.files.size() > 1) question += " and " + std::to_string(options.files.size() - 1) + " more";
+    return ask_password(question + " (not shown): ");
+}
+
 Result<Plan> prepare(const Invocation& call, const config::Settings& settings, const AddOptions& options) {
     Plan plan;
     auto order = order_of(options);
@@ -78,7 +87,7 @@ Result<Plan> prepare(const Invocation& call, const config::Settings& settings, c
     if (!signer) return signer.error();
     plan.signer = std::move(*signer);
 
-    const auto password = read_password(options.password);
+    const auto password = password_for(options);
     if (!password) return password.error();
     const crypto::OpenSslCrypto crypto;
     const parser::ParserProcess opener;
@@ -86,7 +95,7 @@ Result<Plan> prepare(const Invocation& call, const config::Settings& settings, c
         const auto pfx = keys::read_file(file);
         if (!pfx) return pfx.error();
         auto opened = importer::open_and_judge(crypto, opener, *pfx, *password, plan.order, call.environment.now());
-        if (!opened) return opened.error().in(file);
+        if (!opened) return explain_pfx_fault(opened.error(), *pfx).in(file);
         for (const std::string& warning : opened->warnings) call.terminal.warning(file + ": " + warning);
         plan.items.push_back({file, std::move(*opened), ""});
     }
@@ -99,10 +108,11 @@ importer::History history_with(const Invocation& call, const Plan& plan,
     for (const Item& item : plan.items) added.push_back(&item.opened);
     auto history = importer::history_of(store, plan.order, added);
     if (history.unsigned_records != 0)
-        call.terminal.warning(
-            std::to_string(history.unsigned_records) +
-            " stored records of this user and purpose are not signed by a known importer; they are not "
-            "in the signed history");
+        call.terminal.warning(std::to_string(history.unsigned_records) +
+                              (history.unsigned_records == 1 ? " stored record of this user and purpose is"
+                                                             : " stored records of this "
+                                                               "user and purpose are") +
+                              " not signed by a known importer, and not in the signed history");
     return history;
 }
 
@@ -207,7 +217,8 @@ std::string contradiction(const AddOptions& options) {
     if (options.files.empty()) return "FILE, --csv or --folder is needed";
     if (options.user.empty()) return "--user is needed";
     if (options.purpose.empty()) return "--purpose is needed";
-    if (!options.password.given()) return "--password-file or --password-stdin is needed";
+    if (!options.password.given() && !somebody_can_be_asked())
+        return "--password-file or --password-stdin is needed where no terminal can be asked";
     if (!options.bulk.report.empty() || !options.bulk.state.empty() || options.bulk.jobs != 0)
         return "--report, --state and --jobs belong to --csv and --folder";
     return {};
@@ -248,7 +259,7 @@ void add_import_add_command(CLI::App& import_group, Chosen& chosen) {
     auto* command = add_command(
         import_group, "add", "opens PFX files here, checks and repacks them, and stores them at the service",
         "pfx-connector import add alice-2023.pfx --user alice@corp.example --purpose smimeEncryption "
-        "--key ImportKey1 --password-file pw.txt\n"
+        "--key ImportKey1\n"
         "pfx-connector import add old/*.pfx --user alice@corp.example --purpose smimeEncryption "
         "--key ImportKey1 --key-file ImportKey1.pem --password-stdin --dry-run\n"
         "pfx-connector import add --csv people.csv --key ImportKey1 --dry-run\n"
@@ -266,10 +277,11 @@ void add_import_add_command(CLI::App& import_group, Chosen& chosen) {
     command->add_option("--provider", options->key.provider,
                         "the key's provider_name (default: pfx-connector, or as configured)");
     auto* password = command->add_option_group(
-        "password", "one of; for --csv and --folder the one of files without a password of their own");
+        "password",
+        "one of, or FILE's is asked for on the terminal; for --csv and --folder the one of files without their own");
     password->add_option("--password-file", options->password.file, "the PFX password is that file's first line");
     password->add_flag("--password-stdin", options->password.standard_input,
-                       "the PFX password is the first line of standard input");
+                       "the PFX password is the first line of standard input; a terminal does not show it");
     password->require_option(0, 1);
     auto* bulk = command->add_option_group("many", "many files of many people, instead of FILE");
     bulk->add_option("--csv", options->bulk.csv,

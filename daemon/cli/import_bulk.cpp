@@ -55,6 +55,13 @@ private:
     struct sigaction terminate_ {};
 };
 
+std::string rows_are(std::size_t number) {
+    return std::to_string(number) + (number == 1 ? " row is" : " rows are");
+}
+std::string rows_were(std::size_t number) {
+    return std::to_string(number) + (number == 1 ? " row was" : " rows were");
+}
+
 // "/a/people.csv" -> "/a/people"; "/a/history/" -> "/a/history": what lies beside them begins like that.
 std::string beside(const BulkOptions& options) {
     if (!options.csv.empty()) {
@@ -226,13 +233,13 @@ int import_bulk(const Invocation& call, const BulkOptions& options) {
     if (!settings) return k_usage;
     const fs::path base = options.csv.empty() ? fs::path(options.folder) : fs::path(options.csv).parent_path();
     const auto folder = ConfinedFolder::open(base);
-    if (!folder) return call.fail(folder.error());
+    // 1 says that rows are missing and the report tells which; without a list there is neither.
+    if (!folder) return call.fail_usage(folder.error().message);
     auto rows = rows_of(options, *folder);
-    if (!rows) return call.fail(rows.error());
+    if (!rows) return call.fail_usage(rows.error().message);
     if (rows->empty())
-        return call.fail(Error(ErrorKind::invalid, "nothingToDo",
-                               options.csv.empty() ? options.folder + ": no PFX file in UPN/ or UPN/PURPOSE/"
-                                                   : options.csv + ": no row under the header"));
+        return call.fail_usage(options.csv.empty() ? options.folder + ": no PFX file in UPN/ or UPN/PURPOSE/"
+                                                   : options.csv + ": no row under the header");
     const auto groups = importer::group_by_owner(*rows);
     BulkJob job;
     job.folder = &*folder;
@@ -250,7 +257,10 @@ int import_bulk(const Invocation& call, const BulkOptions& options) {
     }
     if (!options.dry_run) {
         auto state = BulkStateFile::open(options.state.empty() ? beside(options) + ".import-state" : options.state);
-        if (!state) return call.fail(state.error());
+        // One that another import holds is free again later; one that is none has to be named otherwise.
+        if (!state)
+            return exit_code_of(state.error().kind) == k_try_later ? call.fail(state.error())
+                                                                   : call.fail_usage(state.error().message);
         shared.state = std::move(*state);
         if (shared.state->before().size() != 0 && !call.json)
             call.terminal.line("going on after an interruption: " + std::to_string(shared.state->before().size()) +
@@ -277,17 +287,16 @@ int import_bulk(const Invocation& call, const BulkOptions& options) {
     if (shared.state_lost) call.terminal.warning("the state file could not be written; another run looks at every row");
     if (!written) return call.fail(written.error());
     if (reason)
-        return call.fail(reason->in("the run ended early, " +
-                                    std::to_string(counts[importer::RowOutcome::not_reached]) +
-                                    " rows were not reached; call it again to go on"));
+        return call.fail(reason->in("the run ended early, " + rows_were(counts[importer::RowOutcome::not_reached]) +
+                                    " not reached; call it again to go on"));
     if (!whole) {
-        call.terminal.error("interrupted, " + std::to_string(counts[importer::RowOutcome::not_reached]) +
-                            " rows were not reached; call it again to go on");
+        call.terminal.error("interrupted, " + rows_were(counts[importer::RowOutcome::not_reached]) +
+                            " not reached; call it again to go on");
         return k_try_later;
     }
     if (faultless) return k_done;
-    call.terminal.error(std::to_string(counts[importer::RowOutcome::refused] + counts[importer::RowOutcome::failed]) +
-                        " rows are not in the store; the report says why");
+    const auto missing = counts[importer::RowOutcome::refused] + counts[importer::RowOutcome::failed];
+    call.terminal.error(rows_are(missing) + " not in the store; the report says why");
     return k_failed;
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/crypto/openssl_crypto.hpp"
 #include "core/crypto/pfx.hpp"
+#include "daemon/cli/pfx_fault.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -90,9 +91,7 @@ std::optional<BulkWorker::Item> BulkWorker::open(std::size_t index) {
     auto opened =
         importer::open_and_judge(crypto, job_.opener, *pfx, own ? *own : *job_.password, item.order, job_.now);
     if (!opened) {
-        result.refuse(opened.error());
-        if (opened.error().code == "importUndecryptable")
-            result.reason = "the password or the file is wrong: it does not open";
+        result.refuse(explain_pfx_fault(opened.error(), *pfx));
         return std::nullopt;
     }
     item.opened = std::move(*opened);

@@ -137,7 +137,7 @@ void add_import_commands(CLI::App& app, Chosen& chosen) {
     auto* removing = add_command(*group, "remove", "takes a certificate out of the store; nothing is revoked",
                                  "pfx-connector import remove --user alice@corp.example --thumbprint f11b3467…");
     removing->add_option("--user", options->user, "the owner's userPrincipalName")->required();
-    removing->add_option("--thumbprint", options->thumbprint, "the certificate's SHA-1 thumbprint")->required();
+    add_thumbprint_option(*removing, options->thumbprint, "the certificate's SHA-1 thumbprint")->required();
     removing->add_option("--purpose", options->purpose, "only for this purpose")->check(known_purpose);
     chosen.on(removing, [options](const Invocation& call) { return remove(call, *options); });
 }

@@ -66,7 +66,14 @@ int inventory(const Invocation& call, const InventoryOptions& options) {
     if (!signature) return call.fail(signature.error());
     const std::string pem = crypto::to_pem("CMS", signature->view());
     if (options.out.empty()) {
-        call.terminal.lines(pem);
+        if (call.json) {
+            boost::json::object answer;
+            answer["records"] = store->size();
+            answer["inventory"] = pem;
+            call.terminal.json(answer);
+        } else {
+            call.terminal.lines(pem);
+        }
         return k_done;
     }
     if (auto done = keys::write_new_file(options.out, bytes_of(pem), 0640); !done) return call.fail(done.error());

@@ -5,6 +5,7 @@
 #include "core/crypto/pfx_outline.hpp"
 #include "daemon/cli/confined_folder.hpp"
 #include "daemon/cli/import_stored.hpp"
+#include "daemon/cli/pfx_fault.hpp"
 #include "daemon/cli/view.hpp"
 #include "daemon/importer/bulk_rows.hpp"
 #include "daemon/parser/parser_process.hpp"
@@ -66,6 +67,7 @@ Scanned scan_file(const ConfinedFolder& folder, const ports::PfxOpener& opener, 
     };
     const auto pfx = folder.read(file, crypto::k_pfx_largest);
     if (!pfx) return fault(pfx.error().message);
+    if (pfx->empty()) return fault("the file is empty");
     auto outline = crypto::outline_pfx(*pfx);
     if (!outline) return fault(outline.error().message);
     scanned.outline = std::move(*outline);
@@ -79,10 +81,7 @@ Scanned scan_file(const ConfinedFolder& folder, const ports::PfxOpener& opener, 
     if (!own && !common) return scanned;
     scanned.opens = "no";
     const auto identity = opener.open_pfx(*pfx, own ? *own : *common);
-    if (!identity)
-        return fault(identity.error().code == "importUndecryptable"
-                         ? "the password or the file is wrong: it does not open"
-                         : identity.error().message);
+    if (!identity) return fault(explain_pfx_fault(identity.error(), *pfx).message);
     scanned.opens = "yes";
     auto facts = crypto.inspect(identity->certificate);
     if (!facts) return fault(facts.error().message);
@@ -195,7 +194,7 @@ void add_import_scan_command(CLI::App& import_group, Chosen& chosen) {
         "password", "for files without FILE.password, or `password` in their folder or one above");
     password->add_option("--password-file", options->password.file, "the PFX password is that file's first line");
     password->add_flag("--password-stdin", options->password.standard_input,
-                       "the PFX password is the first line of standard input");
+                       "the PFX password is the first line of standard input; a terminal does not show it");
     password->require_option(0, 1);
     chosen.on(command, [options](const Invocation& call) { return scan(call, *options); });
 }

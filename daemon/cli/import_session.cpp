@@ -2,49 +2,14 @@
 
 #include "config/credentials.hpp"
 #include "core/crypto/openssl_crypto.hpp"
-#include "daemon/keys/files.hpp"
+#include "core/text.hpp"
 #include "daemon/keys/import_keys.hpp"
 #include "daemon/keys/load.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <utility>
 
 namespace connector::cli {
-namespace {
-
-Result<SecretBytes> password_from_stdin() {
-    SecretBytes password;
-    std::array<char, 1> one{};
-    for (;;) {
-        const ssize_t count = ::read(STDIN_FILENO, one.data(), 1);
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0 || one[0] == '\n') break;
-        password.append(std::string_view(one.data(), 1));
-        if (password.size() > 1024)
-            return Error(ErrorKind::invalid, "invalidRequest",
-                         "the password on standard input is longer than 1024 octets");
-    }
-    one[0] = '\0';
-    if (!password.empty() && password.reveal_text().back() == '\r') password.truncate(password.size() - 1);
-    return password;
-}
-
-// An empty first line is a password too: PFX files without one exist.
-Result<SecretBytes> password_from_file(const std::string& file) {
-    auto password = keys::read_secret_file(file, false);
-    if (!password) return password;
-    const auto text = password->reveal_text();
-    auto end = std::min(text.find('\n'), text.size());
-    if (end > 0 && text[end - 1] == '\r') --end;
-    password->truncate(end);
-    return password;
-}
-
-}  // namespace
 
 ImportSession::ImportSession(std::unique_ptr<Service> service, std::shared_ptr<const SecretBytes> token,
                              std::chrono::seconds timeout)
@@ -62,6 +27,13 @@ Result<std::unique_ptr<ImportSession>> ImportSession::open(const config::Setting
     return std::unique_ptr<ImportSession>(new ImportSession(std::move(*service),
                                                             std::make_shared<const SecretBytes>(std::move(*token)),
                                                             settings.management.request_timeout));
+}
+
+Error ImportSession::token_refused(const Error& refusal) {
+    return {refusal.kind, refusal.code,
+            refusal.message +
+                "; the token of management.admin_token is not accepted for this: have the service give out "
+                "a new one, and put it into that file"};
 }
 
 Result<std::vector<Bytes>> trusted_importers(const config::Settings& settings) {
@@ -118,13 +90,22 @@ Result<ChosenKey> wrapping_key(const config::Settings& settings, const KeyChoice
     return ChosenKey{{key->provider_name, key->key_name, std::move(key->spki)}, key->spki_sha256};
 }
 
-Result<SecretBytes> read_password(const PasswordChoice& choice) {
-    return choice.standard_input ? password_from_stdin() : password_from_file(choice.file);
+std::string known_purpose(const std::string& text) {
+    return request::parse_purpose(text) ? std::string() : "smimeEncryption, smimeSigning, unassigned or wifi";
 }
 
-std::string known_purpose(const std::string& text) {
-    return request::parse_purpose(text) ? std::string()
-                                        : "--purpose: smimeEncryption, smimeSigning, unassigned or wifi";
+CLI::Option* add_thumbprint_option(CLI::App& command, std::string& thumbprint, const std::string& description) {
+    const auto plain = [](std::string& text) -> std::string {
+        // The invisible mark is what Windows' certificate window puts in front of a copied thumbprint.
+        constexpr std::string_view k_mark = "\xE2\x80\x8E";
+        if (text.starts_with(k_mark)) text.erase(0, k_mark.size());
+        std::erase_if(text, [](char c) { return c == ':' || c == ' ' || c == '\t'; });
+        const auto octets = Thumbprint::from_hex_text(ascii_lower(text));
+        if (!octets) return "a certificate's SHA-1 thumbprint has 40 hex digits (blanks and colons may stand between)";
+        text = octets->hex();
+        return {};
+    };
+    return command.add_option("--thumbprint", thumbprint, description)->transform(CLI::Validator(plain, ""));
 }
 
 std::uint64_t sequence_now() {

@@ -1,9 +1,9 @@
-// What the import commands share: the conversation with the service's store, the importer's own keys, and how a
-// password reaches the tool (a file or standard input, never an argument). Main thread, but for ImportSession: one for
-// each thread.
+// What the import commands share: the conversation with the service's store, and the importer's own keys.
+// Main thread, but for ImportSession: one for each thread.
 #pragma once
 
 #include "daemon/cli/command.hpp"
+#include "daemon/cli/password.hpp"
 #include "daemon/cli/service.hpp"
 #include "daemon/importer/import_tool.hpp"
 #include "daemon/management/import_admin.hpp"
@@ -22,10 +22,13 @@ public:
     [[nodiscard]] management::ImportAdmin& calls() noexcept { return admin_; }
     template <class T>
     [[nodiscard]] Result<T> wait(ports::Async<T> call) {
-        return service_->wait(std::move(call));
+        auto answer = service_->wait(std::move(call));
+        if (!answer && answer.error().kind == ErrorKind::unauthorized) return token_refused(answer.error());
+        return answer;
     }
 
 private:
+    [[nodiscard]] static Error token_refused(const Error& refusal);
     ImportSession(std::unique_ptr<Service> service, std::shared_ptr<const SecretBytes> token,
                   std::chrono::seconds timeout);
     std::unique_ptr<Service> service_;
@@ -52,16 +55,10 @@ struct ChosenKey {
 };
 [[nodiscard]] Result<ChosenKey> wrapping_key(const config::Settings& settings, const KeyChoice& choice);
 
-// --password-file, --password-stdin: the first line; an empty one is a password too. kind: misconfigured, invalid.
-struct PasswordChoice {
-    std::string file;
-    bool standard_input = false;
-    [[nodiscard]] bool given() const noexcept { return standard_input || !file.empty(); }
-};
-[[nodiscard]] Result<SecretBytes> read_password(const PasswordChoice& choice);
-
-// "" or what is wrong: for CLI11's check().
+// "" or what is wrong: for CLI11's check(). It names the option itself.
 [[nodiscard]] std::string known_purpose(const std::string& text);
+// --thumbprint as people copy it, in any case and with colons or blanks; anything but 20 octets is a usage error.
+CLI::Option* add_thumbprint_option(CLI::App& command, std::string& thumbprint, const std::string& description);
 // Milliseconds since 1970: the sequence of what is signed in one go.
 [[nodiscard]] std::uint64_t sequence_now();
 

@@ -52,7 +52,7 @@ bool RecordChoice::holds(const trust::ImportedRecord& record) const {
 
 void add_record_options(CLI::App& command, RecordChoice& choice) {
     command.add_option("--user", choice.user, "a userPrincipalName (default: everybody)");
-    command.add_option("--thumbprint", choice.thumbprint, "only this certificate's SHA-1 thumbprint");
+    add_thumbprint_option(command, choice.thumbprint, "only this certificate's SHA-1 thumbprint");
     command.add_option("--purpose", choice.purpose, "only this purpose")->check(known_purpose);
 }
 

@@ -2,11 +2,16 @@
 #include "core/crypto/encoding.hpp"
 #include "daemon/authority/local_ca.hpp"
 #include "daemon/cli/command.hpp"
+#include "daemon/cli/password.hpp"
 #include "daemon/keys/files.hpp"
 #include "daemon/keys/import_keys.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
 
 namespace connector::cli {
 namespace json = boost::json;
@@ -33,10 +38,33 @@ fs::path place_of(const std::string& text) {
     return text.empty() ? fs::path() : fs::absolute(text);
 }
 
+// As people copy it: openssl writes colons, others blanks.
+std::string plain_serial(std::string& text) {
+    constexpr std::size_t k_longest = 40;  // RFC 5280 4.1.2.2
+    std::string digits = text;
+    std::erase_if(digits, [](char c) { return c == ':' || c == ' '; });
+    const bool fit = !digits.empty() && digits.size() <= k_longest &&
+                     std::all_of(digits.begin(), digits.end(),
+                                 [](char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; });
+    if (!fit) return "\"" + text + "\" is no serial number: 1 to 40 hex digits";
+    text = std::move(digits);
+    return {};
+}
+
+std::string known_reason(const std::string& text) {
+    static constexpr std::array<std::string_view, 6> k_reasons{"unspecified",          "keyCompromise",
+                                                               "affiliationChanged",   "superseded",
+                                                               "cessationOfOperation", "privilegeWithdrawn"};
+    if (std::find(k_reasons.begin(), k_reasons.end(), text) != k_reasons.end()) return {};
+    std::string all;
+    for (const auto reason : k_reasons) all += (all.empty() ? "" : ", ") + std::string(reason);
+    return "\"" + text + "\" is no reason; " + all;
+}
+
 Result<std::optional<SecretBytes>> passphrase_of(const std::string& file) {
     std::optional<SecretBytes> none;
     if (file.empty()) return none;
-    auto word = keys::read_secret_line(file, false);
+    auto word = read_secret_line(file);
     if (!word) return word.error();
     return std::optional<SecretBytes>(std::move(*word));
 }
@@ -242,11 +270,14 @@ void add_local_ca_commands(CLI::App& app, Chosen& chosen) {
         add_command(*group, "revoke",
                     "revokes one certificate, writes ca.crl anew, and marks it in the register of issued certificates",
                     "pfx-connector local-ca revoke 4f1c… --directory /var/lib/pfx-connector/ca --reason keyCompromise");
-    revoking->add_option("SERIAL", options->serial, "the serial number in hex")->required();
+    revoking->add_option("SERIAL", options->serial, "the serial number in hex")
+        ->required()
+        ->transform(CLI::Validator(plain_serial, ""));
     revoking
         ->add_option(
             "--reason", options->reason,
             "unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn")
+        ->check(known_reason)
         ->capture_default_str();
     add_place(revoking, options);
     chosen.on(revoking, [options](const Invocation& call) { return revoke(call, *options); });

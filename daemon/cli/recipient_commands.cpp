@@ -58,7 +58,7 @@ void add_recipient_commands(CLI::App& app, Chosen& chosen) {
     auto* opening = add_command(*group, "window", "accepts so many first uses until that time; audited",
                                 "pfx-connector recipients window --until 2026-12-01T18:00:00Z --max 200");
     opening->add_option("--until", window->until, "RFC 3339, UTC")->required()->check([](const std::string& text) {
-        return from_rfc3339(text) ? std::string() : std::string("--until: times look like 2026-11-23T12:00:00Z");
+        return from_rfc3339(text) ? std::string() : std::string("times look like 2026-11-23T12:00:00Z");
     });
     opening->add_option("--max", window->max, "how many first uses may pass")->required()->check(CLI::Range(1, 100000));
     chosen.on(opening, [window](const Invocation& call) {

@@ -23,7 +23,7 @@ struct ListOptions {
 };
 
 std::string usable_id(const std::string& text) {
-    return is_usable_id(text) ? std::string() : "ID: 1 to 128 of A-Z a-z 0-9 . _ : @ + -";
+    return is_usable_id(text) ? std::string() : "1 to 128 of A-Z a-z 0-9 . _ : @ + -";
 }
 std::string known_stage(const std::string& text) {
     return request::parse_stage(text) ? std::string() : "\"" + text + "\" is no stage";
@@ -44,14 +44,16 @@ int list(const Invocation& call, const ListOptions& options) {
     put("since", options.since);
     put("after", options.after);
     arguments["limit"] = options.limit;
-    return ask(call, "requests.list", arguments, [&call](const json::value& answer) {
+    const bool filtered = arguments.size() > 1;
+    return ask(call, "requests.list", arguments, [&call, filtered](const json::value& answer) {
         static const std::vector<Column> columns{{"id", {"id"}},         {"kind", {"kind"}},
                                                  {"stage", {"stage"}},   {"user", {"user"}},
                                                  {"device", {"device"}}, {"reason", {"heldReason", "code"}},
                                                  {"tries", {"tries"}},   {"updated", {"updatedAt"}, Shown::moment}};
         const auto* rows = list_in(answer, "requests");
         if (rows == nullptr) return;
-        show_table(call.terminal, *rows, columns, "no such request");
+        show_table(call.terminal, *rows, columns,
+                   filtered ? "no request fits these filters" : "no request is known here");
         const auto* object = answer.if_object();
         const auto* next = object == nullptr ? nullptr : object->if_contains("next");
         if (next != nullptr && next->is_string()) call.terminal.line("more: --after " + scalar_text(*next));

@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::size_t k_longest_line = 16 * 1024;
 constexpr std::size_t k_narrowest = 6;
+constexpr std::size_t k_readable = 14;  // a cut column of fewer characters says little
+constexpr std::size_t k_fold_indent = 4;
 constexpr std::string_view k_gap = "  ";
 constexpr std::string_view k_more = "…";
 
@@ -67,7 +69,29 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width, std::
     return lines;
 }
 
-// The library writes strings as they are; a reader may print them as they are.
+// Where a broken line goes on: under its last column (what stands behind two blanks), if there is room for one there.
+std::size_t hanging_of(std::string_view line, std::size_t begin, std::size_t columns) {
+    const auto gap = line.rfind("  ", columns);
+    if (gap == std::string_view::npos || gap < begin) return begin;
+    const auto last = line.find_first_not_of(' ', gap);
+    return last == std::string_view::npos || last > columns / 2 ? begin : character_count(line.substr(0, last));
+}
+
+// A text's line breaks are JSON's: PEM and TOML come out of it as they went in. All else that moves a cursor is made
+// harmless before, since a reader may print the decoded string as it is.
+std::string json_string(std::string_view text) {
+    std::string string = "\"";
+    for (bool more = true; more;) {
+        const auto end = text.find('\n');
+        more = end != std::string_view::npos;
+        const std::string line = printable_json(text.substr(0, end), k_longest_line);
+        string.append(line, 1, line.size() - 2);
+        if (more) string += "\\n";
+        text.remove_prefix(more ? end + 1 : text.size());
+    }
+    return string + '"';
+}
+
 void print_json(std::ostream& out, const boost::json::value& value) {
     if (const auto* object = value.if_object()) {
         out << '{';
@@ -87,7 +111,7 @@ void print_json(std::ostream& out, const boost::json::value& value) {
         }
         out << ']';
     } else if (const auto* text = value.if_string()) {
-        out << printable_json(std::string_view(text->data(), text->size()), k_longest_line);
+        out << json_string(std::string_view(text->data(), text->size()));
     } else {
         out << boost::json::serialize(value);
     }
@@ -104,6 +128,26 @@ void Terminal::lines(std::string_view text) const {
         const auto end = std::min(text.find('\n'), text.size());
         line(text.substr(0, end));
         text.remove_prefix(std::min(end + 1, text.size()));
+    }
+}
+
+void Terminal::prose(std::string_view text) const {
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        const std::string_view one = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        const auto begin = std::min(one.find_first_not_of(' '), one.size());
+        if (character_count(one) <= columns() || begin >= columns() / 2) {
+            line(one);
+            continue;
+        }
+        const bool command =
+            one.substr(begin).starts_with("pfx-connector ") || one.substr(begin).starts_with("openssl ");
+        const std::size_t hanging = command ? begin + k_fold_indent : hanging_of(one, begin, columns());
+        constexpr std::string_view k_goes_on = " \\";
+        const auto rows = wrapped(one, columns() - (command ? k_goes_on.size() : 0), hanging);
+        for (std::size_t i = 0; i < rows.size(); ++i)
+            line(rows[i] + std::string(command && i + 1 != rows.size() ? k_goes_on : ""));
     }
 }
 
@@ -183,13 +227,18 @@ void Table::add(std::vector<std::string> cells) {
     rows_.push_back(std::move(cells));
 }
 
-std::vector<std::size_t> Table::widths(std::size_t columns, bool first_is_whole) const {
+std::vector<std::size_t> Table::natural_widths() const {
     std::vector<std::size_t> widths;
     for (std::size_t column = 0; column < headers_.size(); ++column) {
         std::size_t width = character_count(headers_[column]);
         for (const auto& row : rows_) width = std::max(width, character_count(row[column]));
         widths.push_back(width);
     }
+    return widths;
+}
+
+std::vector<std::size_t> Table::widths(std::size_t columns, bool first_is_whole) const {
+    std::vector<std::size_t> widths = natural_widths();
     const std::size_t gaps = k_gap.size() * (headers_.empty() ? 0 : headers_.size() - 1);
     const auto total = [&] { return std::accumulate(widths.begin(), widths.end(), gaps); };
     while (total() > columns) {
@@ -207,9 +256,15 @@ std::vector<std::size_t> Table::widths(std::size_t columns, bool first_is_whole)
 
 void Table::print(const Terminal& terminal) const {
     const auto fitting = widths(terminal.columns(), true);
+    const auto natural = natural_widths();
     const std::size_t gaps = k_gap.size() * (headers_.empty() ? 0 : headers_.size() - 1);
-    if (!rows_.empty() && std::accumulate(fitting.begin(), fitting.end(), gaps) > terminal.columns())
-        return print_blocks(terminal);
+    bool says_little = std::accumulate(fitting.begin(), fitting.end(), gaps) > terminal.columns();
+    for (std::size_t column = 0; column < fitting.size(); ++column)
+        says_little = says_little || (fitting[column] < natural[column] && fitting[column] < k_readable);
+    if (!rows_.empty() && says_little) {
+        if (!print_folded(terminal)) print_blocks(terminal);
+        return;
+    }
     const auto put = [&](const std::vector<std::string>& cells) {
         std::string text;
         for (std::size_t column = 0; column < cells.size(); ++column) {
@@ -221,6 +276,37 @@ void Table::print(const Terminal& terminal) const {
     };
     terminal.heading(put(headers_));
     for (const auto& row : rows_) terminal.line(put(row));
+}
+
+bool Table::print_folded(const Terminal& terminal) const {
+    const auto natural = natural_widths();
+    const std::string indent(k_fold_indent, ' ');
+    // The column that begins each line, and the end.
+    std::vector<std::size_t> begins{0};
+    std::size_t used = 0;
+    for (std::size_t column = 0; column < natural.size(); ++column) {
+        const std::size_t more = (column == begins.back() ? 0 : k_gap.size()) + natural[column];
+        if (column != begins.back() && used + more > terminal.columns()) {
+            begins.push_back(column);
+            used = indent.size() + natural[column];
+        } else {
+            used += more;
+        }
+        if (used > terminal.columns()) return false;
+    }
+    begins.push_back(natural.size());
+    const auto put = [&](const std::vector<std::string>& cells, const auto& say) {
+        for (std::size_t line = 0; line + 1 < begins.size(); ++line) {
+            std::string text = line == 0 ? "" : indent;
+            for (std::size_t column = begins[line]; column < begins[line + 1]; ++column)
+                text += (column == begins[line] ? "" : std::string(k_gap)) + padded(cells[column], natural[column]);
+            while (text.ends_with(' ')) text.pop_back();
+            if (!text.empty()) say(text);
+        }
+    };
+    put(headers_, [&](const std::string& text) { terminal.heading(text); });
+    for (const auto& row : rows_) put(row, [&](const std::string& text) { terminal.line(text); });
+    return true;
 }
 
 void Table::print_blocks(const Terminal& terminal) const {

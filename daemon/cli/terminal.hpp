@@ -21,8 +21,11 @@ public:
 
     // One line on standard output.
     void line(std::string_view text) const;
-    // Text of ours of several lines: help pages, PEM, TOML. Each line passes printable() by itself.
+    // Text of ours of several lines that may be copied: PEM, TOML. Each line passes printable() by itself.
     void lines(std::string_view text) const;
+    // The same for reading: lines wider than the terminal are broken, and go on under their last column. A command that
+    // stands in one of them is broken as a shell takes it.
+    void prose(std::string_view text) const;
     // "label   value", labels in one column of that width.
     void field(std::string_view label, std::string_view value, std::size_t width = k_label_width) const;
     void heading(std::string_view text) const;
@@ -45,8 +48,10 @@ private:
     const Environment& environment_;
 };
 
-// Columns that fit: the widest are cut with `…`, the first never (it is what other commands want to be given), nor
-// those that say nothing when cut (times). Where that is still too wide, each row is a block of fields, uncut.
+// Columns that fit. Where a little is missing, the widest are cut with `…`, the first never (it is what other commands
+// want to be given), nor those that say nothing when cut (times). Where much is missing nothing is cut: each row takes
+// several lines, the columns in the same places in all of them, or, if even one is wider than the terminal, is a block
+// of fields.
 class Table {
 public:
     explicit Table(std::vector<std::string> headers);
@@ -59,6 +64,8 @@ public:
 
 private:
     void print_blocks(const Terminal& terminal) const;
+    bool print_folded(const Terminal& terminal) const;  // false: a column is wider than the terminal
+    [[nodiscard]] std::vector<std::size_t> natural_widths() const;
     [[nodiscard]] std::vector<std::size_t> widths(std::size_t columns, bool first_is_whole) const;
 
     std::vector<std::string> headers_;

@@ -17,6 +17,10 @@ using request::Stage;
 
 namespace {
 
+bool is_open(Stage stage) {
+    return stage != Stage::closed;
+}
+
 json::object summary(const RequestRecord& record) {
     json::object row;
     row["id"] = record.request.id.text();
@@ -26,7 +30,7 @@ json::object summary(const RequestRecord& record) {
     row["device"] = record.request.device.id.text();
     row["acceptedAt"] = to_rfc3339(record.accepted_at);
     row["updatedAt"] = to_rfc3339(record.updated_at);
-    row["dueAt"] = to_rfc3339(record.due_at);
+    row["dueAt"] = is_open(record.stage) ? json::value(to_rfc3339(record.due_at)) : json::value(nullptr);
     row["tries"] = record.tries;
     const bool held = record.stage == Stage::held && record.held_reason;
     row["heldReason"] = held ? json::value(view(to_string(*record.held_reason))) : json::value(nullptr);
@@ -51,10 +55,6 @@ json::object order_of(const request::CertificateRequest& request) {
     if (const auto* withdraw = std::get_if<request::Withdraw>(&request.order)) order["reason"] = withdraw->reason;
     if (const auto* delivery = request.delivery()) order["format"] = view(to_string(delivery->format));
     return order;
-}
-
-bool is_open(Stage stage) {
-    return stage != Stage::closed;
 }
 
 }  // namespace
@@ -252,7 +252,6 @@ json::object Operations::details(const RequestRecord& record) const {
     row["leaseId"] = found->lease.id.text();
     const bool closed = record.stage == Stage::closed;
     row["orderHash"] = closed ? json::value(nullptr) : json::value(found->order_hash.hex());
-    if (closed) row["dueAt"] = nullptr;
     row["heldDetail"] = found->held_detail;
     row["heldSince"] = time_or_null(found->held_since);
     if (found->failure) {

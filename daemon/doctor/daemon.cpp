@@ -1,11 +1,14 @@
 // The daemon's doors on this machine: the control socket, the health port.
+#include "core/crypto/certificate.hpp"
 #include "daemon/doctor/areas.hpp"
+#include "daemon/keys/load.hpp"
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/json/array.hpp>
 
 #include <grp.h>
 #include <sys/stat.h>
@@ -33,12 +36,59 @@ bool group_exists(const std::string& name) {
     return ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr;
 }
 
+// "service: answers 401; authorities: 1 of 2 down"; "" where all is well.
+std::string what_is_wrong(const boost::json::object& status) {
+    std::string all;
+    const auto* rows = status.if_contains("checks");
+    if (rows == nullptr || !rows->is_array()) return all;
+    for (const auto& element : rows->get_array()) {
+        const auto* row = element.if_object();
+        if (row == nullptr || text(*row, "status") == "ok") continue;
+        const std::string detail = text(*row, "detail");
+        all += (all.empty() ? "" : "; ") + text(*row, "name") + ": " + (detail.empty() ? text(*row, "status") : detail);
+    }
+    return all;
+}
+
+void running(Checks& checks, const boost::json::object& status) {
+    const std::string state = text(status, "status");
+    std::string detail =
+        "runs: version " + text(status, "version") + ", since " + text(status, "startedAt") + ", " + state;
+    if (const std::string wrong = what_is_wrong(status); !wrong.empty()) detail += "; " + wrong;
+    if (state == "notReady")
+        checks.fault("daemon", std::move(detail),
+                     "mend what is named here and in the faults above; its log says more. Restart it where something "
+                     "that it reads at its start was changed (enroll --renew, the configuration)");
+    else if (state == "degraded")
+        checks.warning("daemon", std::move(detail),
+                       "mend what is named here; what does not need it goes on meanwhile (pfx-connector status)");
+    else if (state == "draining")
+        checks.warning("daemon", std::move(detail), "it is stopping: start it again, or wait for who restarts it");
+    else
+        checks.good("daemon", std::move(detail));
+}
+
+// It is read at the start alone; what `enroll --renew` put in its place is the only one that the service accepts.
+void certificate_in_use(Checks& checks, const config::Settings& settings, const boost::json::object& status) {
+    const std::string in_use = text(status, "certificateExpiresAt");
+    const auto files = keys::load_certificates(settings.management.certificate);
+    if (in_use.empty() || !files) return;
+    const auto facts = crypto::inspect(files->front());
+    if (!facts || to_rfc3339(facts->not_after) == in_use) return;
+    checks.fault("certificate in use",
+                 "the daemon works with the connector's certificate that ends " + in_use +
+                     ", and the file has one "
+                     "that ends " +
+                     to_rfc3339(facts->not_after) + ": the service refuses the one from before",
+                 "restart the daemon now");
+}
+
 void control(Checks& checks, const config::Settings& settings, const Daemon& daemon) {
     const std::string socket = settings.control.socket.string();
     switch (daemon.state) {
         case Daemon::State::answers:
-            checks.good("daemon", "runs: version " + text(daemon.status, "version") + ", since " +
-                                      text(daemon.status, "startedAt") + ", " + text(daemon.status, "status"));
+            running(checks, daemon.status);
+            certificate_in_use(checks, settings, daemon.status);
             break;
         case Daemon::State::forbidden:
             checks.fault("control socket", daemon.complaint,

@@ -61,27 +61,30 @@ HealthSnapshot snapshot_of(const engine::Context& context) {
     snapshot.version = context.rules.version;
     snapshot.started_at = status.started_at;
 
-    HealthCheck service{"service", std::string(word(status.service.state)), status.service.since,
+    const auto since = [&status](const engine::Check& check) {
+        return check.state == engine::Check::State::unknown ? status.started_at : check.since;
+    };
+    HealthCheck service{"service", std::string(word(status.service.state)), since(status.service),
                         status.service.detail};
     if (status.service.state == engine::Check::State::unknown) service.detail = "not reached yet";
     snapshot.checks.push_back(std::move(service));
     // A database that has not been asked yet has been opened and read: only a failure speaks against it.
     const bool ledger_down = status.ledger.state == engine::Check::State::down;
-    snapshot.checks.push_back({"ledger", ledger_down ? "failed" : "ok", status.ledger.since, status.ledger.detail});
+    snapshot.checks.push_back({"ledger", ledger_down ? "failed" : "ok", since(status.ledger), status.ledger.detail});
     snapshot.checks.push_back({"keys", "ok", status.started_at, ""});
 
     std::size_t down = 0;
-    UtcTime since = status.started_at;
+    UtcTime down_since = status.started_at;
     for (const auto& [name, breaker] : context.breakers) {
         snapshot.authorities.push_back({name, std::string(word(breaker.state()))});
         if (breaker.state() == engine::Breaker::State::down) {
             ++down;
-            since = std::max(since, breaker.since());
+            down_since = std::max(down_since, breaker.since());
         }
     }
     const bool all_down = down != 0 && down == context.breakers.size();
     snapshot.checks.push_back(
-        {"authorities", all_down ? "failed" : (down != 0 ? "degraded" : "ok"), since,
+        {"authorities", all_down ? "failed" : (down != 0 ? "degraded" : "ok"), down_since,
          down == 0 ? "" : std::to_string(down) + " of " + std::to_string(context.breakers.size()) + " down"});
     if (status.leasing_paused)
         snapshot.checks.push_back(

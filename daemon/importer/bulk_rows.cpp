@@ -101,6 +101,7 @@ Result<std::vector<std::string>> steps_below(std::string_view path) {
     if (path.front() == '/') return refused("is absolute; it has to be relative to the folder");
     if (path.size() >= 2 && path[1] == ':') return refused("names a drive; it has to be relative to the folder");
     if (path.find('\\') != std::string_view::npos) return refused("has backslashes; folders are separated by /");
+    if (!is_utf8(path)) return refused("is not UTF-8; rename it");
     if (has_control(path)) return refused("has a control character");
     std::vector<std::string> steps;
     while (!path.empty()) {

@@ -1,6 +1,7 @@
 #include "daemon/importer/import_tool.hpp"
 
 #include "core/crypto/oaep.hpp"
+#include "core/crypto/pfx_outline.hpp"
 #include "core/request/mailbox.hpp"
 #include "core/text.hpp"
 
@@ -44,6 +45,19 @@ Result<void> check_address(const Opened& opened, const ImportOrder& order) {
     return unfit("the certificate names no mailbox");
 }
 
+// The usual export of an older Windows or OpenSSL: RC2-40 around the certificates, 3DES around the key.
+bool key_was_better_kept(ByteView pfx) {
+    const auto outline = crypto::outline_pfx(pfx);
+    if (!outline) return false;
+    bool shows = false;
+    for (const auto& layer : outline->layers) {
+        if (layer.holds != "key") continue;
+        if (layer.algorithm == "none" || layer.algorithm.find("RC2") != std::string::npos) return false;
+        shows = true;
+    }
+    return shows;
+}
+
 // From the leaf upwards, by signature; a self-signed issuer ends it.
 std::vector<Bytes> build_chain(const ports::Crypto& crypto, const Bytes& leaf, const std::vector<Bytes>& candidates,
                                bool& complete) {
@@ -68,7 +82,14 @@ Result<Opened> open_and_judge(const ports::Crypto& crypto, const ports::PfxOpene
                               const SecretBytes& password, const ImportOrder& order, UtcTime now) {
     auto identity = opener.open_pfx(pfx, password);
     if (!identity) return identity.error();
-    return judge(crypto, std::move(*identity), order, now);
+    const bool only_certificates = identity->weak_encryption && key_was_better_kept(pfx);
+    if (only_certificates) identity->weak_encryption = false;
+    auto opened = judge(crypto, std::move(*identity), order, now);
+    if (opened && only_certificates)
+        opened->warnings.emplace_back(
+            "its certificates were hardly encrypted (RC2), its key was better kept: whoever had "
+            "the file can read whose it is");
+    return opened;
 }
 
 Result<Opened> judge(const ports::Crypto& crypto, ports::Identity identity, const ImportOrder& order, UtcTime now) {

@@ -26,6 +26,13 @@ bool one_of(const std::array<std::string_view, N>& words, std::string_view word)
     return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+template <std::size_t N>
+std::string joined(const std::array<std::string_view, N>& words) {
+    std::string all;
+    for (const auto word : words) all += (all.empty() ? "" : ", ") + std::string(word);
+    return all;
+}
+
 bool is_sid(std::string_view text) noexcept {
     if (!text.starts_with("S-1-") || text.size() > 256 || text.back() == '-') return false;
     return std::all_of(text.begin() + 4, text.end(), [](char c) { return (c >= '0' && c <= '9') || c == '-'; }) &&
@@ -202,7 +209,8 @@ Revoke read_revoke(const Fields& fields) {
     order.issuer = fields.name("issuer");
     order.serial_number = fields.serial_number("serialNumber");
     order.reason = fields.word("reason");
-    if (!one_of(k_revocation_reasons, order.reason)) fields.raise("reason", "not a reason of the API");
+    if (!one_of(k_revocation_reasons, order.reason))
+        fields.raise("reason", "not a reason; " + joined(k_revocation_reasons) + " are");
     return order;
 }
 
@@ -227,7 +235,8 @@ Order read_order(const Fields& fields, Kind kind, const Device& device) {
         case Kind::pfx_withdraw: {
             Withdraw order;
             order.reason = fields.word("reason");
-            if (!one_of(k_withdraw_reasons, order.reason)) fields.raise("reason", "not a reason of the API");
+            if (!one_of(k_withdraw_reasons, order.reason))
+                fields.raise("reason", "not a reason; " + joined(k_withdraw_reasons) + " are");
             return order;
         }
         case Kind::certificate_revoke: return read_revoke(fields);

@@ -84,7 +84,9 @@ class Tool(unittest.TestCase):
         user = self.lab.user("clumsy")
         self.file("good.pfx", user)
         (self.folder / "no.pfx").write_bytes(b"this is no PFX")
+        (self.folder / "empty.pfx").write_bytes(b"")
         (self.folder / "wrong.txt").write_text("hunter2 and more\n")
+        (self.folder / "utf16.txt").write_text("hunter2 and more\n", "utf-16")
         places = {"list": str(self.folder / "people.csv"), "good": str(self.folder / "good.pfx"), "word": str(self.folder / "word.txt"),
                   "folder": str(self.folder), "user": user.upn}
         since = self.lab.last_call()

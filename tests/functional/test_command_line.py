@@ -10,11 +10,13 @@ import stat
 import subprocess
 import sys
 import tempfile
+import tomllib
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
 import pfx  # noqa: E402
+from bad_input import document  # noqa: E402
 import pki  # noqa: E402
 from lab import Connector, Lab, find_program  # noqa: E402
 
@@ -31,8 +33,8 @@ def run(*arguments: object, stdin: str | None = None, program: Path | None = Non
 
 
 def errors(done: subprocess.CompletedProcess) -> list[str]:
-    """What stands on standard error but for warnings, which have lines of their own."""
-    return [line for line in done.stderr.strip().splitlines() if "warning: " not in line[:30]]
+    """What stands on standard error but for warnings, which have lines of their own, and what `run` has done before."""
+    return [line for line in done.stderr.strip().splitlines() if "warning: " not in line[:30] and " info " not in line[:30]]
 
 
 class Case(unittest.TestCase):
@@ -101,6 +103,78 @@ class Program(Case):
         self.assertEqual(run("explain", "pkcs-1050").returncode, 0, "an id in lower case")
         self.assert_refused(run("explain", "NOPE-0000"), 1, "NOPE-0000")
         self.assertEqual(run("explain", "pkcs12").returncode, 0)
+
+    def test_explain_knows_the_codes_of_the_contract(self) -> None:
+        """In the words of docs/bad-input.md."""
+        for code, action in document.DO.items():
+            with self.subTest(code):
+                told = json.loads(run("explain", code, "--json").stdout)
+                self.assertEqual((told["code"], told["action"]), (code, action))
+                self.assertEqual(told["orderAgain"], document.REPEAT.get(code, "no"))
+                self.assertIn(action.split()[0], run("explain", code.lower()).stdout)
+        self.assertEqual(set(json.loads(run("explain", "codes", "--json").stdout)["codes"]), set(document.DO))
+        self.assertIn("importUnsigned", run("explain", "codes").stdout)
+
+    def test_what_to_do_names_no_command_that_does_not_exist(self) -> None:
+        there = {" ".join(each) for each in self.commands()}
+        there |= {each.split()[0] for each in there} | {"local-ca", "freeze", "thaw", "limits raise"}  # the last three are being built
+        for event in json.loads(run("explain", "events", "--json").stdout)["events"]:
+            for name in ("meaning", "action"):
+                text = event[name]
+                for other in ("SIGHUP", "systemctl", "reload"):
+                    if event["id"] not in ("SVC-5016", "SVC-5017"):
+                        self.assertNotIn(other, text, event["id"])
+                for command in re.findall(r"`([a-z][a-z-]+(?: [a-z][a-z-]+)*)", text):
+                    words = command.split()
+                    if words[0] in ("groupadd", "timedatectl", "ss"):
+                        continue
+                    with self.subTest(event["id"], command=command):
+                        self.assertTrue(any(" ".join(words[:n]) in there for n in (3, 2, 1)), f"{command} in {event['id']}")
+                        if len(words) > 1 and any(each.startswith(words[0] + " ") for each in there):
+                            self.assertTrue(any(" ".join(words[:n]) in there for n in (3, 2)), f"{command} in {event['id']}")
+
+    def test_a_command_that_is_not_there_has_no_help(self) -> None:
+        for command in (("frobnicate",), ("import", "frobnicate"), ("requests", "lst"), ("import", "key", "frobnicate")):
+            with self.subTest(command):
+                self.assert_refused(run(*command, "--help"), 2, command[-1])
+
+    def test_a_group_shows_examples_of_its_own(self) -> None:
+        for group in ("import", "requests", "recipients", "local-ca", "authority", "delivery-key", "issued", "config"):
+            with self.subTest(group):
+                text = run(group, "--help").stdout
+                self.assertIn("Examples:", text)
+                self.assertIn(f"  pfx-connector {group} ", text[text.index("Examples:"):])
+        self.assertIn("pfx-connector import key rotate", run("import", "key", "--help").stdout)
+
+    def test_no_option_is_named_twice(self) -> None:
+        for command in (("recipients", "window", "--until", "soon", "--max", "1"), ("import", "list", "--purpose", "x"), ("requests", "show", "a b"),
+                        ("requests", "list", "--since", "x"), ("import", "remove", "--user", "a@b.example", "--thumbprint", "xyz")):
+            with self.subTest(command):
+                done = run(*command)
+                self.assert_refused(done, 2)
+                self.assertNotRegex(done.stderr, r"(--?[a-z]+|ID): \1: ")
+
+    def test_a_thumbprint_is_40_hex_digits_however_it_was_copied(self) -> None:
+        for command in (("remove", "--user", "a@b.example"), ("verify",), ("adopt",), ("upgrade",), ("key", "rotate", "A", "--to", "B")):
+            for bad in ("xyz", "ab" * 19, "ab" * 21, "ab" * 32, ""):
+                with self.subTest(command=command, thumbprint=bad):
+                    self.assert_refused(run("import", *command, "--thumbprint", bad), 2, "40 hex digits")
+
+    def test_json_keeps_line_breaks(self) -> None:
+        """PEM and TOML come out of the JSON as programs read them."""
+        def is_pem(kind: str, text: str) -> None:
+            subprocess.run(["openssl", *({"public": ("pkey", "-pubin"), "certificate": ("x509",)}[kind]), "-noout"], input=text, text=True, check=True, capture_output=True)
+        with tempfile.TemporaryDirectory() as place:
+            made = json.loads(run("import", "key", "create", "K", "--key-file", Path(place) / "k.key", "--bits", "2048", "--json").stdout)
+            is_pem("public", made["publicKey"])
+            self.assertIn("K", tomllib.loads(made["configuration"])["import"])
+            made = json.loads(run("delivery-key", "create", "--key-file", Path(place) / "d.key", "--json").stdout)
+            self.assertEqual(set(tomllib.loads(made["configuration"])["delivery"]), {"certificate", "key"})
+            made = json.loads(run("sealing", "create", Path(place) / "s.key", "--json").stdout)
+            self.assertIn("key", tomllib.loads(made["configuration"])["sealing"])
+        connector = Connector(PKI / "json", pki.Pki(PKI), "https://127.0.0.1:1/api/v1", without=("authority",))
+        is_pem("public", json.loads(connector.command("import", "key", "export", "ImportKey1", "--json").stdout)["publicKey"])
+        is_pem("certificate", json.loads(connector.command("delivery-key", "export", "--json").stdout)["certificate"])
 
     def test_a_sealing_key_is_made_once(self) -> None:
         with tempfile.TemporaryDirectory() as place:
@@ -184,7 +258,9 @@ class LocalCa(Case):
     def test_revoke_and_crl_of_a_ca_that_issued_nothing(self) -> None:
         self.create()
         self.assert_refused(run("local-ca", "revoke", "4f1c", "--directory", self.directory), 1, "4f1c")
-        self.assert_refused(run("local-ca", "revoke", "xyz", "--directory", self.directory), 1, "xyz")
+        self.assert_refused(run("local-ca", "revoke", "4F:1C", "--directory", self.directory), 1, "4f1c")
+        self.assert_refused(run("local-ca", "revoke", "xyz", "--directory", self.directory), 2, "xyz")
+        self.assert_refused(run("local-ca", "revoke", "4f1c", "--reason", "foo", "--directory", self.directory), 2, "foo", "keyCompromise")
         self.assert_refused(run("local-ca", "crl", "--directory", self.place / "nowhere", "--out", self.place / "x"), 2)
         self.assertFalse((self.place / "nowhere").exists())
         done = run("local-ca", "crl", "--directory", self.directory, "--out", self.place / "ca.crl")
@@ -254,6 +330,45 @@ class Configuration(Case):
         broken = self.place / "broken.toml"
         broken.write_text("[management\nurl=")
         self.assert_refused(run("--config", broken, "check-config"), 2, f"{broken}:1:")
+
+    def refused_by_both(self, connector: Connector, key: str, says: str) -> None:
+        """check-config says, at its place, what `run` would refuse."""
+        done = connector.command("check-config")
+        self.assertEqual(done.returncode, 2, done.stdout)
+        found = [line for line in errors(done) if f": {key}: " in line]
+        self.assertEqual(len(found), 1, done.stderr)
+        self.assertRegex(found[0], rf"^{re.escape(str(connector.config_file))}:\d+:\d+: ")
+        self.assertIn(says, found[0])
+        self.assertEqual(connector.command("run").returncode, 2)
+
+    def test_what_run_refuses_check_config_tells(self) -> None:
+        with self.subTest("a sealing key of another length"):
+            connector = self.connector({})
+            pki.write(Path(connector.settings["sealing"]["key"].removeprefix("file:")), b"k" * 31, private=True)
+            self.refused_by_both(connector, "sealing.key", "31 octets")
+        with self.subTest("an authority's directory that is not there"):
+            connector = self.connector({"authority": {"corp": {"type": "local", "directory": str(self.place / "nowhere")}}})
+            self.refused_by_both(connector, "authority.corp.directory", "local-ca create")
+        for name, content, says in (("an elliptic key", pki.key_pem(pki.make_key("ecP256")), "RSA"), ("no key", b"nothing\n", "import-key"),
+                                    ("a small key", subprocess.run(["openssl", "genrsa", "1024"], capture_output=True, check=True).stdout, "2048")):
+            with self.subTest("an import key file with " + name):
+                connector = self.connector({})
+                pki.write(Path(connector.settings["import"]["ImportKey1"]["key"].removeprefix("file:")), content, private=True)
+                self.refused_by_both(connector, "import.ImportKey1.key", says)
+
+    def test_what_is_missing_with_its_table_stands_at_the_end(self) -> None:
+        connector = self.connector({"sealing": None})
+        lines = connector.config_file.read_text().rstrip().splitlines()
+        done = connector.command("check-config")
+        self.assertIn(f"{connector.config_file}:{len(lines)}:1: sealing.key: is missing", done.stderr)
+
+    def test_an_empty_file_lists_what_is_needed(self) -> None:
+        connector = self.connector({})
+        connector.config_file.write_text("")
+        done = connector.command("check-config")
+        self.assertEqual(done.returncode, 2)
+        for key in ("management.url", "management.ca_file", "sealing.key", "recipients.binding"):
+            self.assertIn(f"{connector.config_file}:1:1: {key}: is missing", done.stderr)
 
     def test_secrets_that_others_can_read_are_refused(self) -> None:
         connector = self.connector({})
@@ -329,7 +444,10 @@ class Enrolling(Case):
             self.assert_refused(connector.command("run"), 2, "enroll")
             good = lab.token()
             pki.write(token, good.encode() + b"\n", private=True)
-            self.assertEqual(connector.command("enroll", "--token-file", token).returncode, 0)
+            token.chmod(0o644)
+            done = connector.command("enroll", "--token-file", token)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertRegex(done.stderr, "warning: .*others can read the token")
             self.assertEqual(connector.command("enroll", "--token-file", token).returncode, 0, "a second time: said, nothing done")
             used = connector.command("enroll", "--token-file", token, "--anew")
             self.assertEqual(used.returncode, 1, used.stderr)
@@ -343,7 +461,32 @@ class Enrolling(Case):
             done = connector.command("enroll", "--renew")
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertNotEqual(key.read_bytes(), before)
+            self.assertNotIn("restart", done.stdout)
             connector.start()
+
+    def test_renewal_beside_a_running_daemon_says_what_is_due(self) -> None:
+        with Lab(pki_directory=PKI) as lab:
+            connector = lab.connector()
+            self.assertNotIn("daemon", self.faults(connector))
+            told = json.loads(connector.command("enroll", "--renew", "--json").stdout)
+            self.assertIs(told["restartNeeded"], True)
+            done = connector.command("enroll", "--renew")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("restart the daemon now", " ".join(done.stdout.split()))
+            # The next call with the certificate from before is refused, and doctor does not call that well.
+            connector.wait_until(lambda: connector.command_json("status")["status"] == "notReady", 60, "notReady")
+            faults = self.faults(connector)
+            self.assertIn("restart the daemon now", faults["certificate in use"]["mend"])
+            self.assertIn("notReady", faults["daemon"]["detail"])
+            self.assertIn("service: ", faults["daemon"]["detail"])
+            self.assertIn("enroll --renew", run("explain", "MGT-6003").stdout)
+            connector.terminate()
+            connector.start()
+            connector.wait_until(lambda: not {"daemon", "certificate in use"} & set(self.faults(connector)), 60, "well again")
+
+    def faults(self, connector: Connector) -> dict:
+        checks = json.loads(connector.command("doctor", "--json").stdout)["checks"]
+        return {each["name"]: each for each in checks if each["verdict"] == "fault"}
 
 
 class Orders(WithLab):
@@ -361,6 +504,8 @@ class Orders(WithLab):
         identifier = self.issue("shown")
         self.lab.delivered(identifier)
         self.wait_stage(identifier, "closed")
+        row = next(each for each in self.connector.command_json("requests", "list")["requests"] if each["id"] == identifier)
+        self.assertIsNone(row["dueAt"], "a closed order is due at no time")
         shown = self.connector.command_json("requests", "show", identifier)
         self.assertEqual((shown["id"], shown["kind"], shown["user"], shown["outcome"]), (identifier, "pkcs.issue", "shown@corp.example", "accepted"))
         # What is no longer known is absent; it is not something else.
@@ -439,7 +584,7 @@ class Orders(WithLab):
                                   capture_output=True, text=True, check=True).stdout
             self.assertIn(serial.upper(), text)
             self.assertIn("Key Compromise", text)
-        self.assert_refused(run("local-ca", "revoke", serial, "--directory", ca, "--reason", "boredom"), 1, "boredom")
+        self.assert_refused(run("local-ca", "revoke", serial, "--directory", ca, "--reason", "boredom"), 2, "boredom")
 
     def test_issued_list(self) -> None:
         identifier = self.issue("listed")

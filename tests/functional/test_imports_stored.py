@@ -277,6 +277,33 @@ class Lists(Stored):
             openssl.run(*how, self.lab.pki.path("foreign-importer.crt"))
         self.assertEqual(self.connector.command("import", "inventory", "--out", path).returncode, 1, "nothing is overwritten")
         self.assertIn("BEGIN CMS", self.connector.command("import", "inventory").stdout)
+        told = json.loads(self.connector.command("import", "inventory", "--json").stdout)
+        self.assertTrue(told["inventory"].startswith("-----BEGIN CMS-----\n"))
+        self.assertGreater(told["records"], 0)
+
+    def test_a_thumbprint_as_it_was_copied(self) -> None:
+        user = self.person()
+        thumbprint = self.put(user, self.identity(user))[0]["thumbprint"].upper()
+        for copied in (":".join(thumbprint[at:at + 2] for at in range(0, 40, 2)), "\u200e" + " ".join(thumbprint[at:at + 4] for at in range(0, 40, 4)).lower()):
+            self.assertEqual(len(self.run_json("verify", "--thumbprint", copied)), 1, copied)
+        self.assertEqual(self.connector.command("import", "remove", "--user", user.upn, "--thumbprint", copied).returncode, 0)
+
+    def test_a_refused_token_is_named(self) -> None:
+        self.lab.fault("401", call="admin", count=-1)
+        done = self.connector.command("import", "list")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("management.admin_token", done.stderr)
+
+    def test_rc2_is_told_of_the_layer_that_had_it(self) -> None:
+        user = self.person()
+        file, word = self.place / "rc2.pfx", self.place / "rc2.txt"
+        file.write_bytes(pfx.export(self.identity(user), PASSWORD, "rc2-40"))
+        word.write_bytes(b"\xef\xbb\xbf" + PASSWORD.encode() + b"\r\n")  # as Notepad saves it
+        done = self.connector.command("import", "add", file, "--user", user.upn, "--purpose", "smimeEncryption", "--key", "ImportKey1", "--password-file", word,
+                                      "--dry-run")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("its certificates were hardly encrypted (RC2), its key was better kept", done.stderr)
+        self.assertNotIn("can have the key", done.stderr)
 
     def test_scan_says_what_a_folder_holds(self) -> None:
         user = self.person()

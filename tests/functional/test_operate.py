@@ -112,6 +112,7 @@ class Endpoints(unittest.TestCase):
             self.assertIn(name, health)
         for check in health["checks"]:
             self.assertEqual(set(check), {"name", "status", "since", "detail"})
+            self.assertFalse(check["since"].startswith("1970"), check)
         self.assertEqual(ask(self.connector, "GET", "/readyz?verbose=1")[0], 200)
         self.assertTrue(json.loads(ask(self.connector, "GET", "/readyz")[2])["ready"])
         self.assertIn("text/plain", ask(self.connector, "GET", "/metrics")[1]["content-type"])

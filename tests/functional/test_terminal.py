@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Callable
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
+import pfx  # noqa: E402
+import pki  # noqa: E402
 from lab import Connector, Lab, find_program  # noqa: E402
 
 
@@ -78,6 +80,121 @@ class Screen:
         return self.process.wait(10)
 
 
+class Asked:
+    """The program with a terminal of its own, to be typed at."""
+
+    def __init__(self, connector: Connector, *arguments: str) -> None:
+        self.master, self.slave = pty.openpty()
+        self.process = subprocess.Popen([str(connector.program), "--config", str(connector.config_file), *arguments], stdin=self.slave, stdout=self.slave,
+                                        stderr=self.slave, start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        self.text = ""
+
+    def read(self, until: Callable[[str], bool], seconds: float = 60) -> str:
+        deadline = time.monotonic() + seconds
+        while not until(self.text):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"did not come: {self.text!r}")
+            if select.select([self.master], [], [], 0.1)[0]:
+                self.text += os.read(self.master, 65536).decode()
+            elif self.process.poll() is not None:
+                break
+        return self.text
+
+    def shows_what_is_typed(self) -> bool:
+        return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
+
+    def type(self, text: str) -> None:
+        os.write(self.master, text.encode())
+
+    def end(self) -> int:
+        """What it said meanwhile is read, or it could not write on."""
+        self.read(lambda _: self.process.poll() is not None)
+        self.read(lambda _: False if select.select([self.master], [], [], 0)[0] else True)
+        return self.process.wait(60)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(20)
+        os.close(self.master)
+        os.close(self.slave)
+
+
+class Passwords(unittest.TestCase):
+    PASSWORD = "Tr0ub4dor & three"
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.lab = cls.enterClassContext(Lab(pki_directory=PKI))
+        cls.connector = cls.lab.connector(start=False)
+        cls.user = cls.lab.user("typist")
+        cls.file = cls.lab.directory / "typist.pfx"
+        identity = pki.corporate_certificate(cls.lab.pki, cls.user.upn, 2020, key=cls.lab.pki.shared_key("rsa2048", 0))
+        cls.file.write_bytes(pfx.export(identity, cls.PASSWORD))
+
+    def add(self, *more: str) -> Asked:
+        asked = Asked(self.connector, "import", "add", str(self.file), "--user", self.user.upn, "--purpose", "smimeEncryption", "--key", "ImportKey1", "--dry-run",
+                      *more)
+        self.addCleanup(asked.close)
+        return asked
+
+    def test_it_is_asked_for_and_not_shown(self) -> None:
+        for more in ((), ("--password-stdin",)):
+            with self.subTest(more):
+                asked = self.add(*more)
+                asked.read(lambda text: "Password" in text)
+                self.assertFalse(asked.shows_what_is_typed())
+                asked.type(self.PASSWORD + "\n")
+                self.assertEqual(asked.end(), 0, asked.text)
+                self.assertNotIn(self.PASSWORD, asked.text)
+                self.assertIn("nothing was sent", asked.text)
+                self.assertTrue(asked.shows_what_is_typed())
+
+    def test_a_wrong_one_is_a_wrong_one(self) -> None:
+        asked = self.add()
+        asked.read(lambda text: "Password" in text)
+        asked.type("hunter2\n")
+        self.assertEqual(asked.end(), 1)
+        self.assertIn("the password or the file is wrong", asked.text)
+        self.assertNotIn("hunter2", asked.text)
+
+    def test_none_at_all(self) -> None:
+        asked = self.add()
+        asked.read(lambda text: "Password" in text)
+        asked.type("\x04")
+        self.assertEqual(asked.end(), 1)
+        self.assertIn("no password was given", asked.text)
+        self.assertTrue(asked.shows_what_is_typed())
+
+    def test_a_signal_leaves_the_terminal_as_it_was(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(number):
+                asked = self.add()
+                asked.read(lambda text: "Password" in text)
+                self.assertFalse(asked.shows_what_is_typed())
+                if number == signal.SIGINT:
+                    asked.type("half a pass\x03")
+                else:
+                    asked.process.send_signal(number)
+                self.assertEqual(asked.end(), -number)
+                self.assertTrue(asked.shows_what_is_typed())
+                self.assertNotIn("half a pass", asked.text)
+
+    def test_stopped_and_gone_on(self) -> None:
+        """Nobody could let it go on here, so the system does not stop it; the question comes again all the same."""
+        asked = self.add()
+        asked.read(lambda text: "Password" in text)
+        asked.process.send_signal(signal.SIGTSTP)
+        asked.read(lambda text: text.count("Password") == 2)
+        asked.type(self.PASSWORD + "\n")
+        self.assertEqual(asked.end(), 0, asked.text)
+
+    def test_a_script_is_told_instead(self) -> None:
+        done = self.connector.command("import", "add", self.file, "--user", self.user.upn, "--purpose", "smimeEncryption", "--key", "ImportKey1", "--dry-run")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--password-file", done.stderr)
+
+
 class Help(unittest.TestCase):
     def test_every_command_has_examples_that_name_it(self) -> None:
         found = commands()
@@ -116,6 +233,47 @@ class Looks(unittest.TestCase):
                     # A request's id is never cut, whatever else has to be.
                     wide = [line for line in text.splitlines() if len(line) > columns]
                     self.assertEqual(wide, [])
+
+    def test_pages_fit_too(self) -> None:
+        pages = [["--help"], ["--help-all"], ["explain", "pkcs12"], ["explain", "events"], ["explain", "codes"], ["explain", "KEY-4008"], ["config", "manual"]]
+        for page in pages + [[*command, "--help"] for command in commands()]:
+            with self.subTest(" ".join(page)):
+                text = re.sub(r"\x1b\[[0-9;]*m", "", self.screen(*page))
+                self.assertGreater(len(text.splitlines()), 3, text)
+                self.assertEqual([line for line in text.splitlines() if len(line) > 80], [])
+                self.assertNotIn("\x1b", text)
+
+    def test_an_example_that_was_broken_is_still_a_command(self) -> None:
+        text = self.screen("import", "add", "--help").replace("\r\n", "\n")
+        whole = text[text.index("Examples:"):].replace(" \\\n", " ")
+        lines = [" ".join(line.split()) for line in whole.splitlines()[1:] if line.strip()]
+        self.assertTrue(all(line.startswith("pfx-connector import add ") for line in lines), lines)
+        plain = self.connector.command("import", "add", "--help").stdout
+        self.assertEqual(lines, [line.strip() for line in plain[plain.index("Examples:"):].splitlines()[1:] if line.strip()])
+
+    def test_tables_say_everything(self) -> None:
+        """Eight columns in 80: each row takes two lines, rather than that a column is cut to a few letters."""
+        text = self.screen("requests", "list")
+        self.assertNotIn("…", text)
+        rows = self.connector.command_json("requests", "list")["requests"]
+        for row in rows:
+            for name in ("id", "user", "device", "stage"):
+                self.assertIn(row[name], text)
+        user = self.lab.user("scanned.with.a.long.name.too")
+        folder = self.lab.directory / "scan"
+        folder.mkdir()
+        identity = pki.corporate_certificate(self.lab.pki, user.upn, 2020, key=self.lab.pki.shared_key("rsa2048", 0))
+        (folder / "export-of-a-mail-program-2020.pfx").write_bytes(pfx.export(identity, "word", "rc2-40"))
+        (folder / "export-of-a-mail-program-2020.pfx.password").write_text("word\n")
+        text = self.screen("import", "scan", str(folder))
+        for part in ("export-of-a-mail-program-2020.pfx", user.upn, "pbeWithSHA1And40BitRC2-CBC", "smimeEncryption"):
+            self.assertIn(part, text)
+        self.assertEqual([line for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines() if len(line) > 80], [])
+
+    def test_nothing_to_list(self) -> None:
+        other = self.lab.connector(name="nothing-yet", start=False)
+        self.assertEqual(other.command("requests", "list").stdout, "no request is known here\n")
+        self.assertEqual(other.command("requests", "list", "--stage", "held").stdout, "no request fits these filters\n")
 
     def test_colours_only_on_a_terminal_that_wants_them(self) -> None:
         self.assertIn("\x1b[", self.screen("requests", "list"))

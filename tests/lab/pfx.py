@@ -15,6 +15,7 @@ FORMS: dict[str, list[str]] = {
     "3des": ["-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"],
     "rc2-40": ["-legacy"],
     "no-mac": ["-nomac"],
+    "camellia": ["-keypbe", "CAMELLIA-256-CBC", "-certpbe", "CAMELLIA-256-CBC"],
     # Within the connector's limits, and long enough at work to be met there.
     "slow": ["-iter", "600000"],
 }

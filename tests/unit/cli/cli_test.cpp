@@ -173,19 +173,27 @@ TEST_F(CliTest, tables_fit_and_never_cut_what_other_commands_need) {
                                 {"tries", 3}});
     answer_.result = json::object{{"requests", rows}, {"next", "r-1"}};
     EXPECT_EQ(run({"requests", "list"}), 0);
-    // Too narrow even when cut: blocks of fields, in which nothing is.
+    // Too narrow for a line each: several lines for a row, in which nothing is cut.
     const auto fits = [this] {
         std::istringstream lines(out());
         for (std::string line; std::getline(lines, line);) EXPECT_LE(character_count(line), columns_) << line;
     };
     fits();
-    EXPECT_NE(out().find(id + "\n"), std::string::npos);
+    for (const auto& part :
+         {id, std::string(50, 'u') + "@corp.example", std::string(50, 'd'), std::string("policyRefused")})
+        EXPECT_NE(out().find(part), std::string::npos) << out();
     EXPECT_EQ(out().find("…"), std::string::npos);
-    columns_ = 110;
+    // One is wider than the terminal: blocks of fields.
+    columns_ = 60;
+    EXPECT_EQ(run({"requests", "list"}), 0);
+    EXPECT_NE(out().find(id + "\n"), std::string::npos) << out();
+    EXPECT_EQ(out().find("…"), std::string::npos);
+    // A little is missing: it is cut, and the first column never.
+    columns_ = 195;
     EXPECT_EQ(run({"requests", "list"}), 0);
     fits();
     EXPECT_NE(out().find(id), std::string::npos);
-    EXPECT_NE(out().find("…"), std::string::npos);
+    EXPECT_NE(out().find("…"), std::string::npos) << out();
     EXPECT_NE(out().find("--after r-1"), std::string::npos);
     columns_ = 300;
     EXPECT_EQ(run({"requests", "list"}), 0);

@@ -23,6 +23,7 @@ protected:
         folder_.write("secrets/sealing.key", std::string(32, 'k'));
         folder_.write("secrets/delivery.key", "-----BEGIN PRIVATE KEY-----\n");
         folder_.write("secrets/import.key", "-----BEGIN PRIVATE KEY-----\n");
+        for (const auto* name : {"ca", "lab-ca"}) std::filesystem::create_directory(folder_.path() / name);
     }
 
     static std::string good() {

@@ -140,5 +140,20 @@ TEST(ConfigCredentials, what_is_not_built_says_so_without_its_query) {
     EXPECT_EQ(text.find("1234"), std::string::npos);
 }
 
+TEST(ConfigCredentials, what_windows_editors_write_before_a_password_is_no_part_of_it) {
+    const test::ScratchFolder folder;
+    const auto plain = read_password(file(folder.write("bom", "\xEF\xBB\xBFpa ss\r\n", 0600)));
+    ASSERT_TRUE(plain) << plain.error().message;
+    EXPECT_EQ(plain->reveal_text(), "pa ss");
+    for (const auto& [name, content] : {std::pair<std::string, std::string>{"le", std::string("\xFF\xFEp\0", 4)},
+                                        {"be", std::string("\xFE\xFF\0p", 4)},
+                                        {"bare", std::string("p\0a\0", 4)}}) {
+        const auto refused = read_password(file(folder.write(name, content, 0600)));
+        ASSERT_FALSE(refused) << name;
+        EXPECT_EQ(refused.error().code, "secretUnreadable");
+        EXPECT_NE(refused.error().message.find("is UTF-16; save it as UTF-8"), std::string::npos);
+    }
+}
+
 }  // namespace
 }  // namespace connector::config

@@ -33,10 +33,10 @@ TEST_F(ConfigLoader, all_faults_are_told_at_once_in_their_places) {
         std::string_view words;
     };
     const Expected expected[] = {
-        {0, 0, "sealing.key", "is missing; it is needed by run"},
-        {0, 0, "policy.identity", "is missing; it is needed by pkcs.issue"},
-        {0, 0, "policy.allowed_mail_domains", "is missing"},
-        {0, 0, "importer.signers", "is missing"},
+        {13, 1, "sealing.key", "is missing; it is needed by run"},
+        {13, 1, "policy.identity", "is missing; it is needed by pkcs.issue"},
+        {13, 1, "policy.allowed_mail_domains", "is missing"},
+        {13, 1, "importer.signers", "is missing"},
         {1, 1, "management.url", "is missing; it is needed by run, enroll, import"},
         {2, 1, "management.ulr", "there is no such key (did you mean url?)"},
         {3, 11, "management.ca_file", "must be a path in quotes (PEM file, or \"system\"), and is a whole number"},
@@ -247,6 +247,34 @@ TEST_F(ConfigLoader, secret_files_are_looked_at) {
     folder_.write("secrets/open.key", std::string(32, 'k'), 0644);
     expect_one(with("file:secrets/sealing.key", "file:secrets/open.key"), "sealing.key",
                {"has mode 0644", "chmod 0600"});
+}
+
+TEST_F(ConfigLoader, a_sealing_key_has_32_octets_and_an_authority_its_directory) {
+    folder_.write("secrets/short.key", std::string(31, 'k'));
+    expect_one(with("file:secrets/sealing.key", "file:secrets/short.key"), "sealing.key",
+               {":7:", "has 31 octets; a sealing key has exactly 32"});
+    const std::string local = "[authority.corp]\ntype = \"local\"\ndirectory = ";
+    EXPECT_TRUE(read(good() + local + "\"ca\"\n").ok());
+    expect_one(good() + local + "\"nowhere\"\n", "authority.corp.directory", {"does not exist", "local-ca create"});
+    expect_one(good() + local + "\"importers.pem\"\n", "authority.corp.directory", {"is no directory"});
+}
+
+TEST_F(ConfigLoader, an_empty_file_lacks_what_is_needed) {
+    const Loaded loaded = load(folder_.write("empty.toml", "", 0644), Need::run);
+    for (const auto* key : {"management.url", "sealing.key", "recipients.binding"}) {
+        const Problem* problem = find(loaded.problems, key);
+        ASSERT_NE(problem, nullptr) << key << all(loaded.problems);
+        EXPECT_NE(problem->text().find("empty.toml:1:1: "), std::string::npos) << problem->text();
+    }
+}
+
+TEST_F(ConfigLoader, import_keys_are_named_with_their_places_whatever_else_is_wrong) {
+    const Loaded loaded = read(good() + "[import.K]\nkey = \"file:secrets/import.key\"\n[nonsense]\n");
+    EXPECT_FALSE(loaded.ok());
+    ASSERT_EQ(loaded.import_keys.size(), 1U);
+    EXPECT_EQ(loaded.import_keys[0].place.key, "import.K.key");
+    EXPECT_EQ(loaded.import_keys[0].place.line, 18U);
+    EXPECT_EQ(loaded.import_keys[0].key.key.path, folder_.path() / "secrets/import.key");
 }
 
 TEST_F(ConfigLoader, what_is_needed_follows_from_the_kinds) {
