@@ -176,7 +176,7 @@ int adopt(const Invocation& call, const AdoptOptions& options) {
     if (!*signer)
         return call.fail(Error(ErrorKind::misconfigured, "notConfigured",
                                "importer.certificate and importer.key are needed to sign records"));
-    const auto stored = StoredRecords::open(*settings, options.choice.user);
+    const auto stored = StoredRecords::open(*settings, options.choice);
     if (!stored) return call.fail(stored.error());
     Adopting work{call, options, **stored, **signer, false, {}};
     std::size_t adopted = 0;

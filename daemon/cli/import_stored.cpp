@@ -2,12 +2,14 @@
 
 #include "core/text.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace connector::cli {
 namespace json = boost::json;
 
-Result<std::unique_ptr<StoredRecords>> StoredRecords::open(const config::Settings& settings, const std::string& user) {
+Result<std::unique_ptr<StoredRecords>> StoredRecords::open(const config::Settings& settings,
+                                                           const RecordChoice& choice) {
     if (settings.import_keys.empty())
         return Error(ErrorKind::misconfigured, "notConfigured",
                      "no [import.NAME] here: this command opens records and runs where the import key is, on the "
@@ -22,9 +24,13 @@ Result<std::unique_ptr<StoredRecords>> StoredRecords::open(const config::Setting
     auto session = ImportSession::open(settings);
     if (!session) return session.error();
     opened->session_ = std::move(*session);
-    auto list = fetch_store(settings, *opened->session_, user);
+    auto list = fetch_store(settings, *opened->session_, choice.user);
     if (!list) return list.error();
     opened->list_ = std::move(*list);
+    const bool anything = std::any_of(opened->list_.begin(), opened->list_.end(),
+                                      [&choice](const auto& stored) { return choice.holds(stored.record); });
+    if (!anything && choice.chooses())
+        return Error(ErrorKind::refused, "notFound", "the store has no such record; import list shows what it has");
     return opened;
 }
 

@@ -15,11 +15,21 @@
 
 namespace connector::cli {
 
+// Which records a command is for; "" = all.
+struct RecordChoice {
+    std::string user;
+    std::string thumbprint;
+    std::string purpose;
+    [[nodiscard]] bool chooses() const noexcept { return !user.empty() || !thumbprint.empty() || !purpose.empty(); }
+    [[nodiscard]] bool holds(const trust::ImportedRecord& record) const;
+};
+
 class StoredRecords {
 public:
-    // `user` "" = everybody. kind misconfigured where no [import.NAME] is there: nothing could be opened.
+    // Of the user that is chosen, else of everybody. kind misconfigured where no [import.NAME] is there: nothing could
+    // be opened. kind refused, code notFound where nothing is what was chosen: a slip is no "all is well".
     [[nodiscard]] static Result<std::unique_ptr<StoredRecords>> open(const config::Settings& settings,
-                                                                     const std::string& user);
+                                                                     const RecordChoice& choice);
 
     // Without blob and password; by their owners.
     [[nodiscard]] const std::vector<importer::SignedRecord>& list() const noexcept { return list_; }
@@ -45,13 +55,6 @@ private:
     bool has_read_ = false;
 };
 
-// Which records a command is for; "" = all.
-struct RecordChoice {
-    std::string user;
-    std::string thumbprint;
-    std::string purpose;
-    [[nodiscard]] bool holds(const trust::ImportedRecord& record) const;
-};
 // --user, --thumbprint, --purpose.
 void add_record_options(CLI::App& command, RecordChoice& choice);
 

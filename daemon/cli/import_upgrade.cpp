@@ -139,7 +139,7 @@ int upgrade(const Invocation& call, const UpgradeOptions& options) {
     if (!settings) return k_usage;
     const auto signer = importer_signer(*settings);
     if (!signer) return call.fail(signer.error());
-    const auto stored = StoredRecords::open(*settings, options.choice.user);
+    const auto stored = StoredRecords::open(*settings, options.choice);
     if (!stored) return call.fail(stored.error());
     Told told(call);
     Upgrading work{call, options, *settings, **stored, *signer, told};
@@ -210,7 +210,7 @@ int rotate(const Invocation& call, const RotateOptions& options) {
     if (!to) return call.fail(to.error());
     if (from->provider_name == to->provider_name && from->key_name == to->key_name)
         return call.fail_usage("NAME and --to are the same key");
-    const auto stored = StoredRecords::open(*settings, options.choice.user);
+    const auto stored = StoredRecords::open(*settings, options.choice);
     if (!stored) return call.fail(stored.error());
     Told told(call);
     for (std::size_t i = 0; i < (*stored)->list().size(); ++i) {

@@ -59,7 +59,7 @@ Verdict judge_record(const trust::ImportedRecord& record, const StoredRecords& s
 int verify(const Invocation& call, const RecordChoice& choice) {
     const auto settings = call.settings(config::Need::import_tool);
     if (!settings) return k_usage;
-    const auto stored = StoredRecords::open(*settings, choice.user);
+    const auto stored = StoredRecords::open(*settings, choice);
     if (!stored) return call.fail(stored.error());
     const auto& list = (*stored)->list();
     json::array answers;

@@ -152,6 +152,17 @@ class Adopt(Stored):
         self.assertEqual([each["outcome"] for each in self.run_json("adopt", "--yes")], ["adopted"])
         self.assertEqual(len(self.delivered(other)), 1)
 
+    def test_a_slip_is_not_told_as_all_is_well(self) -> None:
+        user = self.person()
+        self.put(user, self.identity(user), signed=False)
+        for command in (["verify"], ["adopt", "--yes"], ["upgrade"]):
+            for slip in (["--user", "nobody@corp.example"], ["--thumbprint", "00" * 20], ["--user", user.upn, "--purpose", "smimeSigning"]):
+                with self.subTest(command=command, slip=slip):
+                    told = self.connector.command("import", *command, *slip)
+                    self.assertEqual((told.returncode, told.stdout), (1, ""), told.stderr)
+                    self.assertIn("no such record", told.stderr)
+        self.assertNotIn("importerSignature", self.records(user)[0])
+
     def test_what_should_not_be_signed_is_not(self) -> None:
         user, thief = self.person(), self.person()
         stolen = self.identity(thief)
