@@ -35,12 +35,11 @@ ports::AuthorityTraits Process::AuthorityPort::traits() const {
 }
 
 UtcTime Process::AuthorityPort::utc() const {
-    return process_.world.utc(process_.world.timeline.now());
+    return world_.utc(world_.timeline.now());
 }
 
 Fate Process::AuthorityPort::fate_of(bool submits) {
-    auto& world = process_.world;
-    const auto& scenario = world.scenario;
+    const auto& scenario = world_.scenario;
     Fate fate;
     if (process_.dead()) return fate;
     fate.there = std::chrono::microseconds{random_.between(500, 200000)};
@@ -57,7 +56,7 @@ Fate Process::AuthorityPort::fate_of(bool submits) {
         process_.hit(submits ? Fault::authority_reply_lost : Fault::reply_lost);
         fate.reply_lost = true;
     };
-    if (world.sweeps(2)) {
+    if (world_.sweeps(2)) {
         switch (scenario.sweep_how) {
             case 0: lose_request(); break;
             case 1: lose_reply(); break;
@@ -68,11 +67,11 @@ Fate Process::AuthorityPort::fate_of(bool submits) {
         }
         return fate;
     }
-    if (world.is_down(Fault::authority_down, index_)) {
+    if (world_.is_down(Fault::authority_down, index_)) {
         refuse(Fault::authority_down, {ErrorKind::unavailable, "unreachable", "connection refused"});
         return fate;
     }
-    if (!world.troubled() || !random_.chance(static_cast<unsigned>(scenario.authority_faults))) return fate;
+    if (!world_.troubled() || !random_.chance(static_cast<unsigned>(scenario.authority_faults))) return fate;
     switch (random_.below(6)) {
         case 0: lose_request(); break;
         case 1:
@@ -95,17 +94,16 @@ bool Process::AuthorityPort::orders(Point point) const {
 }
 
 asio::awaitable<std::optional<Error>> Process::AuthorityPort::go(Point point, const Fate& fate) {
-    auto& world = process_.world;
     if (process_.ends_at(point, Moment::before)) co_return gone();
-    world.active();
+    world_.active();
     auto pausing = process_.pause(fate.request_lost ? std::chrono::nanoseconds(k_timeout) : fate.there);
     co_await std::move(pausing);
-    world.active();
+    world_.active();
     if (process_.dead()) co_return gone();
     const auto state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none) co_return given_up(orders(point));
     if (fate.status) {
-        world.trace.line(process_.name() + " " + std::string(to_string(point)) + ": " + fate.status->code);
+        world_.trace.line(process_.name() + " " + std::string(to_string(point)) + ": " + fate.status->code);
         co_return fate.status;
     }
     // Sent, and nothing came back: the sender cannot tell this from a lost answer.
@@ -116,15 +114,14 @@ asio::awaitable<std::optional<Error>> Process::AuthorityPort::go(Point point, co
 
 asio::awaitable<std::optional<Error>> Process::AuthorityPort::come_back(Point point, const Fate& fate,
                                                                         ErrorKind arrived) {
-    auto& world = process_.world;
     if (process_.dead()) co_return gone();
     auto pausing = process_.pause(fate.reply_lost ? std::chrono::nanoseconds(k_timeout) : fate.back);
     co_await std::move(pausing);
-    world.active();
+    world_.active();
     if (fate.dies_after) process_.die("the sweep, after a call to the authority");
     if (process_.ends_at(point, Moment::after)) co_return gone();
     if (fate.reply_lost) {
-        world.trace.line(process_.name() + " " + std::string(to_string(point)) + ": the answer is lost");
+        world_.trace.line(process_.name() + " " + std::string(to_string(point)) + ": the answer is lost");
         co_return Error(arrived, "noAnswer", "no answer in time");
     }
     co_return std::nullopt;
@@ -138,22 +135,20 @@ void Process::AuthorityPort::told(const Result<ports::AuthorityAnswer>& answer, 
         for (const auto& entry : authority_.entries)
             if (entry.wrong && entry.certificate == std::get<ports::IssuedAnswer>(*answer).certificate)
                 process_.hit(Fault::authority_wrong_certificate);
-    process_.world.trace.line("authority " + name() + " to " + process_.name() + ": " + word + " " +
-                              std::string(text_of(csr)));
+    world_.trace.line("authority " + name() + " to " + process_.name() + ": " + word + " " + std::string(text_of(csr)));
 }
 
 void Process::AuthorityPort::knocks(Point point) {
     ++inside_;
-    auto& world = process_.world;
     const auto rules = process_.rules().authorities.at(name());
     if (process_.dead() || failures_ < rules.failures) return;
     // Who went in while it was up, and then waited seconds for the disk to write the intent down, knocks late.
-    if (world.scenario.slow_disk != 0) return;
-    if (inside_ > 1 || world.timeline.now() - failed_at_ < rules.open)
-        world.judge.broken("a dead authority costs one probe at a time",
-                           process_.name() + " " + std::string(to_string(point)) + ": " + std::to_string(inside_) +
-                               " at once, " + std::to_string((world.timeline.now() - failed_at_) / 1ms) +
-                               " ms after the last failure");
+    if (world_.scenario.slow_disk != 0) return;
+    if (inside_ > 1 || world_.timeline.now() - failed_at_ < rules.open)
+        world_.judge.broken("a dead authority costs one probe at a time",
+                            process_.name() + " " + std::string(to_string(point)) + ": " + std::to_string(inside_) +
+                                " at once, " + std::to_string((world_.timeline.now() - failed_at_) / 1ms) +
+                                " ms after the last failure");
 }
 
 void Process::AuthorityPort::left(const std::optional<Error>& error) {
@@ -162,32 +157,31 @@ void Process::AuthorityPort::left(const std::optional<Error>& error) {
         failures_ = 0;
     } else if (error->kind != ErrorKind::cancelled && error->kind != ErrorKind::misconfigured) {
         ++failures_;
-        failed_at_ = process_.world.timeline.now();
+        failed_at_ = world_.timeline.now();
     }
 }
 
 ports::Async<ports::AuthorityAnswer> Process::AuthorityPort::submit(ports::Submission submission) {
-    auto& world = process_.world;
     const bool searched_by_nobody = !authority_.options().finds;
     if (!process_.dead()) {
-        world.judge.submitted(process_, submission, name());
-        world.judge.acts(process_, submission.csr, "submits");
-        if (searched_by_nobody) world.judge.sends(process_, submission.csr);
+        world_.judge.submitted(process_, submission, name());
+        world_.judge.acts(process_, submission.csr, "submits");
+        if (searched_by_nobody) world_.judge.sends(process_, submission.csr);
     }
     knocks(Point::authority_submit);
     const Fate fate = fate_of(true);
     auto going = go(Point::authority_submit, fate);
     auto error = co_await std::move(going);
-    if (searched_by_nobody && !fate.status) world.judge.may_have_arrived(submission.csr);
+    if (searched_by_nobody && !fate.status) world_.judge.may_have_arrived(submission.csr);
     if (error) {
         left(error);
         co_return std::move(*error);
     }
     RequestId whose;
-    if (const auto owner = world.csr_owners.find(submission.csr); owner != world.csr_owners.end())
+    if (const auto owner = world_.csr_owners.find(submission.csr); owner != world_.csr_owners.end())
         whose = owner->second.second;
     auto answer =
-        authority_.take(submission, process_.home.index, whose, world.timeline.now(), utc(), world.troubled());
+        authority_.take(submission, process_.home.index, whose, world_.timeline.now(), utc(), world_.troubled());
     told(answer, submission.csr);
     auto coming = come_back(Point::authority_submit, fate, ErrorKind::unknown);
     error = co_await std::move(coming);
@@ -196,29 +190,28 @@ ports::Async<ports::AuthorityAnswer> Process::AuthorityPort::submit(ports::Submi
         co_return std::move(*error);
     }
     left(answer ? std::nullopt : std::optional<Error>(answer.error()));
-    if (searched_by_nobody) world.judge.answered(submission.csr, answer);
+    if (searched_by_nobody) world_.judge.answered(submission.csr, answer);
     co_return answer;
 }
 
 ports::Async<ports::AuthorityAnswer> Process::AuthorityPort::poll(std::string authority_request_id) {
-    auto& world = process_.world;
     const bool repeats = authority_.options().repeats;
     const auto* entry = authority_.named(authority_request_id);
     const Bytes csr = entry == nullptr ? Bytes{} : entry->csr;
     if (!process_.dead()) {
-        world.judge.acts(process_, csr, "polls for");
-        if (repeats) world.judge.sends(process_, csr);
+        world_.judge.acts(process_, csr, "polls for");
+        if (repeats) world_.judge.sends(process_, csr);
     }
     knocks(Point::authority_poll);
     const Fate fate = fate_of(false);
     auto going = go(Point::authority_poll, fate);
     auto error = co_await std::move(going);
-    if (repeats && !fate.status) world.judge.may_have_arrived(csr);
+    if (repeats && !fate.status) world_.judge.may_have_arrived(csr);
     if (error) {
         left(error);
         co_return std::move(*error);
     }
-    auto answer = authority_.poll(authority_request_id, world.timeline.now(), utc(), world.troubled());
+    auto answer = authority_.poll(authority_request_id, world_.timeline.now(), utc(), world_.troubled());
     told(answer, Bytes{});
     auto coming = come_back(Point::authority_poll, fate, repeats ? ErrorKind::unknown : ErrorKind::timed_out);
     error = co_await std::move(coming);
@@ -227,12 +220,11 @@ ports::Async<ports::AuthorityAnswer> Process::AuthorityPort::poll(std::string au
         co_return std::move(*error);
     }
     left(answer ? std::nullopt : std::optional<Error>(answer.error()));
-    if (repeats) world.judge.answered(csr, answer);
+    if (repeats) world_.judge.answered(csr, answer);
     co_return answer;
 }
 
 ports::Async<std::optional<ports::AuthorityAnswer>> Process::AuthorityPort::find(ports::Submission submission) {
-    auto& world = process_.world;
     knocks(Point::authority_find);
     const Fate fate = fate_of(false);
     auto going = go(Point::authority_find, fate);
@@ -242,11 +234,11 @@ ports::Async<std::optional<ports::AuthorityAnswer>> Process::AuthorityPort::find
         co_return std::move(*error);
     }
     auto answer = authority_.options().finds
-                      ? authority_.find(submission, world.timeline.now(), utc())
+                      ? authority_.find(submission, world_.timeline.now(), utc())
                       : Result<std::optional<ports::AuthorityAnswer>>(
                             Error(ErrorKind::misconfigured, "authorityMisconfigured", "it cannot search"));
-    world.trace.line("authority " + name() + " to " + process_.name() + ": find " +
-                     (answer ? (*answer ? "there" : "none") : "no"));
+    world_.trace.line("authority " + name() + " to " + process_.name() + ": find " +
+                      (answer ? (*answer ? "there" : "none") : "no"));
     auto coming = come_back(Point::authority_find, fate, ErrorKind::timed_out);
     error = co_await std::move(coming);
     if (error) {
@@ -258,7 +250,7 @@ ports::Async<std::optional<ports::AuthorityAnswer>> Process::AuthorityPort::find
 }
 
 ports::Async<std::vector<Bytes>> Process::AuthorityPort::issuers(std::optional<std::string>) {
-    process_.world.judge.asks_for_issuers(process_, name());
+    world_.judge.asks_for_issuers(process_, name());
     knocks(Point::authority_find);
     const Fate fate = fate_of(false);
     auto going = go(Point::authority_find, fate);
@@ -278,7 +270,6 @@ ports::Async<std::vector<Bytes>> Process::AuthorityPort::issuers(std::optional<s
 }
 
 ports::Async<void> Process::AuthorityPort::revoke(ports::Revocation revocation) {
-    auto& world = process_.world;
     knocks(Point::authority_revoke);
     const Fate fate = fate_of(false);
     auto going = go(Point::authority_revoke, fate);
@@ -288,8 +279,8 @@ ports::Async<void> Process::AuthorityPort::revoke(ports::Revocation revocation) 
         co_return std::move(*error);
     }
     auto* entry = authority_.revoke(revocation);
-    world.judge.revokes(process_, entry, revocation);
-    world.trace.line("authority " + name() + " revokes " + revocation.serial_number + " for " + process_.name());
+    world_.judge.revokes(process_, entry, revocation);
+    world_.trace.line("authority " + name() + " revokes " + revocation.serial_number + " for " + process_.name());
     auto coming = come_back(Point::authority_revoke, fate, ErrorKind::timed_out);
     error = co_await std::move(coming);
     if (error) {

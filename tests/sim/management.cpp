@@ -33,8 +33,7 @@ constexpr auto k_timeout = 30s;
 }  // namespace
 
 Fate Process::Management::fate_of(Point point) {
-    auto& world = process_.world;
-    const auto& scenario = world.scenario;
+    const auto& scenario = world_.scenario;
     Fate fate;
     if (process_.dead()) return fate;
     fate.there = std::chrono::microseconds{random_.between(200, 60000)};
@@ -43,7 +42,7 @@ Fate Process::Management::fate_of(Point point) {
         process_.hit(fault);
         fate.status = std::move(error);
     };
-    if (world.sweeps(1)) {
+    if (world_.sweeps(1)) {
         switch (scenario.sweep_how) {
             case 0:
                 fate.request_lost = true;
@@ -64,11 +63,11 @@ Fate Process::Management::fate_of(Point point) {
         }
         return fate;
     }
-    if (world.is_down(Fault::service_down, 0)) {
+    if (world_.is_down(Fault::service_down, 0)) {
         refuse(Fault::service_down, {ErrorKind::unavailable, "unreachable", "connection refused"});
         return fate;
     }
-    if (!world.troubled()) return fate;
+    if (!world_.troubled()) return fate;
     if (random_.chance(static_cast<unsigned>(scenario.network))) {
         switch (random_.below(4)) {
             case 0:
@@ -111,11 +110,10 @@ Fate Process::Management::fate_of(Point point) {
 }
 
 asio::awaitable<std::optional<Error>> Process::Management::go(Point point, const Fate& fate) {
-    auto& world = process_.world;
     if (process_.ends_at(point, Moment::before)) co_return gone();
     // Heartbeats, renewals and empty leases are routine: nothing follows from them.
     const bool routine = point != Point::management_report && point != Point::imports_fetch;
-    if (!routine) world.active();
+    if (!routine) world_.active();
     const bool never_arrives = fate.request_lost;
     auto pausing = process_.pause(never_arrives ? std::chrono::nanoseconds(k_timeout) : fate.there);
     co_await std::move(pausing);
@@ -125,24 +123,23 @@ asio::awaitable<std::optional<Error>> Process::Management::go(Point point, const
     if (never_arrives) co_return no_answer();
     const bool before_it_counts = fate.status && fate.status->code != "answerTooLarge";
     if (before_it_counts) {
-        world.trace.line(process_.name() + " " + std::string(to_string(point)) + ": " + fate.status->code);
+        world_.trace.line(process_.name() + " " + std::string(to_string(point)) + ": " + fate.status->code);
         co_return fate.status;
     }
     co_return std::nullopt;
 }
 
 asio::awaitable<std::optional<Error>> Process::Management::come_back(Point point, const Fate& fate) {
-    auto& world = process_.world;
     if (process_.dead()) co_return gone();
     auto pausing = process_.pause(fate.reply_lost ? std::chrono::nanoseconds(k_timeout) : fate.back);
     co_await std::move(pausing);
-    if (point == Point::management_report || point == Point::imports_fetch) world.active();
+    if (point == Point::management_report || point == Point::imports_fetch) world_.active();
     if (fate.dies_after) process_.die("the sweep, after a call to the service");
     if (process_.ends_at(point, Moment::after)) co_return gone();
     const auto state = co_await asio::this_coro::cancellation_state;
     if (fate.reply_lost) {
         if (state.cancelled() != asio::cancellation_type::none) co_return gone();
-        world.trace.line(process_.name() + " " + std::string(to_string(point)) + ": the answer is lost");
+        world_.trace.line(process_.name() + " " + std::string(to_string(point)) + ": the answer is lost");
         co_return no_answer();
     }
     co_return fate.status;
@@ -150,41 +147,40 @@ asio::awaitable<std::optional<Error>> Process::Management::come_back(Point point
 
 void Process::Management::again(const Fate& fate, std::function<void()> call) {
     if (!fate.duplicated) return;
-    auto& timeline = process_.world.timeline;
+    auto& timeline = world_.timeline;
     timeline.at(timeline.now() + std::chrono::milliseconds{random_.between(1, 40000)}, std::move(call));
 }
 
 ports::Async<ports::LeaseAnswer> Process::Management::lease(std::size_t max_requests, std::chrono::seconds wait,
                                                             std::vector<request::Kind> kinds, std::string key) {
-    auto& world = process_.world;
-    const Tick sent = world.timeline.now();
+    const Tick sent = world_.timeline.now();
     const Fate fate = fate_of(Point::management_lease);
     auto going = go(Point::management_lease, fate);
     auto error = co_await std::move(going);
     if (error) co_return std::move(*error);
-    const Tick until = world.timeline.now() + wait;
-    world.service.keep_time();
-    while (!world.service.has_work(kinds) && world.timeline.now() < until) {
+    const Tick until = world_.timeline.now() + wait;
+    world_.service.keep_time();
+    while (!world_.service.has_work(kinds) && world_.timeline.now() < until) {
         // A long poll that nothing comes of may as well be answered late: it keeps nobody from jumping ahead.
-        const auto change = world.service.next_change();
+        const auto change = world_.service.next_change();
         const bool comes = change && *change <= until;
         auto pausing =
-            process_.pause((comes ? std::max(*change, world.timeline.now() + 1ms) : until) - world.timeline.now(),
+            process_.pause((comes ? std::max(*change, world_.timeline.now() + 1ms) : until) - world_.timeline.now(),
                            comes ? Timeline::Weight::event : Timeline::Weight::poll);
         co_await std::move(pausing);
         if (process_.dead()) co_return gone();
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none) co_return gone();
-        world.service.keep_time();
+        world_.service.keep_time();
     }
     const auto index = process_.home.index;
-    auto answer = world.service.lease(index, max_requests, kinds, key);
+    auto answer = world_.service.lease(index, max_requests, kinds, key);
     answer.sent = sent;
-    again(fate, [&world, index, max_requests, kinds, key] {
-        const auto unread = world.service.lease(index, max_requests, kinds, key);
+    again(fate, [&around = world_, index, max_requests, kinds, key] {
+        const auto unread = around.service.lease(index, max_requests, kinds, key);
         static_cast<void>(unread);
     });
-    world.trace.line(process_.name() + " leases " + std::to_string(answer.requests.size()));
+    world_.trace.line(process_.name() + " leases " + std::to_string(answer.requests.size()));
     auto coming = come_back(Point::management_lease, fate);
     error = co_await std::move(coming);
     if (error) co_return std::move(*error);
@@ -192,17 +188,16 @@ ports::Async<ports::LeaseAnswer> Process::Management::lease(std::size_t max_requ
 }
 
 ports::Async<ports::RenewAnswer> Process::Management::renew_leases(std::vector<LeaseId> leases) {
-    auto& world = process_.world;
     const Fate fate = fate_of(Point::management_renew);
     auto going = go(Point::management_renew, fate);
     auto error = co_await std::move(going);
     if (error) co_return std::move(*error);
     const auto index = process_.home.index;
-    auto answer = world.service.renew(index, leases);
-    world.trace.line(process_.name() + " renews " + std::to_string(answer.renewed.size()) + ", lost " +
-                     std::to_string(answer.lost.size()));
-    again(fate, [&world, index, leases] {
-        const auto unread = world.service.renew(index, leases);
+    auto answer = world_.service.renew(index, leases);
+    world_.trace.line(process_.name() + " renews " + std::to_string(answer.renewed.size()) + ", lost " +
+                      std::to_string(answer.lost.size()));
+    again(fate, [&around = world_, index, leases] {
+        const auto unread = around.service.renew(index, leases);
         static_cast<void>(unread);
     });
     auto coming = come_back(Point::management_renew, fate);
@@ -213,17 +208,16 @@ ports::Async<ports::RenewAnswer> Process::Management::renew_leases(std::vector<L
 }
 
 ports::Async<std::vector<ports::ResultOutcome>> Process::Management::report(std::vector<ports::ResultMessage> results) {
-    auto& world = process_.world;
     if (!process_.dead())
-        for (const auto& message : results) world.judge.reports(process_, message);
+        for (const auto& message : results) world_.judge.reports(process_, message);
     const Fate fate = fate_of(Point::management_report);
     auto going = go(Point::management_report, fate);
     auto error = co_await std::move(going);
     if (error) co_return std::move(*error);
     const auto index = process_.home.index;
-    auto outcomes = world.service.report(index, results);
-    again(fate, [&world, index, results] {
-        const auto unread = world.service.report(index, results);
+    auto outcomes = world_.service.report(index, results);
+    again(fate, [&around = world_, index, results] {
+        const auto unread = around.service.report(index, results);
         static_cast<void>(unread);
     });
     auto coming = come_back(Point::management_report, fate);
@@ -245,18 +239,17 @@ ports::Async<void> Process::Management::heartbeat(ports::Heartbeat /*beat*/) {
 
 ports::Async<ports::ImportedHistory> Process::Management::fetch(UserId user, request::Purpose purpose, LeaseId lease,
                                                                 std::string etag) {
-    auto& world = process_.world;
     const Fate fate = fate_of(Point::imports_fetch);
     auto going = go(Point::imports_fetch, fate);
     auto error = co_await std::move(going);
     if (error) co_return std::move(*error);
     Result<ports::ImportedHistory> answer(Error(ErrorKind::unavailable, "forbidden", "the lease is not held"));
-    if (world.service.holds_lease(lease, user)) {
+    if (world_.service.holds_lease(lease, user)) {
         ports::ImportedHistory history;
         history.etag = "etag-" + user.text();
         history.not_modified = etag == history.etag;
         if (!history.not_modified)
-            for (const auto& record : world.histories[user])
+            for (const auto& record : world_.histories[user])
                 if (record.purpose == purpose) history.records.push_back(record);
         answer = std::move(history);
     }

@@ -19,6 +19,7 @@ public:
 
 private:
     Process& process_;
+    World& world_ = process_.world;
 };
 
 // Jobs run when their simulated time is over, in whatever order that gives.
@@ -32,6 +33,7 @@ protected:
 
 private:
     Process& process_;
+    World& world_ = process_.world;
     Random random_;
 };
 
@@ -42,6 +44,7 @@ public:
 
 private:
     Process& process_;
+    World& world_ = process_.world;
 };
 
 class Process::Silence final : public ports::Telemetry {
@@ -73,6 +76,7 @@ private:
     void again(const Fate& fate, std::function<void()> call);
 
     Process& process_;
+    World& world_ = process_.world;
     Random random_;
 };
 
@@ -106,6 +110,7 @@ private:
     void left(const std::optional<Error>& error);
 
     Process& process_;
+    World& world_ = process_.world;
     SimAuthority& authority_;
     std::size_t index_;
     Random random_;

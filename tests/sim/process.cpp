@@ -184,40 +184,37 @@ engine::Rules Process::rules() const {
 
 void Process::Events::raise(const Event& event) {
     if (process_.dead_) return;
-    auto& world = process_.world;
     std::string line = process_.name() + " " + std::string(event.id);
     for (const auto& [name, value] : event.fields) {
-        world.judge.no_secret("an event", value);
+        world_.judge.no_secret("an event", value);
         if (name == "request" || name == "reason" || name == "outcome") line += " " + name + "=" + value;
     }
     if (find_event(event.id) == nullptr)
-        world.judge.broken("every event stands in the catalogue", std::string(event.id));
+        world_.judge.broken("every event stands in the catalogue", std::string(event.id));
     if (event.id == event::k_possible_duplicate)
         for (const auto& [name, value] : event.fields)
-            if (name == "request") world.judge.announced(process_, value);
-    if (event.id == event::k_internal_fault) world.judge.broken("no internal fault", line);
-    world.trace.line(line);
+            if (name == "request") world_.judge.announced(process_, value);
+    if (event.id == event::k_internal_fault) world_.judge.broken("no internal fault", line);
+    world_.trace.line(line);
 }
 
 asio::awaitable<void> Process::Pool::post(std::function<void()> work) {
-    auto& world = process_.world;
     if (!process_.ends_at(Point::offload, Moment::before)) {
-        world.active();
-        const bool slow = world.troubled() && random_.chance(static_cast<unsigned>(world.scenario.slow_work));
+        world_.active();
+        const bool slow = world_.troubled() && random_.chance(static_cast<unsigned>(world_.scenario.slow_work));
         auto pausing =
             process_.pause(std::chrono::milliseconds{slow ? random_.between(1000, 90000) : random_.between(1, 300)});
         co_await std::move(pausing);
     }
     // The value is owed even where nobody will look at it; a dead process's job touches nothing (Packages).
     work();
-    world.active();
+    world_.active();
     (void)process_.ends_at(Point::offload, Moment::after);
 }
 
 Result<Bytes> Process::Packages::package(const trust::Recipient& recipient, ports::PackageContent content) const {
     if (process_.dead_) return Error(ErrorKind::unavailable, "processGone", "this process is no more");
-    auto& world = process_.world;
-    world.judge.wrapped(process_, recipient, content);
+    world_.judge.wrapped(process_, recipient, content);
     Labels::Envelope envelope;
     envelope.recipient_certificate = recipient.certificate().der;
     envelope.request = content.request_id;
@@ -225,8 +222,8 @@ Result<Bytes> Process::Packages::package(const trust::Recipient& recipient, port
     envelope.sequence = content.sequence;
     for (const auto& identity : content.identities)
         envelope.identities.emplace_back(identity.pfx.der, std::string(identity.pfx.password.reveal_text()));
-    Bytes label = world.labels.fresh("ENVELOPE");
-    world.labels.envelopes.emplace(label, std::move(envelope));
+    Bytes label = world_.labels.fresh("ENVELOPE");
+    world_.labels.envelopes.emplace(label, std::move(envelope));
     return label;
 }
 

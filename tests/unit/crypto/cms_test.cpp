@@ -97,7 +97,8 @@ TEST(VerifyAttached, TrustsWholeCertificatesOnly) {
 TEST(VerifyAttached, RefusesEveryChangedOctetOfTheContent) {
     const auto message = must(sign_attached(bytes_of("pay 1 to Alice"), signer()));
     Bytes spoilt(message.view().begin(), message.view().end());
-    const auto at = std::search(spoilt.begin(), spoilt.end(), "pay", "pay" + 3);
+    constexpr std::string_view k_word = "pay";
+    const auto at = std::search(spoilt.begin(), spoilt.end(), k_word.begin(), k_word.end());
     ASSERT_NE(at, spoilt.end());
     at[4] = '9';
     EXPECT_EQ(code_of(verify_attached(spoilt, {pki().leaf})), "signatureRefused");

@@ -32,7 +32,7 @@ protected:
         AuditOptions options;
         options.file = file();
         options.now = [] { return UtcTime(1'790'000'000s); };
-        log_ = std::move(*AuditLog::open(std::move(options), sealer_, std::nullopt));
+        log_ = *AuditLog::open(std::move(options), sealer_, std::nullopt);
     }
     [[nodiscard]] std::filesystem::path file() const { return folder_ / "audit.log"; }
     AuditHead write(std::string_view event, const std::string& request) {

@@ -11,7 +11,7 @@ SecretBytes key_of(std::uint8_t octet, std::size_t size = 32) {
     return key;
 }
 std::unique_ptr<KeyedSealer> sealer(std::uint8_t octet = 7) {
-    return std::move(KeyedSealer::make(key_of(octet)).value());
+    return KeyedSealer::make(key_of(octet)).value();
 }
 
 TEST(Sealer, opens_what_it_sealed_and_nothing_else) {

@@ -44,8 +44,7 @@ protected:
     void open() {
         ledger.reset();
         lock.reset();
-        lock = std::make_unique<InstanceLock>(
-            std::move(*InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon)));
+        lock = std::make_unique<InstanceLock>(*InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon));
         auto opened = SqliteLedger::open(
             *lock, sealer, [this](std::string_view table, std::string_view key) { reported.emplace_back(table, key); });
         ASSERT_TRUE(opened) << opened.error().message;
@@ -99,8 +98,7 @@ TEST_F(FromSchema1, AStepThatStopsHalfWayIsDoneAgainAsAWhole) {
     sealer.before_check = [&left] {
         if (left-- == 0) throw Stop{};
     };
-    auto held =
-        std::make_unique<InstanceLock>(std::move(*InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon)));
+    auto held = std::make_unique<InstanceLock>(*InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon));
     EXPECT_THROW((void)SqliteLedger::open(*held, sealer, {}), Stop);
     held.reset();
     sealer.before_check = {};
