@@ -40,7 +40,7 @@ SecretBytes::SecretBytes(std::size_t size) {
 
 SecretBytes SecretBytes::copy_of(ByteView source) {
     SecretBytes copy(source.size());
-    if (!source.empty()) std::memcpy(copy.data_, source.data(), source.size());
+    if (copy.data_ != nullptr) std::memcpy(copy.data_, source.data(), source.size());
     return copy;
 }
 

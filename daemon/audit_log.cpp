@@ -184,8 +184,7 @@ Result<void> AuditLog::append(const Event& event) {
     AuditHead next{head_.sequence + 1, {}};
     std::string line = make_audit_line(sealer_, head_, event, options_.now(), next.link) + "\n";
     if (torn_) line.insert(0, "\n");
-    const auto written = write(line);
-    if (!written) return written;
+    if (auto written = write(line); !written) return written;
     torn_ = false;
     head_ = next;
     if (options_.on_head) options_.on_head(head_);

@@ -285,7 +285,7 @@ Result<RequestRecord> request_from(const Values& row) {
     record.authority_request_id = reader.text_or_empty();
     record.certificate = reader.blob_or_empty();
     auto chain = decode_list(reader.blob_or_empty());
-    record.chain = std::move(chain).value_or(std::vector<Bytes>());
+    if (chain) record.chain = std::move(*chain);
     record.sealed_package = reader.blob_or_empty();
     if (auto code = reader.optional_text()) {
         request::Failure failure;

@@ -336,7 +336,7 @@ Result<std::vector<ports::DeliveredImport>> SqliteLedger::deliveries_of(const st
                            "WHERE user_id=? AND device=? AND purpose=? ORDER BY not_before, not_after, sha256", key),
                 delivered_certificate_from);
             if (!rows) return rows.error();
-            for (auto& row : *rows) delivery.certificates.push_back(std::move(row.certificate));
+            for (auto& row : *rows) delivery.certificates.push_back(row.certificate);
         }
         return std::move(*list);
     });

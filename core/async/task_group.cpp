@@ -23,7 +23,7 @@ TaskGroup::~TaskGroup() {
 void TaskGroup::spawn(asio::awaitable<void> child) {
     children_.emplace_back();
     const auto place = std::prev(children_.end());
-    auto ended = [this, place](std::exception_ptr failure) {
+    auto ended = [this, place](const std::exception_ptr& failure) {
         if (failure && !first_failure_) first_failure_ = failure;
         children_.erase(place);
         if (children_.empty()) idle_.cancel();

@@ -11,7 +11,7 @@ namespace connector::async {
 
 namespace asio = boost::asio;
 
-Wake::Wake(asio::any_io_executor executor) : bell_(std::move(executor), asio::steady_timer::time_point::max()) {}
+Wake::Wake(const asio::any_io_executor& executor) : bell_(executor, asio::steady_timer::time_point::max()) {}
 
 void Wake::call() {
     called_ = true;

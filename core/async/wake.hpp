@@ -12,7 +12,7 @@ namespace connector::async {
 
 class Wake {
 public:
-    explicit Wake(boost::asio::any_io_executor executor);
+    explicit Wake(const boost::asio::any_io_executor& executor);
     void call();
     // Comes back when called, at `latest`, or when cancelled; never throws.
     [[nodiscard]] boost::asio::awaitable<void> wait(ports::Clock& clock, Tick latest);

@@ -105,7 +105,7 @@ struct Context {
     async::Wake report_waiting;  // the reporter
     async::Wake state_changed;   // the housekeeper: a heartbeat is due
 
-    Context(boost::asio::any_io_executor executor, Ports the_ports, Rules the_rules)
+    Context(const boost::asio::any_io_executor& executor, Ports the_ports, Rules the_rules)
         : ports(std::move(the_ports)),
           rules(std::move(the_rules)),
           clock_watch(ports.clock.utc(), ports.clock.tick()),

@@ -9,7 +9,7 @@ namespace connector::engine {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-Engine::Engine(asio::any_io_executor executor, Ports ports, Rules rules)
+Engine::Engine(const asio::any_io_executor& executor, Ports ports, Rules rules)
     : context_(executor, std::move(ports), std::move(rules)),
       pollers_(executor),
       rooms_(executor),

@@ -11,7 +11,7 @@ namespace connector::engine {
 
 class Engine {
 public:
-    Engine(boost::asio::any_io_executor executor, Ports ports, Rules rules);
+    Engine(const boost::asio::any_io_executor& executor, Ports ports, Rules rules);
 
     // First heartbeat, then leasing and working; comes back when drained.
     [[nodiscard]] boost::asio::awaitable<void> run();

@@ -33,7 +33,7 @@ bool write_all(int descriptor, std::string_view text) {
 
 }  // namespace
 
-Result<std::unique_ptr<BulkStateFile>> BulkStateFile::open(std::filesystem::path path) {
+Result<std::unique_ptr<BulkStateFile>> BulkStateFile::open(const std::filesystem::path& path) {
     for (int attempt = 0; attempt < 10; ++attempt) {
         const int descriptor =
             ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);

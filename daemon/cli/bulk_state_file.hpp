@@ -16,7 +16,7 @@ class BulkStateFile {
 public:
     // Made where it is missing; a torn last line is cut off. kind throttled, code inUse: another run has it. kind
     // misconfigured or invalid: it cannot be written, or is no state.
-    [[nodiscard]] static Result<std::unique_ptr<BulkStateFile>> open(std::filesystem::path path);
+    [[nodiscard]] static Result<std::unique_ptr<BulkStateFile>> open(const std::filesystem::path& path);
     BulkStateFile(const BulkStateFile&) = delete;
     BulkStateFile& operator=(const BulkStateFile&) = delete;
     ~BulkStateFile();

@@ -123,7 +123,7 @@ Result<management::Enrolment> renewal(const config::Settings& settings, const Pe
 }
 
 // In the audit log, at the daemon or in the log itself. What could not be noted is told and changes nothing.
-void note(const Invocation& call, json::object what) {
+void note(const Invocation& call, const json::object& what) {
     const auto loaded = config::load(call.config_file, config::Need::control);
     const std::string_view not_noted = "not noted in the audit log: ";
     if (!loaded.settings) {

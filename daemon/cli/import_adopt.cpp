@@ -138,7 +138,7 @@ Result<void> sign_all(Adopting& work, std::vector<Candidate>& candidates) {
                                               sequence, work.call.environment.now());
             !done)
             return done;
-        const auto kept = work.stored.replace(candidate.record);
+        auto kept = work.stored.replace(candidate.record);
         if (kept) continue;
         if (kept.error().kind != ErrorKind::conflict) return kept;
         candidate.outcome = "refused";

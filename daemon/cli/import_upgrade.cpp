@@ -128,7 +128,7 @@ Result<void> upgrade_one(Upgrading& work, std::size_t index, std::uint64_t seque
     if (!made) return made.error();
     made->id = record->id;
     made->etag = record->etag;
-    const auto kept = work.stored.replace(std::move(*made));
+    auto kept = work.stored.replace(std::move(*made));
     if (!kept && kept.error().kind != ErrorKind::conflict) return kept;
     work.told.add(listed, kept ? "upgraded" : "refused", kept ? joined(reasons) : kept.error().message);
     return {};
@@ -195,7 +195,7 @@ Result<void> rotate_one(StoredRecords& stored, std::size_t index, const keys::Im
     record->padding_scheme = "oaepSha512";
     record->provider_name = to.provider_name;
     record->key_name = to.key_name;
-    const auto kept = stored.replace(std::move(*record));
+    auto kept = stored.replace(std::move(*record));
     if (!kept && kept.error().kind != ErrorKind::conflict) return kept;
     told.add(listed, kept ? "rotated" : "refused", kept ? "" : kept.error().message);
     return {};

@@ -113,7 +113,7 @@ Answer do_here(const config::Settings& settings, const std::string& command, con
                                             nullptr});
     std::optional<Result<json::value>> result;
     auto performing = operations.perform(command, arguments, Caller{own_account()});
-    asio::co_spawn(io, std::move(performing), [&result](std::exception_ptr fault, Result<json::value> value) {
+    asio::co_spawn(io, std::move(performing), [&result](const std::exception_ptr& fault, Result<json::value> value) {
         if (fault) std::rethrow_exception(fault);
         result.emplace(std::move(value));
     });

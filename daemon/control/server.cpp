@@ -83,7 +83,7 @@ struct Server::Impl {
     std::optional<stream_protocol::acceptor> acceptor;
     std::filesystem::path path;
 
-    Impl(asio::any_io_executor the_executor, ports::Clock& the_clock, ports::EventSink& the_events,
+    Impl(const asio::any_io_executor& the_executor, ports::Clock& the_clock, ports::EventSink& the_events,
          Operations the_operations)
         : executor(the_executor),
           clock(the_clock),

@@ -20,7 +20,7 @@ Error row_wrong(const std::string& what) {
     return {ErrorKind::invalid, "rowInvalid", what};
 }
 
-std::string trimmed(std::string text) {
+std::string trimmed(const std::string& text) {
     const auto first = text.find_first_not_of(" \t");
     if (first == std::string::npos) return {};
     return text.substr(first, text.find_last_not_of(" \t") - first + 1);
