@@ -138,6 +138,11 @@ inline constexpr std::string_view k_authority_resumed = "AUTH-7006";
 inline constexpr std::string_view k_authority_unknown = "AUTH-7007";
 inline constexpr std::string_view k_crl_written = "AUTH-7010";
 inline constexpr std::string_view k_crl_failed = "AUTH-7011";
+// The directory, an authority of another kind.
+inline constexpr std::string_view k_directory_up = "AUTH-7020";
+inline constexpr std::string_view k_directory_down = "AUTH-7021";
+inline constexpr std::string_view k_directory_refused_us = "AUTH-7022";
+inline constexpr std::string_view k_waits_for_directory = "AUTH-7023";
 
 // STO: the database and the disk.
 inline constexpr std::string_view k_storage_opened = "STO-8000";

@@ -78,7 +78,8 @@ ports::State Context::state() const {
     std::size_t down = 0;
     for (const auto& [name, breaker] : breakers) down += breaker.state() == Breaker::State::down ? 1U : 0U;
     if (down != 0 && down == breakers.size()) return ports::State::not_ready;
-    return down != 0 || status.leasing_paused ? ports::State::degraded : ports::State::ready;
+    const bool directory_down = status.directory.state == Check::State::down;
+    return down != 0 || directory_down || status.leasing_paused ? ports::State::degraded : ports::State::ready;
 }
 
 Event about(std::string_view event_id, const request::RequestRecord& record) {

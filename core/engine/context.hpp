@@ -9,6 +9,7 @@
 #include "core/ports/authority.hpp"
 #include "core/ports/clock.hpp"
 #include "core/ports/crypto.hpp"
+#include "core/ports/directory.hpp"
 #include "core/ports/event_sink.hpp"
 #include "core/ports/key_service.hpp"
 #include "core/ports/ledger.hpp"
@@ -65,6 +66,7 @@ struct Ports {
     ports::EventSink& events;
     ports::Telemetry& telemetry;
     std::map<std::string, ports::Authority*, std::less<>> authorities;
+    ports::Directory* directory = nullptr;  // there where binding or identity ask it
 };
 
 // One thing that may be up or down, since when, and why.
@@ -80,6 +82,7 @@ struct Status {
     bool draining = false;
     Check service;
     Check ledger;
+    Check directory;
     std::optional<UtcTime> last_lease_at;
     std::optional<UtcTime> last_delivery_at;
     std::optional<UtcTime> certificate_expires_at;

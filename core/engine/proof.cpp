@@ -1,5 +1,7 @@
 #include "core/engine/proof.hpp"
 
+#include "core/engine/directory.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -18,7 +20,7 @@ ports::Addressee addressee(const trust::Recipient& recipient) {
             recipient.certificate().key.spki_sha256};
 }
 
-boost::asio::awaitable<Proof> prove(Context& context, const request::RequestRecord& record) {
+boost::asio::awaitable<Proof> prove(Context& context, const request::RequestRecord& record, bool wrapping) {
     const auto& request = record.request;
     const auto& issuers = context.rules.recipients.issuers;
     auto read = [&crypto = context.ports.crypto, &request, &issuers] {
@@ -42,13 +44,25 @@ boost::asio::awaitable<Proof> prove(Context& context, const request::RequestReco
         context.ledger_failed(known.error(), "looking up a recipient");
         co_return known.error();
     }
+    std::optional<trust::DirectoryView> view;
+    if (asks_directory(context.rules)) {
+        // An unfit certificate is refused as that, also while the directory is away, and nobody is looked up for it.
+        if (auto fault = trust::judge_certificate(request, *certificate.facts, certificate.directly_issued,
+                                                  context.rules.recipients, *known, context.now()))
+            co_return std::move(*fault);
+        auto asking = ask_directory(context, record, wrapping);
+        auto answer = co_await std::move(asking);
+        if (!answer) co_return answer.error();
+        view = std::move(*answer);
+    }
+    const auto* const directory = view ? &*view : nullptr;
     auto verdict = trust::prove_recipient(request, *certificate.facts, certificate.directly_issued,
-                                          context.rules.recipients, *known, context.now());
+                                          context.rules.recipients, *known, context.now(), directory);
     if (auto* error = std::get_if<Error>(&verdict.answer)) co_return std::move(*error);
     if (auto* hold = std::get_if<trust::Hold>(&verdict.answer)) co_return std::move(*hold);
     auto& recipient = std::get<trust::Recipient>(verdict.answer);
-    auto person =
-        trust::prove_person(request, recipient, context.rules.policy.identity, context.rules.recipients.user_identity);
+    auto person = trust::prove_person(request, recipient, context.rules.policy.identity,
+                                      context.rules.recipients.user_identity, directory, context.now());
     if (!person) co_return person.error();
     Proved proved{std::move(recipient), std::move(*person),    std::move(verdict.pin),  known->pin,
                   verdict.uses_window,  verdict.new_recipient, std::move(verdict.notes)};

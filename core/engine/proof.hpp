@@ -24,6 +24,8 @@ using Proof = std::variant<Proved, trust::Hold, Error>;
 // For the commit that keeps what was wrapped.
 [[nodiscard]] ports::Addressee addressee(const trust::Recipient& recipient);
 
-[[nodiscard]] boost::asio::awaitable<Proof> prove(Context& context, const request::RequestRecord& record);
+// `wrapping`: keys are about to be wrapped; the directory is asked anew.
+[[nodiscard]] boost::asio::awaitable<Proof> prove(Context& context, const request::RequestRecord& record,
+                                                  bool wrapping);
 
 }  // namespace connector::engine

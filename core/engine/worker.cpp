@@ -1,9 +1,12 @@
 #include "core/engine/worker.hpp"
 
+#include "core/engine/directory.hpp"
 #include "core/request/limits.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -158,8 +161,13 @@ asio::awaitable<std::optional<Proved>> Worker::proved(std::string_view when) {
         co_await std::move(saving);
         co_return std::nullopt;
     }
-    auto proving = prove(context_, record_);
+    auto proving = prove(context_, record_, when != "intake");
     auto proof = co_await std::move(proving);
+    if (const auto* away = std::get_if<Error>(&proof); away != nullptr && is_directory_away(*away)) {
+        auto waiting = wait_for_directory(*away);
+        co_await std::move(waiting);
+        co_return std::nullopt;
+    }
     if (auto* held = std::get_if<trust::Hold>(&proof)) {
         auto holding = hold(std::move(*held));
         co_await std::move(holding);
@@ -176,6 +184,29 @@ asio::awaitable<std::optional<Proved>> Worker::proved(std::string_view when) {
     }
     std::optional<Proved> answer(std::move(std::get<Proved>(proof)));
     co_return answer;
+}
+
+Worker::Going Worker::wait_for_directory(Error error) {
+    using namespace std::chrono_literals;
+    const auto now = context_.now();
+    if (now - record_.accepted_at >= context_.rules.hold) {
+        // What is not decided by a person ends as what a person did not decide does.
+        Error over(ErrorKind::misconfigured, "approvalNeeded",
+                   "the directory, which is to prove whose this is, could not be asked in all this time");
+        Bytes certificate = record_.certificate;
+        auto failing = fail(std::move(over), std::move(certificate));
+        co_return co_await std::move(failing);
+    }
+    // The longer it is away, the longer they wait; yet never so long that people notice once it is back.
+    const auto away = std::chrono::duration_cast<std::chrono::seconds>(now - context_.status.directory.since);
+    const auto longest = std::clamp<std::chrono::seconds>(away / 4, 2s, 120s);
+    const auto seconds = static_cast<std::int64_t>(static_cast<double>(longest.count()) * context_.jitter());
+    context_.ports.events.raise(
+        about(event::k_waits_for_directory, record_).with("code", error.code).with("reason", error.message));
+    request::Postponed later{std::chrono::seconds{1 + seconds}};
+    auto saving = save(request::Outcome(later));
+    co_await std::move(saving);
+    co_return false;
 }
 
 // After the commit, which holds only where nothing of the device has changed since the proof: once for each change.

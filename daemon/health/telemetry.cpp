@@ -86,6 +86,12 @@ HealthSnapshot snapshot_of(const engine::Context& context) {
     snapshot.checks.push_back(
         {"authorities", all_down ? "failed" : (down != 0 ? "degraded" : "ok"), down_since,
          down == 0 ? "" : std::to_string(down) + " of " + std::to_string(context.breakers.size()) + " down"});
+    if (context.ports.directory != nullptr) {
+        // What it has to prove waits; what it has not goes on.
+        const bool down = status.directory.state == engine::Check::State::down;
+        snapshot.checks.push_back(
+            {"directory", down ? "degraded" : "ok", status.directory.since, status.directory.detail, false});
+    }
     if (status.leasing_paused)
         snapshot.checks.push_back(
             {"backlog", "degraded", status.started_at, "leasing is paused above max_pending", false});
@@ -121,6 +127,8 @@ void set_gauges(Metrics& metrics, const engine::Context& context) {
                         static_cast<double>(meter.used) / static_cast<double>(meter.limit));
     for (const auto& [name, breaker] : context.breakers)
         metrics.set(Gauge::authority_up, {name}, breaker.state() == engine::Breaker::State::down ? 0.0 : 1.0);
+    if (context.ports.directory != nullptr)
+        metrics.set(Gauge::directory_up, {}, status.directory.state == engine::Check::State::down ? 0.0 : 1.0);
     if (status.last_lease_at)
         metrics.set(Gauge::last_lease_timestamp_seconds, {},
                     static_cast<double>(status.last_lease_at->time_since_epoch().count()));

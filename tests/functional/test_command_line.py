@@ -318,7 +318,7 @@ class Configuration(Case):
                 self.assertIn(f'"{choice}"', line)
 
     def test_what_is_not_built_is_refused_and_said(self) -> None:
-        for config in ({"recipients": {"binding": "directory"}}, {"policy": {"identity": "directory"}}, {"recipients": {"binding": "statement"}},
+        for config in ({"recipients": {"binding": "statement"}},
                        {"connector": {"kinds": ["pkcs.renew"]}}, {"authority": {"x": {"type": "adcs", "directory": "/nowhere"}}}):
             with self.subTest(config):
                 done = self.connector(config).command("check-config")
