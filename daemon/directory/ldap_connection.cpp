@@ -39,7 +39,7 @@ constexpr auto k_longest_connect = 5s;
 timeval until(Deadline deadline) {
     const auto left = std::max<std::chrono::microseconds>(
         std::chrono::duration_cast<std::chrono::microseconds>(deadline - std::chrono::steady_clock::now()), 1ms);
-    return {static_cast<time_t>(left.count() / 1'000'000), static_cast<suseconds_t>(left.count() % 1'000'000)};
+    return {left.count() / 1'000'000, left.count() % 1'000'000};
 }
 
 Error error_of(const std::string& url, int code, std::string_view doing, const std::string& diagnosis) {
@@ -93,11 +93,13 @@ int code_of(LDAP* ldap) {
 int on_connected(LDAP* /*ldap*/, Sockbuf* buffer, LDAPURLDesc* /*url*/, sockaddr* /*address*/,
                  ldap_conncb* /*callback*/) {
     ber_socket_t socket = -1;
-    if (::ber_sockbuf_ctrl(buffer, LBER_SB_OPT_GET_FD, &socket) != 1 || socket < 0) return LDAP_SUCCESS;
+    if (::ber_sockbuf_ctrl(buffer, LBER_SB_OPT_GET_FD, &socket) != 1 || socket < 0) return LDAP_LOCAL_ERROR;
     const timeval step{1, 0};
-    ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &step, sizeof step);
-    ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &step, sizeof step);
-    return LDAP_SUCCESS;
+    ber_len_t largest = k_largest_message;
+    const bool bounded = ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &step, sizeof step) == 0 &&
+                         ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &step, sizeof step) == 0 &&
+                         ::ber_sockbuf_ctrl(buffer, LBER_SB_OPT_SET_MAX_INCOMING, &largest) == 1;
+    return bounded ? LDAP_SUCCESS : LDAP_LOCAL_ERROR;
 }
 void on_gone(LDAP* /*ldap*/, Sockbuf* /*buffer*/, ldap_conncb* /*callback*/) {}
 
@@ -112,14 +114,12 @@ const char* tls_rules() {
 Result<void> set_options(LDAP* ldap, const config::Directory& settings, const std::string& url, Deadline deadline) {
     static ldap_conncb connected{on_connected, on_gone, nullptr};
     const auto left = std::chrono::duration_cast<std::chrono::seconds>(deadline - std::chrono::steady_clock::now());
-    const timeval connecting{static_cast<time_t>(std::clamp<std::chrono::seconds>(left, 1s, k_longest_connect).count()),
-                             0};
+    const timeval connecting{std::clamp<std::chrono::seconds>(left, 1s, k_longest_connect).count(), 0};
     const timeval answering = until(deadline);
     const int version = LDAP_VERSION3;
     const int certificate = LDAP_OPT_X_TLS_HARD;
     const int protocol = LDAP_OPT_X_TLS_PROTOCOL_TLS1_2;
     const int no_alias = LDAP_DEREF_NEVER;
-    const int crl = LDAP_OPT_X_TLS_CRL_NONE;
     const int fresh_context = 0;
     const std::string ca_file = settings.ca_file.string();
     bool good = true;
@@ -137,14 +137,9 @@ Result<void> set_options(LDAP* ldap, const config::Directory& settings, const st
     set(LDAP_OPT_X_TLS_CACERTDIR, nullptr);
     set(LDAP_OPT_X_TLS_REQUIRE_CERT, &certificate);
     set(LDAP_OPT_X_TLS_REQUIRE_SAN, &certificate);
-    set(LDAP_OPT_X_TLS_CRLCHECK, &crl);
     set(LDAP_OPT_X_TLS_PROTOCOL_MIN, &protocol);
     set(LDAP_OPT_X_TLS_CIPHER_SUITE, tls_rules());
     set(LDAP_OPT_X_TLS_NEWCTX, &fresh_context);
-    Sockbuf* buffer = nullptr;
-    good = ::ldap_get_option(ldap, LDAP_OPT_SOCKBUF, &buffer) == LDAP_OPT_SUCCESS && buffer != nullptr && good;
-    ber_len_t largest = k_largest_message;
-    good = good && ::ber_sockbuf_ctrl(buffer, LBER_SB_OPT_SET_MAX_INCOMING, &largest) == 1;
     if (good) return {};
     return Error(ErrorKind::misconfigured, "directoryMisconfigured",
                  url + ": the LDAP library does not take our options (is " + ca_file + " a PEM certificate?)");
@@ -174,8 +169,7 @@ int bind_by_ticket(LDAP* ldap) {
 int bind_by_password(LDAP* ldap, const std::string& name, const SecretBytes& password, Deadline deadline) {
     // RFC 4513 5.1.2: an empty password is no sign-in, and servers call it a success.
     if (password.view().empty() || name.empty()) return LDAP_INVALID_CREDENTIALS;
-    berval secret{static_cast<ber_len_t>(password.view().size()),
-                  reinterpret_cast<char*>(const_cast<std::uint8_t*>(password.view().data()))};
+    berval secret{password.view().size(), reinterpret_cast<char*>(const_cast<std::uint8_t*>(password.view().data()))};
     int message_id = 0;
     if (const int sent = ::ldap_sasl_bind(ldap, name.c_str(), LDAP_SASL_SIMPLE, &secret, nullptr, nullptr, &message_id);
         sent != LDAP_SUCCESS)

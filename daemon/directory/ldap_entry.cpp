@@ -87,7 +87,7 @@ std::optional<UtcTime> time_of_file_time(std::int64_t ticks) {
 
 std::string filled_filter(std::string_view pattern, std::string_view place, std::string_view value) {
     std::string raw(value);
-    berval in{static_cast<ber_len_t>(raw.size()), raw.data()};
+    berval in{raw.size(), raw.data()};
     berval out{0, nullptr};
     std::string escaped;
     if (!raw.empty() && ::ldap_bv2escaped_filter_value(&in, &out) == 0) {

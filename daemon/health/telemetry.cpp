@@ -88,9 +88,9 @@ HealthSnapshot snapshot_of(const engine::Context& context) {
          down == 0 ? "" : std::to_string(down) + " of " + std::to_string(context.breakers.size()) + " down"});
     if (context.ports.directory != nullptr) {
         // What it has to prove waits; what it has not goes on.
-        const bool down = status.directory.state == engine::Check::State::down;
+        const bool away = status.directory.state == engine::Check::State::down;
         snapshot.checks.push_back(
-            {"directory", down ? "degraded" : "ok", status.directory.since, status.directory.detail, false});
+            {"directory", away ? "degraded" : "ok", status.directory.since, status.directory.detail, false});
     }
     if (status.leasing_paused)
         snapshot.checks.push_back(
