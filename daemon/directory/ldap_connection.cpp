@@ -4,11 +4,13 @@
 #include "core/text.hpp"
 
 #include <ldap.h>
+#include <poll.h>
 #include <sasl/sasl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
@@ -18,6 +20,8 @@ namespace connector::directory {
 
 struct LdapConnection::Handle {
     LDAP* ldap = nullptr;
+    Deadline deadline;  // of what is being waited for
+    ldap_conncb connected{};
     Handle() = default;
     ~Handle() {
         if (ldap != nullptr) ::ldap_unbind_ext(ldap, nullptr, nullptr);
@@ -89,17 +93,64 @@ int code_of(LDAP* ldap) {
     return code == LDAP_SUCCESS ? LDAP_OTHER : code;
 }
 
-// The library waits for a message to begin, and then reads it whole: who stops in the middle would hold us for ever.
-int on_connected(LDAP* /*ldap*/, Sockbuf* buffer, LDAPURLDesc* /*url*/, sockaddr* /*address*/,
-                 ldap_conncb* /*callback*/) {
+// The library's own ways of waiting do not end: its TLS handshake (with GnuTLS) turns on the spot for as long as the
+// other side says nothing, and a message that has begun is read to its end. So the transport below TLS is ours: no
+// octet is waited for beyond the deadline. It also keeps SIGPIPE away, by which a server that hangs up would end us.
+bool wait_for(int socket, short what, Deadline deadline) {
+    for (;;) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+        pollfd one{socket, what, 0};
+        const int ready = left.count() <= 0 ? 0 : ::poll(&one, 1, static_cast<int>(left.count()));
+        if (ready > 0) return true;
+        if (ready < 0 && errno == EINTR) continue;
+        errno = ETIMEDOUT;
+        return false;
+    }
+}
+
+int socket_of(Sockbuf* buffer) {
     ber_socket_t socket = -1;
-    if (::ber_sockbuf_ctrl(buffer, LBER_SB_OPT_GET_FD, &socket) != 1 || socket < 0) return LDAP_LOCAL_ERROR;
-    const timeval step{1, 0};
+    return ::ber_sockbuf_ctrl(buffer, LBER_SB_OPT_GET_FD, &socket) == 1 ? socket : -1;
+}
+
+int set_up(Sockbuf_IO_Desc* layer, void* deadline) {
+    layer->sbiod_pvt = deadline;
+    return 0;
+}
+int take_down(Sockbuf_IO_Desc* layer) {
+    layer->sbiod_pvt = nullptr;
+    return 0;
+}
+int control(Sockbuf_IO_Desc* layer, int option, void* argument) {
+    return LBER_SBIOD_CTRL_NEXT(layer, option, argument);
+}
+ber_slen_t receive(Sockbuf_IO_Desc* layer, void* octets, ber_len_t size) {
+    const int socket = socket_of(layer->sbiod_sb);
+    for (;;) {
+        if (!wait_for(socket, POLLIN, *static_cast<Deadline*>(layer->sbiod_pvt))) return -1;
+        const ber_slen_t got = ::recv(socket, octets, size, 0);
+        if (got >= 0 || (errno != EINTR && errno != EAGAIN)) return got;
+    }
+}
+ber_slen_t transmit(Sockbuf_IO_Desc* layer, void* octets, ber_len_t size) {
+    const int socket = socket_of(layer->sbiod_sb);
+    for (;;) {
+        if (!wait_for(socket, POLLOUT, *static_cast<Deadline*>(layer->sbiod_pvt))) return -1;
+        const ber_slen_t sent = ::send(socket, octets, size, MSG_NOSIGNAL);
+        if (sent >= 0 || (errno != EINTR && errno != EAGAIN)) return sent;
+    }
+}
+int close_nothing(Sockbuf_IO_Desc* /*layer*/) {
+    return 0;
+}
+
+int on_connected(LDAP* /*ldap*/, Sockbuf* buffer, LDAPURLDesc* /*url*/, sockaddr* /*address*/, ldap_conncb* callback) {
+    static Sockbuf_IO bounded{set_up, take_down, control, receive, transmit, close_nothing};
+    constexpr int k_below_tls = LBER_SBIOD_LEVEL_PROVIDER + 5;
     ber_len_t largest = k_largest_message;
-    const bool bounded = ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &step, sizeof step) == 0 &&
-                         ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &step, sizeof step) == 0 &&
-                         ::ber_sockbuf_ctrl(buffer, LBER_SB_OPT_SET_MAX_INCOMING, &largest) == 1;
-    return bounded ? LDAP_SUCCESS : LDAP_LOCAL_ERROR;
+    const bool good = ::ber_sockbuf_add_io(buffer, &bounded, k_below_tls, callback->lc_arg) == 0 &&
+                      ::ber_sockbuf_ctrl(buffer, LBER_SB_OPT_SET_MAX_INCOMING, &largest) == 1;
+    return good ? LDAP_SUCCESS : LDAP_LOCAL_ERROR;
 }
 void on_gone(LDAP* /*ldap*/, Sockbuf* /*buffer*/, ldap_conncb* /*callback*/) {}
 
@@ -111,8 +162,8 @@ const char* tls_rules() {
     return gnutls ? "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" : "HIGH:!aNULL:!eNULL:!MD5";
 }
 
-Result<void> set_options(LDAP* ldap, const config::Directory& settings, const std::string& url, Deadline deadline) {
-    static ldap_conncb connected{on_connected, on_gone, nullptr};
+Result<void> set_options(LDAP* ldap, ldap_conncb& connected, const config::Directory& settings, const std::string& url,
+                         Deadline deadline) {
     const auto left = std::chrono::duration_cast<std::chrono::seconds>(deadline - std::chrono::steady_clock::now());
     const timeval connecting{std::clamp<std::chrono::seconds>(left, 1s, k_longest_connect).count(), 0};
     const timeval answering = until(deadline);
@@ -224,7 +275,9 @@ Result<std::unique_ptr<LdapConnection>> LdapConnection::open(const config::Direc
     auto handle = std::make_unique<Handle>();
     if (const int made = ::ldap_initialize(&handle->ldap, url.c_str()); made != LDAP_SUCCESS)
         return error_of(url, made, "preparing", "");
-    if (auto set = set_options(handle->ldap, settings, url, deadline); !set) return set.error();
+    handle->deadline = deadline;
+    handle->connected = {on_connected, on_gone, &handle->deadline};
+    if (auto set = set_options(handle->ldap, handle->connected, settings, url, deadline); !set) return set.error();
     // By itself, so that "cannot be reached" and "refuses us" stay apart.
     if (const int reached = ::ldap_connect(handle->ldap); reached != LDAP_SUCCESS) {
         auto error = error_of(url, LDAP_SERVER_DOWN, "connecting", diagnosis_of(handle->ldap));
@@ -242,6 +295,7 @@ Result<std::unique_ptr<LdapConnection>> LdapConnection::open(const config::Direc
 Result<Entries> LdapConnection::search(const Search& search, Deadline deadline) {
     constexpr int k_most_entries = 2;
     LDAP* const ldap = handle_->ldap;
+    handle_->deadline = deadline;
     std::vector<std::string> wanted = search.attributes;
     if (wanted.empty()) wanted.emplace_back(LDAP_NO_ATTRS);
     std::vector<char*> names;

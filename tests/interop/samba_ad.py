@@ -43,12 +43,14 @@ class ActiveDirectory(unittest.TestCase):
         user, device = self.person()
         sid = self.ad.security_identifier(user.entry)
         tag = f"tag:microsoft.com,2022-09-14:sid:{sid}"
-        opened = self.lab.open(device, self.issue(user, device, sans=[("email", "{{EmailAddress}}"), ("upn", "{{UserPrincipalName}}"), ("uri", tag)]))
+        opened = self.lab.open(device, self.issue(user, device, sans=[("email", "{{EmailAddress}}"), ("upn", "{{UserPrincipalName}}")]))
         self.assertEqual(len(opened.identities), 1)
+        # The policy lets the directory's own identifier pass; it is the embedded authority whose constraints refuse any URI.
+        self.assertEqual(self.lab.error(self.issue(user, device, sans=[("email", "{{EmailAddress}}"), ("uri", tag)]))["code"], "authorityRejected")
         wrong = tag.rpartition("-")[0] + "-500"
         self.assertEqual(self.lab.error(self.issue(user, device, sans=[("email", "{{EmailAddress}}"), ("uri", wrong)]))["code"], "policyRefused")
         checks = [each for each in json.loads(self.connector.command("doctor", "--json").stdout)["checks"] if each["area"] == "directory"]
-        self.assertEqual({each["status"] for each in checks}, {"ok"}, checks)
+        self.assertEqual({each["verdict"] for each in checks}, {"ok"}, checks)
 
     def test_proxy_addresses(self) -> None:
         user, device = self.person()

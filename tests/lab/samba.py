@@ -137,7 +137,7 @@ corp.example = {REALM}
         return self._run("samba-tool", *arguments, "-H", self.sam, "-s", str(self.conf))
 
     def change(self, text: str) -> None:
-        self._run("ldbmodify", "-H", self.sam, "-s", str(self.conf), stdin=text)
+        self._run("ldbmodify", "-H", self.sam, "--configfile=" + str(self.conf), stdin=text)
 
     def set(self, name: str, attribute: str, *values: str) -> None:
         self.change("\n".join([f"dn: {name}", "changetype: modify", f"replace: {attribute}", *(f"{attribute}: {value}" for value in values), ""]))
@@ -159,7 +159,7 @@ corp.example = {REALM}
         return name
 
     def security_identifier(self, name: str) -> str:
-        text = self._run("ldbsearch", "-H", self.sam, "-s", str(self.conf), "-b", name, "-s", "base", "objectSid")
+        text = self._run("ldbsearch", "-H", self.sam, "--configfile=" + str(self.conf), "-b", name, "-s", "base", "objectSid")
         return next(line.partition(": ")[2] for line in text.splitlines() if line.startswith("objectSid: "))
 
     def keytab(self, account: str) -> Path:
