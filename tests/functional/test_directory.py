@@ -139,6 +139,7 @@ class Binding(WithDirectory):
     def test_at04_the_directory_is_down(self) -> None:
         user, device = self.person()
         self.directory.stop()
+        self.addCleanup(lambda: self.directory.running or self.directory.start())
         waiting = self.issue(user, device)
         self.connector.wait_until(lambda: "AUTH-7021" in self.connector.log(), 20, "the event that the directory is away")
         # An unfit device is refused all the same, and at once.
@@ -148,7 +149,7 @@ class Binding(WithDirectory):
         self.assertEqual(self.health_check()["status"], "degraded")
         self.assertEqual(self.health_check()["detail"], "directoryUnreachable")
         self.assertEqual(self.connector.health("/readyz")[0], 200)
-        self.assertEqual(self.connector.metric("directory_up"), 0)
+        self.connector.wait_until(lambda: self.connector.metric("directory_up") == 0, 10, "the metric")
         doctor = self.connector.command("doctor")
         self.assertEqual(doctor.returncode, 3)
         self.assertIn(self.directory.url, doctor.stdout)

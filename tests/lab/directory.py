@@ -103,6 +103,10 @@ class Slapd:
                 self.add(name, {"objectClass": "organizationalUnit"})
             self.add(READER, {"objectClass": ["organizationalRole", "simpleSecurityObject"], "userPassword": self.password})
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def stop(self, kill: bool = False) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
