@@ -96,6 +96,8 @@ corp.example = {REALM}
                    "tls cafile": self.pki.path("service-ca.crt"), "pid directory": run, "ncalrpc dir": run / "ncalrpc",
                    "winbindd socket directory": run / "winbindd", "ntp signd socket directory": run / "ntp_signd", "lock directory": run,
                    "log file": self.directory / "log.%m", "server services": "ldap, kdc, cldap"}
+        # What the controller's own updater would enter, which is not among its services here.
+        self._run("samba-tool", "spn", "add", f"ldap/{HOST}", "DC1$", "-H", self.sam, "-s", str(self.conf))
         text = self.conf.read_text()
         text = text.replace("[global]\n", "[global]\n" + "".join(f"\t{key} = {value}\n" for key, value in options.items()), 1)
         self.conf.write_text(text)
