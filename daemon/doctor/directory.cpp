@@ -10,6 +10,10 @@ namespace connector::doctor {
 namespace {
 
 std::string mend_of(const Error& error, const config::Directory& settings) {
+    if (error.message.find("Sign or Seal are required") != std::string::npos)
+        return "a Samba controller refuses Kerberos within TLS until its smb.conf says: ldap server require strong "
+               "auth = "
+               "allow_sasl_over_tls";
     if (error.kind == ErrorKind::unauthorized)
         return settings.bind == config::DirectoryBind::gssapi
                    ? "see that the keytab in directory.credential is of an account that exists, with its present key "

@@ -95,7 +95,9 @@ corp.example = {REALM}
         options = {"tls enabled": "yes", "tls certfile": self.directory / "tls.crt", "tls keyfile": self.directory / "tls.key",
                    "tls cafile": self.pki.path("service-ca.crt"), "pid directory": run, "ncalrpc dir": run / "ncalrpc",
                    "winbindd socket directory": run / "winbindd", "ntp signd socket directory": run / "ntp_signd", "lock directory": run,
-                   "log file": self.directory / "log.%m", "server services": "ldap, kdc, cldap"}
+                   "log file": self.directory / "log.%m", "server services": "ldap, kdc, cldap",
+                   # Samba's default refuses Kerberos within TLS, where Active Directory takes it.
+                   "ldap server require strong auth": "allow_sasl_over_tls"}
         # What the controller's own updater would enter, which is not among its services here.
         self._run("samba-tool", "spn", "add", f"ldap/{HOST}", "DC1$", "-H", self.sam, "-s", str(self.conf))
         text = self.conf.read_text()

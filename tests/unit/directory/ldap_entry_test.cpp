@@ -144,7 +144,7 @@ TEST(LdapStanding, an_account_of_active_directory_that_cannot_be_judged_does_not
 }
 
 TEST(LdapDevice, has_its_owners_as_they_stand) {
-    Entry phone{"cn=d-1,dc=corp,dc=example", {{"managedby", {"UID=alice , DC=corp,dc=example"}}}};
+    Entry phone{"cn=d-1,dc=corp,dc=example", {{"managedby", {"uid=alice , dc=corp,dc=example"}}}};
     const auto device = device_of({{phone}, false}, settings());
     EXPECT_EQ(device.owners, std::vector<std::string>{canonical_name("uid=alice,dc=corp,dc=example")});
     phone.attributes["managedby"] = {"alice@corp.example", std::string("\0", 1)};
