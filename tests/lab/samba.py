@@ -158,6 +158,7 @@ corp.example = {REALM}
     def device(self, identifier: str, owner: str | None = None) -> str:
         self.tool("computer", "create", identifier)
         name = f"CN={identifier},CN=Computers,{BASE}"
+        self.set(name, "userAccountControl", "4096")  # it is made disabled
         if owner:
             self.set(name, "managedBy", owner)
         return name
