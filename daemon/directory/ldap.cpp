@@ -94,6 +94,7 @@ private:
     void put_back(std::unique_ptr<LdapConnection> connection) {
         const std::lock_guard lock(mutex_);
         failure_.reset();
+        if (!connection->worth_keeping()) return;
         idle_.push_back({std::move(connection), Monotonic::now()});
     }
     void note(const Error& error) {

@@ -323,8 +323,11 @@ Result<Entries> LdapConnection::search(const Search& search, Deadline deadline) 
             auto entry = entry_of(ldap, message);
             if (!entry) return error_of(url_, LDAP_DECODING_ERROR, "reading an entry", "");
             if (found.entries.size() >= static_cast<std::size_t>(k_most_entries)) {
-                // More than was asked for: whoever does not keep to a limit is not listened to any longer.
-                return error_of(url_, LDAP_PROTOCOL_ERROR, "asking", "more entries than the limit allows");
+                // Samba does not keep to the limit. That there are several is known; the rest is not listened to.
+                found.more = true;
+                used_up_ = true;
+                ::ldap_abandon_ext(ldap, message_id, nullptr, nullptr);
+                return found;
             }
             found.entries.push_back(std::move(*entry));
             continue;

@@ -37,13 +37,15 @@ public:
 
     // At most two entries. After an error the connection is not to be used again.
     [[nodiscard]] Result<Entries> search(const Search& search, Deadline deadline);
-    [[nodiscard]] const std::string& url() const noexcept { return url_; }
+    // False: the server may still be sending what was not listened to; not to be kept for later.
+    [[nodiscard]] bool worth_keeping() const noexcept { return !used_up_; }
 
 private:
     struct Handle;
     LdapConnection(std::string url, std::unique_ptr<Handle> handle);
     std::string url_;
     std::unique_ptr<Handle> handle_;
+    bool used_up_ = false;
 };
 
 // Before the first connection and before any thread: the library reads no file of its own, and Kerberos takes the

@@ -84,6 +84,13 @@ class Evil(unittest.TestCase):
             self.assertGreater(evil.searches, len(WAYS) - 1)
             self.assertEqual(evil.followed, 0, "a referral was followed")
 
+    def test_more_entries_than_asked_for_are_several(self) -> None:
+        with EvilDirectory(self.lab.pki, "three") as evil:
+            self.started(evil.url)
+            user, device = self.person()
+            error = self.lab.error(self.lab.issue(user, device, key_type="ecP256"))
+            self.assertEqual((error["code"], "several persons" in error["message"]), ("recipientUnbound", True), error)
+
     def test_another_certificate_is_no_directory(self) -> None:
         for certificate in ("service-foreign", "service-wrong-name", "service-expired"):
             with self.subTest(certificate), EvilDirectory(self.lab.pki, "slow", certificate) as evil:
