@@ -34,15 +34,22 @@ std::string mend_of(const Error& error, const config::Directory& settings) {
 void find_known_person(Checks& checks, directory::LdapConnection& connection, const config::Directory& settings,
                        directory::LdapConnection::Deadline deadline) {
     const std::string name = "directory person";
-    const std::string any = "(" + settings.upn_attribute + "=*)";
-    directory::Search search{settings.user_base, any, directory::person_attributes(settings), false};
-    // A wildcard in the filter itself: the value would be escaped.
-    const auto some = connection.search(search, deadline);
-    if (!some) return checks.fault(name, some.error().message, mend_of(some.error(), settings));
+    // Wildcards of our own: a value's would be escaped. Somebody with a mailbox before anybody else, since service
+    // accounts have none.
+    const std::string named = "(" + settings.upn_attribute + "=*)";
+    std::string reachable;
+    for (const auto& attribute : settings.mail_attributes) reachable += "(" + attribute + "=*)";
+    directory::Search search{settings.user_base, "", directory::person_attributes(settings), false};
     std::optional<std::string> upn;
-    for (const auto& entry : some->entries) {
-        const auto person = directory::person_of({{entry}, false}, settings);
-        if (!person.user_principal_names.empty()) upn = person.user_principal_names.front();
+    for (const auto& filter : {"(&" + named + "(|" + reachable + "))", named}) {
+        if (upn || (filter != named && reachable.empty())) continue;
+        search.filter = filter;
+        const auto some = connection.search(search, deadline);
+        if (!some) return checks.fault(name, some.error().message, mend_of(some.error(), settings));
+        for (const auto& entry : some->entries) {
+            const auto person = directory::person_of({{entry}, false}, settings);
+            if (!person.user_principal_names.empty()) upn = person.user_principal_names.front();
+        }
     }
     if (!upn)
         return checks.fault(
