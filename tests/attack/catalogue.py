@@ -109,7 +109,17 @@ _HOLDS, _STATE, _OPERATE = "tests/functional/test_holds.py", "tests/functional/t
 _STORED, _PARSER, _RESTART = "tests/functional/test_imports_stored.py", "tests/functional/test_parser.py", "tests/functional/test_restart.py"
 _TAMPER, _POLICY = "tests/unit/storage/ledger_tamper_test.cpp", "tests/unit/core/request/policy_test.cpp"
 
+_DIRECTORY, _EVIL_DIRECTORY = "tests/functional/test_directory.py", "tests/functional/test_directory_evil.py"
+
 ELSEWHERE = {
+    "04": [f"{_DIRECTORY}::Binding.test_at04_another_owner", f"{_DIRECTORY}::Binding.test_at04_a_disabled_account",
+           f"{_DIRECTORY}::Binding.test_at04_a_disabled_device", f"{_DIRECTORY}::Binding.test_at04_the_directory_is_down",
+           f"{_DIRECTORY}::Binding.test_at04_two_entries", f"{_DIRECTORY}::Binding.test_a_filter_cannot_be_written_by_the_service",
+           f"{_DIRECTORY}::Binding.test_disabled_between_intake_and_wrapping",
+           f"{_EVIL_DIRECTORY}::Evil.test_alone_it_keeps_its_requests_waiting_and_nobody_else",
+           f"{_EVIL_DIRECTORY}::Evil.test_another_certificate_is_no_directory"],
+    "13": [f"{_DIRECTORY}::Identity.test_at13_literal_names_of_another_person"],
+    "14": [f"{_DIRECTORY}::Identity.test_at14_claims_that_differ_from_the_directory"],
     "05": [f"{_HOLDS}::Certificate.test_a_new_user_passes_and_is_audited"],
     "06": [f"{_HOLDS}::Register.test_a_window_does_not_let_two_in_at_once"],
     "16": ["tests/unit/core/request/mailbox_test.cpp::DomainAllowed.whole_domains_only", f"{_POLICY}::Plan.domains_are_those_of_the_operator"],
@@ -143,12 +153,9 @@ ELSEWHERE = {
     "75": [f"{_OPERATE}::Texts.test_nasty_strings_come_out_harmless_everywhere", "tests/unit/daemon/log_sink_test.cpp::DaemonLogSink.one_nasty_string_comes_out_harmless_in_every_form"],
 }
 
-_DIRECTORY, _METERS = "the directory is being built", "meters that trip, freeze, limits raise, protected users and approvals are being built"
+_METERS = "meters that trip, freeze, limits raise, protected users and approvals are being built"
 NOT_BUILT = {
     "03": [Missing("all", "no statements yet", {"recipients": {"binding": "statement"}})],
-    "04": [Missing("all", _DIRECTORY)],
-    "13": [Missing("by the directory", _DIRECTORY)],
-    "14": [Missing("by the directory", _DIRECTORY)],
     "23": [Missing("by a connector that revokes", "no certificate.revoke yet", {"connector": {"kinds": ["certificate.revoke"]}})],
     "24": [Missing("all", _METERS)],
     "25": [Missing("all", _METERS)],
