@@ -397,8 +397,7 @@ constexpr auto k_keys =
          .default_value = "1",
          .least = 1,
          .most = 2,
-         .description = "How many persons an approval takes.",
-         .built = false,
+         .description = "How many persons an approval takes, each with an account of their own.",
          .set = into::number<&Settings::control, &Control::approvers>},
 
         // not built yet: known, so that they are not taken for misspelt

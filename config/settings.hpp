@@ -225,6 +225,7 @@ struct Settings {
     Recipients recipients;
     request::PolicyRules policy;
     Directory directory;
+    std::vector<std::string> protected_users;  // lower case
     Importer importer;
     request::Limits limits;
     std::map<std::string, ImportKey, std::less<>> import_keys;  // by [import.NAME]

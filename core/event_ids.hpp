@@ -38,6 +38,7 @@ inline constexpr std::string_view k_import_key_unknown = "IMP-2065";
 inline constexpr std::string_view k_import_expired_delivered = "IMP-2066";
 inline constexpr std::string_view k_parser_broken = "IMP-2067";
 inline constexpr std::string_view k_import_expiring = "IMP-2068";
+inline constexpr std::string_view k_current_import_changed = "IMP-2069";
 
 // REV: revocation. 3050–3052 are Microsoft's numbers.
 inline constexpr std::string_view k_revoke_request_done = "REV-3000";

@@ -205,6 +205,7 @@ asio::awaitable<void> anchor_audit(StateDirectory& state, ports::Clock& clock, p
     while (!ending) {
         co_await clock.wait_until(clock.tick() + 1s);
         state.evidence->log().flush();
+        state.evidence->audit().flush();
         if (state.evidence->audit().head().sequence == anchored) continue;
         auto job = [&audit = state.evidence->audit()] { return audit.sync(); };
         auto syncing = offload.run(std::move(job));
@@ -381,7 +382,7 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
                                    [&](std::optional<std::string> authority) {
                                        return look_at_secrets(settings, offload, clock, std::move(authority));
                                    },
-                                   &settings.authorities});
+                                   &settings.authorities, settings.limits, settings.control.approvers});
     control::Server control_server(executor, clock, evidence, std::move(operations));
     if (auto listening = control_server.start(settings.control.socket, settings.control.group); !listening)
         return refuse(listening.error());

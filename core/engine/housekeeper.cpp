@@ -147,6 +147,7 @@ asio::awaitable<void> Housekeeper::beat() {
     for (const auto& [stage, number] : status.counts.by_stage)
         if (stage != request::Stage::held) beat.pending += number;
     for (const auto& [reason, number] : status.counts.held) beat.held += number;
+    for (const auto kind : context_.stopping.stopped_kinds()) beat.frozen.emplace_back(to_string(kind));
     beat.delivered = status.counts.delivered;
     beat.failed = status.counts.failed;
     if (status.counts.oldest_pending)
@@ -202,6 +203,8 @@ asio::awaitable<void> Housekeeper::count() {
     auto metering = context_.ports.ledger.meters(context_.now());
     auto meters = co_await std::move(metering);
     if (meters) context_.status.meters = std::move(*meters);
+    auto looking = context_.look_at_stops();
+    co_await std::move(looking);
 }
 
 // Nobody works while the ledger cannot be written: the smallest write there is shows when it can be again.

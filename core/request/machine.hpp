@@ -65,7 +65,10 @@ struct Failed {
 struct Dropped {
     Failure failure;
 };
-struct Released {};  // a person or time let a held request go on
+// A person or time let a held request go on. `waived`: as it is; else it is held against its limit once more.
+struct Released {
+    bool waived = true;
+};
 struct Revived {};   // the operator: an abandoned request goes on where it stood
 struct Reported {
     std::string outcome;

@@ -25,6 +25,7 @@ enum class Counter {
 enum class Gauge {
     requests_pending,  // stage
     held,              // reason
+    frozen,            // kind
     limit_used_ratio,  // limit
     recipients,        // state
     authority_up,      // authority
