@@ -104,7 +104,8 @@ constexpr auto k_events = std::to_array<EventDefinition>({
     {event::k_current_import_changed, warning, true, "A person's current encryption certificate changes.",
      "The newest of the imported ones is another than what was delivered last: correspondents will encrypt to it. Old "
      "and new stand in this line, as SHA-256. For protected users it has been approved.",
-     "Nothing, if a renewal was imported. If not, or if the old one has come back: `import list`, and ask who can write "
+     "Nothing, if a renewal was imported. If not, or if the old one has come back: `import list`, and ask who can "
+     "write "
      "to the store."},
 
     {event::k_revoke_request_done, info, true, "A revocation request is done.",

@@ -3,8 +3,9 @@
 // Who can write the file but has no sealing key cannot make a line; what he changes, takes out or moves shows, and what
 // he cuts off the end shows against the head that the ledger remembers (threat: security review M3).
 // Files are never deleted; a full one is moved to FILE.1, FILE.2, … (higher is newer) and the next goes on with its
-// link. What a flood of withdraws says is told twenty times a minute and then counted: nothing of it is a decision about
-// a key that goes out. Refuses: links in place of the file. Any thread; one lock. One process at a time: the instance lock's business.
+// link. What a flood of withdraws says is told twenty times a minute and then counted: nothing of it is a decision
+// about a key that goes out. Refuses: links in place of the file. Any thread; one lock. One process at a time: the
+// instance lock's business.
 #pragma once
 
 #include "core/error.hpp"

@@ -68,7 +68,7 @@ Result<request::Raise> raise_from(const Values& row) {
 }
 
 Values to_row(const trust::Vote& vote) {
-    return {vote.request.text(),    blob_of(vote.about),    vote.by,
+    return {vote.request.text(),      blob_of(vote.about),       vote.by,
             blob_of(vote.order_hash), blob_of(vote.spki_sha256), seconds_of(vote.given),
             seconds_of(vote.expires)};
 }

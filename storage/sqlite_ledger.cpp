@@ -73,7 +73,9 @@ struct SqliteLedger::Prior {
 };
 
 SqliteLedger::SqliteLedger(Database database, const ports::Sealer& sealer, QuarantineReport report)
-    : database_(std::move(database)), rows_(database_, sealer, std::move(report)), book_(database_, rows_),
+    : database_(std::move(database)),
+      rows_(database_, sealer, std::move(report)),
+      book_(database_, rows_),
       stops_(database_, rows_) {}
 
 // Best effort: what is lost is an anchor that lags, which its reader allows for.

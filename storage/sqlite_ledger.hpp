@@ -11,8 +11,8 @@
 #include "storage/checked_rows.hpp"
 #include "storage/instance_lock.hpp"
 #include "storage/meter_book.hpp"
-#include "storage/stop_book.hpp"
 #include "storage/sqlite.hpp"
+#include "storage/stop_book.hpp"
 
 #include <memory>
 #include <optional>

@@ -82,8 +82,8 @@ Result<void> SqliteLedger::vote(const trust::Vote& vote) {
 
 Result<std::vector<trust::Vote>> SqliteLedger::votes(const RequestId& request, UtcTime now) {
     return read([&]() -> Result<std::vector<trust::Vote>> {
-        const auto rows =
-            rows_.list(tables::k_vote, "WHERE request=? AND expires>? ORDER BY given, by", {request.text(), seconds_of(now)});
+        const auto rows = rows_.list(tables::k_vote, "WHERE request=? AND expires>? ORDER BY given, by",
+                                     {request.text(), seconds_of(now)});
         if (!rows) return rows.error();
         std::vector<trust::Vote> votes;
         for (const auto& row : *rows) {
@@ -100,10 +100,11 @@ Result<std::optional<Sha256>> SqliteLedger::current_import(const UserId& user) {
     using Current = std::optional<Sha256>;
     return read([&]() -> Result<Current> {
         const auto purpose = std::string(request::to_string(request::Purpose::smime_encryption));
-        const auto rows = rows_.list(tables::k_delivered_certificate,
-                                     "WHERE user_id=? AND purpose=? ORDER BY not_before DESC, not_after DESC, sha256 DESC"
-                                     " LIMIT 1",
-                                     {user.text(), purpose});
+        const auto rows =
+            rows_.list(tables::k_delivered_certificate,
+                       "WHERE user_id=? AND purpose=? ORDER BY not_before DESC, not_after DESC, sha256 DESC"
+                       " LIMIT 1",
+                       {user.text(), purpose});
         if (!rows) return rows.error();
         if (rows->empty()) return Current();
         auto newest = delivered_certificate_from(rows->front());

@@ -66,7 +66,8 @@ std::vector<request::Stop> StopBook::stops() const {
 }
 
 bool StopBook::is_stopped(request::Kind kind) const noexcept {
-    return !memory_.complete || std::ranges::any_of(memory_.stops, [kind](const auto& stop) { return stop.kind == kind; });
+    return !memory_.complete ||
+           std::ranges::any_of(memory_.stops, [kind](const auto& stop) { return stop.kind == kind; });
 }
 
 Result<void> StopBook::freeze(const std::vector<request::Stop>& stops, LedgerState& state) {
@@ -98,7 +99,8 @@ Result<std::vector<request::Stop>> StopBook::thaw(const std::vector<request::Kin
         if (stop.cause != request::StopCause::tripped) continue;
         if (auto done = put_thaw(stop.limit, now); !done) return done.error();
     }
-    std::erase_if(memory_.stops, [&](const request::Stop& stop) { return std::ranges::find(kinds, stop.kind) != kinds.end(); });
+    std::erase_if(memory_.stops,
+                  [&](const request::Stop& stop) { return std::ranges::find(kinds, stop.kind) != kinds.end(); });
     // A person has decided what is stopped from now on.
     if (kinds.size() == request::all_kinds().size()) memory_.complete = true;
     if (memory_.complete) state.stops = memory_.stops.size();

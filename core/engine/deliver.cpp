@@ -23,7 +23,7 @@ struct Opened {
     UtcTime newest_start{};
     std::vector<request::Omitted> parser_broken;  // of the faults
     std::optional<Error> no_parser;
-    bool stopped = false;         // by a person or a limit, in the middle
+    bool stopped = false;        // by a person or a limit, in the middle
     bool too_many_fail = false;  // as many as may in an hour did not open: the rest was not tried
 };
 
@@ -146,9 +146,9 @@ Worker::Going Worker::deliver() {
     // The meter's own number bounds what one request may try; a person who let it go on has waived that.
     const std::size_t most_failures =
         request::limit_waived(record_) ? 0 : context_.rules.limits.unwrap_failures_per_hour;
-    auto job = [most_failures, flags = context_.stopping.flags, selection, all, purpose = order.purpose, person = proof->person, pfx_style = *style,
-                &rules = context_.rules.importer, &crypto = context_.ports.crypto, &opener = context_.ports.pfx_opener,
-                &keys = context_.ports.keys] {
+    auto job = [most_failures, flags = context_.stopping.flags, selection, all, purpose = order.purpose,
+                person = proof->person, pfx_style = *style, &rules = context_.rules.importer,
+                &crypto = context_.ports.crypto, &opener = context_.ports.pfx_opener, &keys = context_.ports.keys] {
         auto opened = std::make_shared<Opened>();
         auto applied = rules;
         applied.signatures = rule_for(*all, rules, crypto);

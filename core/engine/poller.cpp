@@ -70,8 +70,7 @@ asio::awaitable<void> Poller::run() {
             std::erase_if(context_.told, [this](const auto& entry) { return entry.second < first_sent_; });
         }
         auto kinds = context_.stopping.going(context_.rules.kinds);
-        auto leasing =
-            context_.ports.management.lease(most_, context_.rules.poll_wait, std::move(kinds), key_);
+        auto leasing = context_.ports.management.lease(most_, context_.rules.poll_wait, std::move(kinds), key_);
         auto answer = co_await std::move(leasing);
         const auto state = co_await asio::this_coro::cancellation_state;
         if (answer) {

@@ -42,9 +42,8 @@ void Context::stops_are(std::vector<request::Stop> stops) {
     const bool changed = stops != stopping.stops;
     stopping.stops = std::move(stops);
     for (const auto kind : request::all_kinds())
-        stopping.flags->set(kind, std::ranges::any_of(stopping.stops, [kind](const auto& stop) {
-                                return stop.kind == kind;
-                            }));
+        stopping.flags->set(
+            kind, std::ranges::any_of(stopping.stops, [kind](const auto& stop) { return stop.kind == kind; }));
     for (const auto& [limit, what] : tripped)
         ports.events.raise(Event(event::k_limit_tripped)
                                .with("limit", limit)

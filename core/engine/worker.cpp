@@ -257,7 +257,8 @@ asio::awaitable<Result<Worker::Wrapped>> Worker::wrap(const trust::Recipient& re
     auto work = std::make_shared<Work>();
     work->content = std::move(content);
     work->package = std::move(package);
-    auto job = [work, kind = record_.request.kind(), flags = context_.stopping.flags, &recipient, &packager = context_.ports.packager, &sealer = context_.ports.sealer,
+    auto job = [work, kind = record_.request.kind(), flags = context_.stopping.flags, &recipient,
+                &packager = context_.ports.packager, &sealer = context_.ports.sealer,
                 binding = request::sealing_context(record_, "package")]() -> Result<Bytes> {
         if (flags->stopped(kind)) return Error(ErrorKind::cancelled, "kindStopped", "stopped before it was wrapped");
         auto envelope = packager.package(recipient, std::move(work->content));

@@ -1,8 +1,8 @@
 // Port: the only durable memory. No SQL and no JSON show through it.
 // Every call is a coroutine that comes back on the caller's executor; a returned success is on disk (fsync).
 // kind conflict: the record was changed meanwhile. kind integrity: a row is not what was stored; it is quarantined.
-// kind throttled, code limitReached: a charge is over its limit; nothing was written but that it was asked for, which may
-// have stopped the kind. kind throttled, code kindStopped: what a charge is for is stopped; nothing was written.
+// kind throttled, code limitReached: a charge is over its limit; nothing was written but that it was asked for, which
+// may have stopped the kind. kind throttled, code kindStopped: what a charge is for is stopped; nothing was written.
 #pragma once
 
 #include "core/ports/async.hpp"

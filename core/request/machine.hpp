@@ -69,7 +69,7 @@ struct Dropped {
 struct Released {
     bool waived = true;
 };
-struct Revived {};   // the operator: an abandoned request goes on where it stood
+struct Revived {};  // the operator: an abandoned request goes on where it stood
 struct Reported {
     std::string outcome;
     bool still_wanted = false;                 // the service's `accepted` list names our certificate

@@ -10,9 +10,10 @@ std::string_view to_string(StopCause cause) noexcept {
 
 const std::vector<std::string_view>& limit_names() noexcept {
     static const std::vector<std::string_view> k_names{
-        "unwrap_users_per_hour", "unwrap_users_per_day",   "deliveries_per_user_per_day", "new_recipients_per_day",
-        "issue_per_hour",        "issue_per_day",          "issue_per_user_per_day",      "revoke_per_hour",
-        "revoke_per_day",        "unwrap_failures_per_hour", "refusals_per_hour"};
+        "unwrap_users_per_hour",    "unwrap_users_per_day", "deliveries_per_user_per_day",
+        "new_recipients_per_day",   "issue_per_hour",       "issue_per_day",
+        "issue_per_user_per_day",   "revoke_per_hour",      "revoke_per_day",
+        "unwrap_failures_per_hour", "refusals_per_hour"};
     return k_names;
 }
 

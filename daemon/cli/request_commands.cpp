@@ -136,8 +136,8 @@ void add_request_commands(CLI::App& app, Chosen& chosen) {
                 return value == nullptr || !value->is_number() ? 0 : value->to_number<std::int64_t>();
             };
             if (number(given) < number(needed))
-                call.terminal.line("noted: " + std::to_string(number(given)) + " of " +
-                                   std::to_string(number(needed)) + " approvals; another account has to approve it too");
+                call.terminal.line("noted: " + std::to_string(number(given)) + " of " + std::to_string(number(needed)) +
+                                   " approvals; another account has to approve it too");
             else
                 show_changed(call, answer, "approved");
         });

@@ -23,12 +23,9 @@ const std::vector<Column>& issued_columns() {
     return columns;
 }
 const std::vector<Column>& limit_columns() {
-    static const std::vector<Column> columns{{"limit", {"limit"}},
-                                             {"used", {"used"}},
-                                             {"max (0 = none)", {"max"}},
-                                             {"above, held", {"above"}},
-                                             {"tripped", {"tripped"}},
-                                             {"raised until", {"raisedUntil"}, Shown::moment}};
+    static const std::vector<Column> columns{
+        {"limit", {"limit"}},       {"used", {"used"}},       {"max (0 = none)", {"max"}},
+        {"above, held", {"above"}}, {"tripped", {"tripped"}}, {"raised until", {"raisedUntil"}, Shown::moment}};
     return columns;
 }
 const std::vector<Column>& stop_columns() {
@@ -88,8 +85,9 @@ json::object stop_arguments(const StopOptions& options) {
 
 void add_stop_commands(CLI::App& app, Chosen& chosen) {
     auto freezing = std::make_shared<StopOptions>();
-    auto* freeze = add_command(app, "freeze", "the red button: nothing is leased, opened, ordered, revoked or sent from now on",
-                               "pfx-connector freeze\npfx-connector freeze pfx.deliver --reason \"who ordered all this?\"");
+    auto* freeze =
+        add_command(app, "freeze", "the red button: nothing is leased, opened, ordered, revoked or sent from now on",
+                    "pfx-connector freeze\npfx-connector freeze pfx.deliver --reason \"who ordered all this?\"");
     freeze->add_option("KIND", freezing->kinds, "pkcs.issue, pfx.deliver, certificate.revoke, …; without any: all");
     freeze->add_option("--reason", freezing->reason, "for the audit log");
     chosen.on(freeze, [freezing](const Invocation& call) {

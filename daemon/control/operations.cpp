@@ -354,8 +354,13 @@ Operations::Answer Operations::approve(RequestId id, std::string key, Caller cal
     constexpr auto k_valid = std::chrono::hours{24 * 7};
     const auto now = parts_.clock.utc();
     // For this order and this key, as it is held now; of each account once.
-    const trust::Vote own{id, parts_.crypto.sha256(bytes_of(found->held_detail)), caller.account, found->order_hash,
-                          facts->key.spki_sha256, now, now + k_valid};
+    const trust::Vote own{id,
+                          parts_.crypto.sha256(bytes_of(found->held_detail)),
+                          caller.account,
+                          found->order_hash,
+                          facts->key.spki_sha256,
+                          now,
+                          now + k_valid};
     auto voting = parts_.ledger.vote(own);
     const auto voted = co_await std::move(voting);
     if (!voted) co_return voted.error();
@@ -367,12 +372,12 @@ Operations::Answer Operations::approve(RequestId id, std::string key, Caller cal
         if (vote.about == own.about && vote.order_hash == own.order_hash && vote.spki_sha256 == own.spki_sha256)
             accounts.insert(vote.by);
     if (accounts.size() < parts_.approvers) {
-        parts_.events.raise(engine::about(event::k_control_done, *found)
-                                .with("command", "requests approve")
-                                .with("approvals", std::to_string(accounts.size()) + " of " +
-                                                       std::to_string(parts_.approvers))
-                                .with("key", fingerprint)
-                                .with("by", caller.account));
+        parts_.events.raise(
+            engine::about(event::k_control_done, *found)
+                .with("command", "requests approve")
+                .with("approvals", std::to_string(accounts.size()) + " of " + std::to_string(parts_.approvers))
+                .with("key", fingerprint)
+                .with("by", caller.account));
         json::object answer = details(*found);
         answer["approvals"] = accounts.size();
         answer["approvalsNeeded"] = parts_.approvers;

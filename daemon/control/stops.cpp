@@ -78,8 +78,8 @@ json::value stops_json(const std::vector<request::Stop>& stops) {
     return json::value(std::move(rows));
 }
 
-// First in memory: nothing new begins while the disk is written. What cannot be written is in force all the same, and is
-// written as soon as that can be done.
+// First in memory: nothing new begins while the disk is written. What cannot be written is in force all the same, and
+// is written as soon as that can be done.
 Operations::Answer Operations::freeze(json::object arguments, Caller caller) {
     const auto kinds = kinds_of(arguments);
     if (!kinds) co_return kinds.error();

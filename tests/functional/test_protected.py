@@ -151,8 +151,9 @@ class TwoPersons(Protected):
         self.assertEqual(self.show(identifier)["key"], other.key_sha256)
         self.assertEqual(self.ask_as("mail", "requests.approve", id=identifier, key=self.phone.key_sha256[:8])["exit"], 2)
         self.assertEqual(self.approve_as_mail(identifier, other)["approvals"], 1)
-        self.wait_held(identifier)
         self.serve_neighbour()
+        self.assertEqual(self.show(identifier)["stage"], "held")
+        self.assertNotIn("delivered", [report["result"]["status"] for report in self.lab.state(identifier)["reports"]])
         self.approve(identifier, other)
         self.assertEqual(len(self.lab.open(other, identifier).identities), 1)
 

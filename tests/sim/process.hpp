@@ -48,8 +48,8 @@ struct Connector {
     UtcTime crashed_at;
     bool meters_known = false;
     std::vector<request::Stop> stops_at_crash;
-    bool thawed_since = false;              // the operator has, since they were noted
-    std::set<request::Kind> frozen;         // durably
+    bool thawed_since = false;       // the operator has, since they were noted
+    std::set<request::Kind> frozen;  // durably
     std::map<RequestId, std::set<std::string>> votes;
     std::map<std::string, std::vector<std::pair<UtcTime, std::string>>> counted;  // by meter: when, what
 };

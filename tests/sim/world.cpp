@@ -299,8 +299,8 @@ void World::plan_faults() {
     Random button = random.fork(6);
     for (std::uint64_t i = 0; i < scenario.freezes; ++i) {
         const auto which = button.below(scenario.connectors);
-        const auto when =
-            Tick{} + std::chrono::milliseconds{button.between(100, static_cast<std::int64_t>(scenario.faults_until) * 1000)};
+        const auto when = Tick{} + std::chrono::milliseconds{
+                                       button.between(100, static_cast<std::int64_t>(scenario.faults_until) * 1000)};
         auto kinds = request::all_kinds();
         if (button.chance(600)) kinds = {kinds[button.below(kinds.size())]};
         const auto lasts = std::chrono::seconds{button.between(3, 1200)};
@@ -393,8 +393,8 @@ void World::thaw(std::size_t index) {
 
 void World::note_tripped(Connector& connector) {
     ++tally.tripped;
-    Random dice = random.fork(digest_of("tripped", bytes_of(std::to_string(timeline.now().time_since_epoch().count())))
-                                  .octets[0]);
+    Random dice = random.fork(
+        digest_of("tripped", bytes_of(std::to_string(timeline.now().time_since_epoch().count()))).octets[0]);
     timeline.at(timeline.now() + std::chrono::seconds{dice.between(5, 3000)},
                 [this, index = connector.index] { thaw(index); });
 }
@@ -432,8 +432,8 @@ void World::operate(std::size_t index, const RequestId& id, bool approve) {
     const auto about = digest_of("sha256", bytes_of((*found)->held_detail));
     for (const auto* who : {"root", "second"}) {
         if (std::string_view(who) == "second" && scenario.protects < 2) continue;
-        const auto voted = file.vote(
-            {id, about, who, (*found)->order_hash, facts->key.spki_sha256, now, now + 24h * 7});
+        const auto voted =
+            file.vote({id, about, who, (*found)->order_hash, facts->key.spki_sha256, now, now + 24h * 7});
         if (!voted) return;
         connector.votes[id].insert(who);
     }
