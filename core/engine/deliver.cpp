@@ -23,6 +23,7 @@ struct Opened {
     UtcTime newest_start{};
     std::vector<request::Omitted> parser_broken;  // of the faults
     std::optional<Error> no_parser;
+    std::size_t unopened = 0;    // of the faults: a password was tried and did not open
     bool stopped = false;        // by a person or a limit, in the middle
     bool too_many_fail = false;  // as many as may in an hour did not open: the rest was not tried
 };
@@ -157,9 +158,7 @@ Worker::Going Worker::deliver() {
                 opened->stopped = true;
                 break;
             }
-            const auto unopened = std::ranges::count_if(
-                opened->faults, [](const auto& fault) { return fault.code == "importUndecryptable"; });
-            if (most_failures != 0 && static_cast<std::size_t>(unopened) >= most_failures) {
+            if (most_failures != 0 && opened->unopened >= most_failures) {
                 opened->too_many_fail = true;
                 break;
             }
@@ -174,6 +173,9 @@ Worker::Going Worker::deliver() {
             }
             opened->faults.push_back({record.thumbprint, one.error().code, one.error().message});
             opened->kinds.push_back(one.error().kind);
+            // A key that is not configured here has told nobody anything.
+            if (one.error().code == "importUndecryptable" && one.error().kind != ErrorKind::misconfigured)
+                ++opened->unopened;
             if (ports::is_parser_broken(one.error())) opened->parser_broken.push_back(opened->faults.back());
             if (!opened->newest_fault || record.start >= opened->newest_start) {
                 opened->newest_fault = one.error();
@@ -202,10 +204,10 @@ Worker::Going Worker::deliver() {
         if (const auto why = reason_of(fault.code, opened->kinds[i]); !why.empty())
             context_.ports.events.raise(
                 about(why, record_).with("thumbprint", fault.thumbprint).with("reason", fault.message));
-        if (fault.code == "importUndecryptable") {
-            auto counting_failure = count_unopened();
-            co_await std::move(counting_failure);
-        }
+    }
+    for (std::size_t i = 0; i < opened->unopened; ++i) {
+        auto counting_failure = count_unopened();
+        co_await std::move(counting_failure);
     }
     if (opened->stopped) co_return false;
     if (opened->too_many_fail) {

@@ -126,11 +126,16 @@ Worker::Going Worker::fail(Error error, Bytes certificate, bool may_be_there) {
     }
     const auto event_id = final ? (issuing ? event::k_issue_failed : event::k_repack_failed)
                                 : (issuing ? event::k_issue_will_retry : event::k_repack_will_retry);
-    context_.ports.events.raise(about(event_id, record_).with("code", error.code).with("reason", error.message));
+    const Event told = about(event_id, record_).with("code", error.code).with("reason", error.message);
+    // Beyond the meter of refusals it is held instead, and has not failed.
+    const bool metered = !commit.charges.empty();
+    if (!metered) context_.ports.events.raise(told);
     request::Failed failed{std::move(error), std::move(certificate), may_be_there};
     request::Outcome outcome(std::move(failed));
     auto saving = save_with(std::move(outcome), std::move(commit));
-    co_return co_await std::move(saving);
+    const bool going = co_await std::move(saving);
+    if (metered && record_.stage != Stage::held) context_.ports.events.raise(told);
+    co_return going;
 }
 
 Worker::Going Worker::hold(trust::Hold what) {

@@ -249,6 +249,17 @@ Operations::Answer Operations::show(RequestId id) {
     const auto found = co_await std::move(reading);
     if (!found) co_return found.error();
     json::object row = details(*found);
+    auto asking = parts_.ledger.votes(id, parts_.clock.utc());
+    const auto votes = co_await std::move(asking);
+    if (!votes) co_return votes.error();
+    json::array accounts;
+    for (const auto& vote : *votes) {
+        const json::value account(vote.by);
+        if (vote.order_hash == found->order_hash &&
+            std::find(accounts.begin(), accounts.end(), account) == accounts.end())
+            accounts.push_back(account);
+    }
+    row["approvedBy"] = std::move(accounts);
     co_return json::value(std::move(row));
 }
 

@@ -122,6 +122,7 @@ class TwoPersons(Protected):
         self.connector.kill()
         self.connector.start()
         self.wait_held(identifier)
+        self.assertEqual(self.show(identifier)["approvedBy"], ["root"])
         self.assertEqual(self.approve_as_mail(identifier, self.phone)["approvals"], 2)
         self.assertEqual(len(self.lab.open(self.phone, identifier).identities), 1)
         self.assertTrue(self.audited("SVC-5022", request=identifier, by="root", approvals="1 of 2"))
