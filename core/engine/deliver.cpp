@@ -286,8 +286,7 @@ Worker::Going Worker::deliver() {
         auto failing = fail(std::move(error));
         co_return co_await std::move(failing);
     }
-    if (change)
-        context_.ports.events.raise(about(event::k_current_import_changed, record_).with("reason", *change));
+    if (change) context_.ports.events.raise(about(event::k_current_import_changed, record_).with("reason", *change));
     context_.ports.events.raise(about(event::k_repacked, record_).with("certificates", std::to_string(delivered)));
     note_wrapped(proof_now->recipient, *wrapped);
     ports::Commit commit;

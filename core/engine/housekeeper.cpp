@@ -401,6 +401,8 @@ void Housekeeper::tell_state() {
     if (status.ledger.state == Check::State::down) add("database: " + status.ledger.detail);
     for (const auto& [name, breaker] : context_.breakers)
         if (breaker.state() == Breaker::State::down) add("authority " + name);
+    if (status.directory.state == Check::State::down) add("directory: " + status.directory.detail);
+    for (const auto kind : context_.stopping.stopped_kinds()) add(std::string(to_string(kind)) + " is stopped");
     if (status.leasing_paused) add("no new requests are taken");
     Event event(event::k_state_changed);
     event.with("state", ports::to_string(state));
