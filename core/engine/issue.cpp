@@ -262,7 +262,7 @@ Worker::Going Worker::complete_chain(ports::Authority& issuer) {
     }
     auto entering = enter(issuer.name());
     const bool entered = co_await std::move(entering);
-    if (!entered) co_return false;
+    if (!entered || left_stopped(issuer.name())) co_return false;
     auto asking = issuer.issuers(record_.request.profile()->template_alias);
     auto given = co_await std::move(asking);
     came_back(issuer.name(), given ? std::nullopt : std::optional<Error>(given.error()));
