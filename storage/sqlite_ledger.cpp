@@ -371,9 +371,11 @@ Result<std::uint64_t> SqliteLedger::save_one(const Commit& commit, UtcTime now) 
     if ((*prior)->stage == to_string(Stage::closed) && !late) return conflict("requestClosed", id, "is over");
     if ((*prior)->version != commit.record.version) return conflict("requestChanged", id, "was changed meanwhile");
 
-    if (auto may = may_act(commit); !may) return may.error();
     const auto charges = as_raised(commit.charges, now);
-    if (auto room = book_.check(charges, now, state_); !room) return room.error();
+    const auto room = book_.check(charges, now, state_);
+    if (!room && room.error().kind == ErrorKind::integrity) return room.error();
+    if (auto may = may_act(commit); !may) return may.error();
+    if (!room) return room.error();
     if (auto done = save_claims(commit, now); !done) return done.error();
     for (const auto& charge : charges) {
         if (!charge.takes) continue;

@@ -49,7 +49,7 @@ Result<void> StopBook::load() {
 }
 
 bool StopBook::judge(const LedgerState& state, bool state_sound) {
-    memory_.complete = !state_sound || memory_.stops.size() == state.stops;
+    memory_.complete = state_sound && memory_.stops.size() == state.stops;
     return memory_.complete;
 }
 

@@ -19,7 +19,7 @@ public:
 
     // Reads everything anew.
     [[nodiscard]] Result<void> load();
-    // `state_sound`: there is a number to hold the rows against. False: rows are missing (or too many).
+    // `state_sound`: there is a number to hold the rows against. False: none, or rows are missing (or too many).
     [[nodiscard]] bool judge(const LedgerState& state, bool state_sound);
 
     [[nodiscard]] std::vector<request::Stop> stops() const;

@@ -136,6 +136,19 @@ TEST_F(Stops, AStopThatIsTakenAwayStopsEverything) {
     }
 }
 
+TEST_F(Stops, WithTheStateTakenAwayTooEverythingIsStopped) {
+    accepted("waits");
+    ASSERT_TRUE(ledger->freeze({frozen(Kind::pkcs_issue)}));
+    edit("DELETE FROM stop; DELETE FROM ledger_state");
+    EXPECT_GE(ledger->stops()->size(), request::all_kinds().size());
+    EXPECT_TRUE(due().empty());
+    reopen();
+    EXPECT_TRUE(due().empty()) << "time heals nothing";
+    ASSERT_TRUE(ledger->accept_as_found());
+    EXPECT_TRUE(ledger->stops()->empty());
+    EXPECT_FALSE(due().empty());
+}
+
 TEST_F(Stops, ARaiseEndsByItself) {
     request::Raise raise{"issue_per_hour", 4, "root", "roll-out", k_now, k_now + 30min};
     ASSERT_TRUE(ledger->raise(raise));
