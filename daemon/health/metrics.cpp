@@ -35,7 +35,7 @@ constexpr std::array<Family, 4> k_counters{{
     {"authority_requests_total", "Calls to an authority, by how they ended.", {"authority", "result"}},
     {"management_requests_total", "Calls to the management service, by HTTP status or error code.", {"call", "code"}},
 }};
-constexpr std::array<Family, 13> k_gauges{{
+constexpr std::array<Family, 14> k_gauges{{
     {"requests_pending", "Open requests, by durable stage.", {"stage", ""}},
     {"held", "Requests that wait for a person, by reason.", {"reason", ""}},
     {"frozen", "1 while a kind of request is stopped, by a person or by a limit.", {"kind", ""}},

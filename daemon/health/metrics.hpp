@@ -70,7 +70,7 @@ private:
     using Series = std::map<Key, Value>;
 
     std::array<Series<double>, 4> counters_;
-    std::array<Series<double>, 13> gauges_;
+    std::array<Series<double>, 14> gauges_;
     std::array<Series<Distribution>, 2> histograms_;
     UtcTime started_at_;
 };
