@@ -171,24 +171,32 @@ Result<void> MeterBook::note_asked(const request::Charge& charge, UtcTime now, L
 
 Result<std::uint64_t> MeterBook::demand(const request::Charge& charge, UtcTime since, UtcTime now,
                                         const LedgerState& state) {
-    const auto counts = [&](const MeterEntry& entry) {
-        return entry.at > since && in_window(entry, charge.window, now);
-    };
-    std::uint64_t had = 0;
-    std::unordered_set<std::string> subjects;
     const auto meter = load(charge.meter, charge.scope, state);
     if (!meter) return meter.error();
-    for (const auto& entry : (*meter)->entries) {
-        if (!counts(entry)) continue;
-        ++had;
-        subjects.insert(entry.subject);
-    }
-    if (charge.distinct) had = subjects.size();
     const auto asked = load(std::string(k_asked) + charge.meter, charge.scope, state);
     if (!asked) return asked.error();
-    for (const auto& entry : (*asked)->entries)
-        if (counts(entry) && subjects.insert(entry.subject).second) ++had;
-    return had;
+    // One window's length up to `end`. A clock that was set back finds everything since then in its window: that makes
+    // no room, yet it is no flood either.
+    const auto until = [&](UtcTime end) {
+        const auto counts = [&](const MeterEntry& entry) {
+            return entry.at > since && entry.at <= end && in_window(entry, charge.window, end);
+        };
+        std::uint64_t had = 0;
+        std::unordered_set<std::string_view> subjects;
+        for (const auto& entry : (*meter)->entries) {
+            if (!counts(entry)) continue;
+            ++had;
+            subjects.insert(entry.subject);
+        }
+        if (charge.distinct) had = subjects.size();
+        for (const auto& entry : (*asked)->entries)
+            if (counts(entry) && subjects.insert(entry.subject).second) ++had;
+        return had;
+    };
+    UtcTime newest = now;
+    for (const auto* book : {*meter, *asked})
+        for (const auto& entry : book->entries) newest = std::max(newest, entry.at);
+    return newest == now ? until(now) : std::max(until(now), until(newest));
 }
 
 Result<std::vector<request::MeterUse>> MeterBook::uses(UtcTime now) {

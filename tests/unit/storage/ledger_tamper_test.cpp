@@ -11,9 +11,9 @@ using ports::Commit;
 using request::Stage;
 
 const request::Charge k_charge{"issue_per_hour", "", "r", 1h, 5, false};
-const std::vector<std::string> k_deciding{"request",          "lease",  "pin",   "block",       "approval",
-                                          "enrolment_window", "issued", "meter", "meter_entry", "ledger_state",
-                                          "stop", "raised_limit", "thawed_limit", "vote"};
+const std::vector<std::string> k_deciding{
+    "request", "lease",       "pin",          "block", "approval",     "enrolment_window", "issued",
+    "meter",   "meter_entry", "ledger_state", "stop",  "raised_limit", "thawed_limit",     "vote"};
 
 class TamperTest : public LedgerTest {
 protected:
@@ -45,7 +45,8 @@ protected:
         }
         using request::Kind;
         using request::StopCause;
-        EXPECT_TRUE(ledger->freeze({{Kind::certificate_revoke, StopCause::tripped, "revoke_per_hour", "", "30", k_now}}));
+        EXPECT_TRUE(
+            ledger->freeze({{Kind::certificate_revoke, StopCause::tripped, "revoke_per_hour", "", "30", k_now}}));
         EXPECT_TRUE(ledger->thaw({Kind::certificate_revoke}, k_now));
         EXPECT_TRUE(ledger->freeze({{Kind::pfx_withdraw, StopCause::frozen, "", "root", "why", k_now},
                                     {Kind::certificate_revoke, StopCause::frozen, "", "anna", "who", k_now}}));
