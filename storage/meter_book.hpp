@@ -36,8 +36,8 @@ public:
 
     // What was asked for and had no room: once for each subject. Only where the charge is over its limit.
     [[nodiscard]] Result<void> note_asked(const request::Charge& charge, UtcTime now, LedgerState& state);
-    // Had and asked for since `since`, within one window that ends now or, where the clock was set back, with the newest
-    // entry: what a trip is judged by.
+    // Had and asked for since `since`, within one window that ends now or, where the clock was set back, with the
+    // newest entry: what a trip is judged by.
     [[nodiscard]] Result<std::uint64_t> demand(const request::Charge& charge, UtcTime since, UtcTime now,
                                                const LedgerState& state);
 
