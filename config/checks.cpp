@@ -179,4 +179,62 @@ Complaint element_name(std::string_view text) {
     return unless(fit, "1 to 64 of A-Z a-z 0-9 . _ -");
 }
 
+std::vector<std::string> split_words(std::string_view text) {
+    std::vector<std::string> words;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find(' '), text.size());
+        if (end != 0) words.emplace_back(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return words;
+}
+
+Complaint directory_urls(std::string_view text) {
+    const auto urls = split_words(text);
+    const bool in_clear =
+        std::any_of(urls.begin(), urls.end(), [](const std::string& url) { return url.starts_with("ldap://"); });
+    if (in_clear) return "ldaps://host[:port]: over ldap:// anybody on the way could name another owner";
+    const bool fit = !urls.empty() && urls.size() <= 8 && std::all_of(urls.begin(), urls.end(), [](const auto& url) {
+        return url.starts_with("ldaps://") && url_fit(std::string_view(url).substr(8), false, false);
+    });
+    return unless(fit, "ldaps://host[:port], or several of these with spaces between, the preferred one first");
+}
+
+Complaint directory_name(std::string_view text) {
+    constexpr std::size_t k_longest = 1024;
+    return unless(!text.empty() && text.size() <= k_longest && printable(text) == text &&
+                      text.find('=') != std::string_view::npos && text.front() != '=',
+                  "a distinguished name such as OU=People,DC=corp,DC=example");
+}
+
+namespace {
+Complaint filter(std::string_view text, std::string_view place) {
+    constexpr std::size_t k_longest = 1024;
+    int depth = 0;
+    bool whole = text.size() <= k_longest && printable(text) == text && text.starts_with('(') && text.ends_with(')');
+    for (std::size_t i = 0; whole && i < text.size(); ++i) {
+        if (text[i] == '(') ++depth;
+        if (text[i] == ')') --depth;
+        whole = depth > 0 || i + 1 == text.size();
+    }
+    return unless(whole && depth == 0 && text.find(place) != std::string_view::npos,
+                  "a whole filter (RFC 4515) in which " + std::string(place) + " stands for what is looked for");
+}
+}  // namespace
+
+Complaint user_filter(std::string_view text) {
+    return filter(text, "{upn}");
+}
+
+Complaint device_filter(std::string_view text) {
+    return filter(text, "{device}");
+}
+
+Complaint attribute_name(std::string_view text) {
+    const bool fit = !text.empty() && text.size() <= 128 && (letter(text[0]) || digit(text[0])) &&
+                     std::all_of(text.begin(), text.end(),
+                                 [](char c) { return letter(c) || digit(c) || c == '-' || c == '.' || c == ';'; });
+    return unless(fit, "the name of an attribute, such as mail");
+}
+
 }  // namespace connector::config::check

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace connector::config::check {
 
@@ -22,8 +23,15 @@ using Complaint = std::optional<std::string>;
 [[nodiscard]] Complaint plain_text(std::string_view text);  // 1–128 printable characters
 [[nodiscard]] Complaint est_label(std::string_view text);  // one path segment that is not an operation (RFC 7030 3.2.2)
 [[nodiscard]] Complaint http_user(std::string_view text);  // fit for Basic and Digest without escapes (RFC 7617 2)
-[[nodiscard]] Complaint account_name(std::string_view text);  // a Unix user or group
+[[nodiscard]] Complaint account_name(std::string_view text);    // a Unix user or group
+[[nodiscard]] Complaint directory_urls(std::string_view text);  // ldaps://host[:port], several apart by spaces
+[[nodiscard]] Complaint directory_name(std::string_view text);  // a distinguished name (RFC 4514), as far as it shows
+[[nodiscard]] Complaint user_filter(std::string_view text);     // RFC 4515 with {upn}
+[[nodiscard]] Complaint device_filter(std::string_view text);   // RFC 4515 with {device}
+[[nodiscard]] Complaint attribute_name(std::string_view text);  // RFC 4512 descr or numericoid
 [[nodiscard]] Complaint element_name(std::string_view text);  // NAME of [authority.NAME]: labels of metrics, arguments
+
+[[nodiscard]] std::vector<std::string> split_words(std::string_view text);
 
 struct ListenAddress {
     std::string address;  // IP literal, without brackets

@@ -20,7 +20,6 @@ constexpr std::array<Choice, 3> k_journal{
     {{"auto", "where the service manager has the error output"}, {"on"}, {"off"}}};
 constexpr std::array<Choice, 2> k_users{{{"clear"}, {"hashed", "persons stand as a keyed hash"}}};
 constexpr std::array<Choice, 3> k_page{{{"summary"}, {"full", "names persons; needs health.token"}, {"off"}}};
-constexpr std::array<Choice, 2> k_bind{{{"gssapi", {}, false}, {"simple", {}, false}}};
 
 constexpr auto k_keys =
     std::to_array<Key>({
@@ -398,47 +397,10 @@ constexpr auto k_keys =
          .default_value = "1",
          .least = 1,
          .most = 2,
-         .description = "How many persons an approval takes.",
-         .built = false,
+         .description = "How many persons an approval takes, each with an account of their own.",
          .set = into::number<&Settings::control, &Control::approvers>},
 
         // not built yet: known, so that they are not taken for misspelt
-        {.section = "directory",
-         .name = "url",
-         .type = text,
-         .constraint = "ldaps address",
-         .description = "The directory.",
-         .built = false},
-        {.section = "directory",
-         .name = "ca_file",
-         .type = path,
-         .description = "Whose certificates it may show.",
-         .built = false},
-        {.section = "directory",
-         .name = "bind",
-         .type = choice,
-         .default_value = R"("gssapi")",
-         .choices = k_bind,
-         .description = "How the connector signs in.",
-         .built = false},
-        {.section = "directory", .name = "credential", .type = secret, .description = "With what.", .built = false},
-        {.section = "directory",
-         .name = "user_base",
-         .type = text,
-         .description = "Where persons are.",
-         .built = false},
-        {.section = "directory",
-         .name = "device_base",
-         .type = text,
-         .description = "Where devices are.",
-         .built = false},
-        {.section = "directory",
-         .name = "cache_seconds",
-         .type = integer,
-         .default_value = "300",
-         .most = 86400,
-         .description = "How long an answer holds.",
-         .built = false},
         {.section = "notify", .name = "smtp", .type = text, .description = "The mail server.", .built = false},
         {.section = "notify", .name = "from", .type = text, .description = "The sender.", .built = false},
         {.section = "notify",

@@ -1,5 +1,6 @@
 #include "config/rows.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace connector::config {
@@ -10,14 +11,14 @@ using enum ValueType;
 constexpr std::array<Choice, 3> k_device{{{"san-uri", "exactly urn:device:<id>"}, {"san-dns"}, {"common-name"}}};
 constexpr std::array<Choice, 5> k_binding{
     {{"certificate", "the device certificate names the user, and its authority does not take the service's word"},
-     {"directory", "LDAP says whose device it is", false},
+     {"directory", "LDAP says whose device it is, and that the account is not disabled"},
      {"statement", "a statement in the request, signed by a signer you pinned", false},
      {"register", "a local register: bound by hand, or first use inside an enrolment window; else it is held"},
      {"service", "nobody: the service's word is taken, and `doctor` shows a cross for it"}}};
 constexpr std::array<Choice, 2> k_user_identity{{{"san-upn"}, {"san-email"}}};
 constexpr std::array<Choice, 3> k_change{{{"hold", "a person decides"}, {"audit"}, {"allow"}}};
 constexpr std::array<Choice, 3> k_identity{
-    {{"directory", "LDAP says which names and mailboxes the user has", false},
+    {{"directory", "LDAP says which names and mailboxes the user has"},
      {"certificate",
       "the user name in the device certificate is UPN and mailbox; its subject gives the personal names"},
      {"service", "nobody: the service's word is taken, and `doctor` shows a cross for it"}}};
@@ -260,8 +261,17 @@ constexpr auto k_keys = std::to_array<Key>({
      .name = "protected_users",
      .type = text_list,
      .default_value = "[]",
-     .description = "Persons for whom everything is held.",
-     .built = false},
+     .description =
+         "Persons (userPrincipalName, mailbox or id) for whom every certificate and every delivery waits for "
+         "`requests approve`, and every change of their current encryption certificate once more.",
+     .set =
+         [](const Target& target, const Value& value) {
+             auto users = value.texts;
+             for (auto& user : users)
+                 std::ranges::transform(user, user.begin(),
+                                        [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+             target.settings.protected_users = std::move(users);
+         }},
 
     // importer
     {.section = "importer",

@@ -145,7 +145,7 @@ std::string example_toml() {
     for (const Section& section : sections()) {
         if (!section.built) continue;
         // Tables that carry a name of the operator's choice exist only where he makes them.
-        const bool named = section.name.find('*') != std::string_view::npos;
+        const bool named = section.name.find('*') != std::string_view::npos || section.optional;
         text += "\n";
         add_comment(text, section.description);
         text += (named ? "#[" : "[") + heading(section.name) + "]\n";

@@ -1,4 +1,4 @@
-// Inside config/ only: the two halves of the table, and the small words its rows are written with.
+// Inside config/ only: the parts of the table, and the small words its rows are written with.
 #pragma once
 
 #include "config/checks.hpp"
@@ -11,6 +11,7 @@ namespace connector::config {
 
 [[nodiscard]] std::span<const Key> daemon_keys() noexcept;   // management … control
 [[nodiscard]] std::span<const Key> request_keys() noexcept;  // recipients, policy, importer, limits, import, authority
+[[nodiscard]] std::span<const Key> directory_keys() noexcept;
 
 namespace into {
 
@@ -56,6 +57,8 @@ namespace when {
 [[nodiscard]] bool import_tool(const Settings& settings, Need need) noexcept;
 [[nodiscard]] bool keys_are_delivered(const Settings& settings, Need need) noexcept;
 [[nodiscard]] bool names_are_certified(const Settings& settings, Need need) noexcept;
+[[nodiscard]] bool directory_is_asked(const Settings& settings, Need need) noexcept;
+[[nodiscard]] bool device_owner_is_asked(const Settings& settings, Need need) noexcept;
 [[nodiscard]] bool mail_domains_decide(const Settings& settings, Need need) noexcept;
 [[nodiscard]] bool signatures_are_checked(const Settings& settings, Need need) noexcept;
 

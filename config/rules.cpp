@@ -42,23 +42,47 @@ void recipients(const Settings& settings, const Tell& problem, const Tell& warni
                     "name the extended key usage of device certificates, often 1.3.6.1.5.5.7.3.2");
     if (rules.binding == trust::Binding::service)
         warning("recipients.binding", "the service's word is taken for whose device it is",
-                "`certificate` or `register` prove it");
+                "`certificate`, `directory` or `register` prove it");
 }
 
 void policy(const Settings& settings, const Tell& warning) {
     if (!when::keys_are_delivered(settings, Need::run)) return;
     if (settings.policy.identity == trust::IdentitySource::service)
-        warning("policy.identity", "the service's word is taken for who a user is", "`certificate` proves it");
+        warning("policy.identity", "the service's word is taken for who a user is",
+                "`directory` or `certificate` proves it");
     if (settings.policy.allow_security_identifier && settings.policy.identity == trust::IdentitySource::certificate)
         warning("policy.allow_security_identifier",
                 "a device certificate proves no security identifier: such orders are refused",
-                "leave it false until policy.identity can be \"directory\"");
+                "leave it false, or set policy.identity to \"directory\"");
     if (settings.policy.allow_security_identifier && settings.policy.identity == trust::IdentitySource::service)
         warning("policy.allow_security_identifier", "the service may name any Windows account in a certificate",
                 "set it to false");
     if (settings.connector.does(Kind::pkcs_issue) && settings.authorities.empty())
         warning("connector.kinds", "pkcs.issue is on, and there is no [authority.NAME]",
                 "every such request will fail");
+}
+
+void directory(const Settings& settings, const Tell& problem, const Tell& warning) {
+    const auto& directory = settings.directory;
+    const bool asked = when::directory_is_asked(settings, Need::run);
+    if (!asked) {
+        if (!directory.urls.empty())
+            warning("directory.url", "is set, and nothing asks the directory",
+                    "set recipients.binding or policy.identity to \"directory\", or take [directory] out");
+        return;
+    }
+    if (directory.bind == DirectoryBind::simple && directory.bind_name.empty())
+        problem("directory.bind_name", "is missing; it is needed by bind = \"simple\"",
+                "the account's distinguished name, or user@domain with Active Directory");
+    if (directory.bind == DirectoryBind::gssapi && !directory.bind_name.empty())
+        problem("directory.bind_name", "is for bind = \"simple\"",
+                "take it out: a keytab names its account itself; or set bind = \"simple\"");
+    // A mailbox in a certificate must come from somewhere.
+    if (settings.policy.identity == trust::IdentitySource::directory && directory.mail_attributes.empty())
+        problem("directory.mail_attributes", "is empty: nobody would have a mailbox", "leave it out");
+    if (settings.policy.allow_security_identifier && settings.policy.identity == trust::IdentitySource::directory &&
+        directory.sid_attribute.empty())
+        warning("directory.sid_attribute", "is empty: no security identifier is proved", "leave it out");
 }
 
 void importing(const Settings& settings, const Tell& problem, const Tell& warning) {
@@ -167,6 +191,7 @@ void check_rules(const Settings& settings, const Tell& problem, const Tell& warn
         problem("connector.kinds", "is empty: there would be nothing to do", "leave it out for all that is built");
     recipients(settings, problem, warning);
     policy(settings, warning);
+    directory(settings, problem, warning);
     importing(settings, problem, warning);
     authorities(settings, problem, warning);
     house(settings, problem, warning);

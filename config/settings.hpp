@@ -95,6 +95,29 @@ struct Recipients {
     std::chrono::days hold{};
 };
 
+enum class DirectoryBind { gssapi, simple };
+struct Directory {
+    std::vector<std::string> urls;  // ldaps://host[:port], in the order in which they are tried; empty: there is none
+    std::filesystem::path ca_file;  // PEM
+    DirectoryBind bind = DirectoryBind::gssapi;
+    std::string bind_name;                // simple: a DN or user@domain
+    std::optional<SecretRef> credential;  // gssapi: a keytab; simple: the password
+    std::string user_base;
+    std::string user_filter;
+    std::string device_base;
+    std::string device_filter;
+    std::string upn_attribute;
+    std::vector<std::string> mail_attributes;
+    std::string given_name_attribute;
+    std::string surname_attribute;
+    std::string display_name_attribute;
+    std::string account_attribute;
+    std::string sid_attribute;
+    std::string owner_attribute;
+    std::chrono::seconds cache{};
+    std::chrono::seconds timeout{};
+};
+
 struct Importer {
     trust::ImporterRules rules;          // `signers` is for the daemon to fill, from signers_file; mail_domains are set
     std::filesystem::path signers_file;  // PEM, or empty
@@ -201,6 +224,8 @@ struct Settings {
     Delivery delivery;
     Recipients recipients;
     request::PolicyRules policy;
+    Directory directory;
+    std::vector<std::string> protected_users;  // lower case
     Importer importer;
     request::Limits limits;
     std::map<std::string, ImportKey, std::less<>> import_keys;  // by [import.NAME]

@@ -24,7 +24,7 @@ constexpr std::array<Section, 20> k_sections{{
     {"delivery", "What signs deliveries.", k_run},
     {"recipients", "Which device may receive, and whose it is.", k_run},
     {"policy", "What may be certified.", k_run},
-    {"directory", "The directory (LDAP).", k_run, false},
+    {"directory", "The directory (LDAP), where recipients.binding or policy.identity ask it.", k_run, true, true},
     {"importer", "Who may import certificates.", k_run | k_import},
     {"limits", "How much may happen: 0 is no limit, above it is held, at twice the kind stops until `thaw`.", k_run},
     {"import.*", "An import key. A record's key is the table whose two names both equal the record's.",
@@ -109,8 +109,8 @@ std::span<const Key> keys() noexcept {
     static const std::vector<Key> all = [] {
         std::vector<Key> joined;
         for (const Section& section : k_sections)
-            for (const auto half : {daemon_keys(), request_keys()})
-                std::copy_if(half.begin(), half.end(), std::back_inserter(joined),
+            for (const auto part : {daemon_keys(), request_keys(), directory_keys()})
+                std::copy_if(part.begin(), part.end(), std::back_inserter(joined),
                              [&](const Key& key) { return key.section == section.name; });
         return joined;
     }();
@@ -209,6 +209,13 @@ bool keys_are_delivered(const Settings& settings, Need need) noexcept {
 bool names_are_certified(const Settings& settings, Need need) noexcept {
     using request::Kind;
     return need == Need::run && on(settings, {Kind::pkcs_issue, Kind::pkcs_renew});
+}
+bool directory_is_asked(const Settings& settings, Need need) noexcept {
+    return device_owner_is_asked(settings, need) ||
+           (keys_are_delivered(settings, need) && settings.policy.identity == trust::IdentitySource::directory);
+}
+bool device_owner_is_asked(const Settings& settings, Need need) noexcept {
+    return keys_are_delivered(settings, need) && settings.recipients.rules.binding == trust::Binding::directory;
 }
 bool mail_domains_decide(const Settings& settings, Need need) noexcept {
     return names_are_certified(settings, need) || (need == Need::run && on(settings, {request::Kind::pfx_deliver}) &&

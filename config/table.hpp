@@ -77,6 +77,7 @@ struct Section {
     std::string_view description;
     unsigned needs;  // bits of the Needs that look at it
     bool built = true;
+    bool optional = false;  // most have no use for it: all of it is a comment in the example file
 };
 [[nodiscard]] constexpr unsigned bit(Need need) noexcept {
     return 1U << static_cast<unsigned>(need);

@@ -172,6 +172,20 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "It is tried again every few minutes.",
      "Free space on the disk, or let the daemon's account write in the authority's folder and where crl_file points; "
      "`authority test NAME` looks again."},
+    {event::k_directory_up, info, false, "The directory answers again.", "Since when it did not stands in this line.",
+     "Nothing: what waited for it goes on by itself within two minutes."},
+    {event::k_directory_down, warning, false, "The directory cannot be reached.",
+     "Requests whose device or person it has to prove wait and are not given up before recipients.hold_days; nothing "
+     "is wrapped or certified on an older answer.",
+     "`doctor` asks it and says what to do. Nothing has to be approved or sent again."},
+    {event::k_directory_refused_us, error, false, "The directory does not accept our credential or our questions.",
+     "It answers, and refuses to let us sign in, or does not have what [directory] names. Requests that it has to "
+     "prove "
+     "wait.",
+     "`doctor` says what it objects to. Put the account right over there, or correct [directory] and restart."},
+    {event::k_waits_for_directory, debug, false, "A request waits for the directory.",
+     "Its device or person cannot be proved before the directory answers. It stays leased and goes on by itself.",
+     "See AUTH-7021."},
 
     {event::k_storage_opened, info, false, "The database is open.", "How many requests are open stands in this line.",
      "Nothing."},

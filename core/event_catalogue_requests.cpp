@@ -101,6 +101,12 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "to "
      "the person; old mail stays readable. Said once a day for each certificate.",
      "Have a new certificate issued for the person and import it; the old one stays in the store."},
+    {event::k_current_import_changed, warning, true, "A person's current encryption certificate changes.",
+     "The newest of the imported ones is another than what was delivered last: correspondents will encrypt to it. Old "
+     "and new stand in this line, as SHA-256. For protected users it has been approved.",
+     "Nothing, if a renewal was imported. If not, or if the old one has come back: `import list`, and ask who can "
+     "write "
+     "to the store."},
 
     {event::k_revoke_request_done, info, true, "A revocation request is done.",
      "The certificate is revoked, and the service has accepted the report.", "Nothing."},
@@ -126,7 +132,8 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "service."},
 
     {event::k_limit_tripped, error, true, "A limit was exceeded twofold, and the kind of request is stopped.",
-     "So many of them are no accident of a normal day. Nothing of this kind is worked until a person allows it.",
+     "So many of them are no accident of a normal day. Nothing of these kinds is leased, worked or sent until a person "
+     "allows it, across restarts (said again at each start); the readiness check fails.",
      "`limits show`, then ask who ordered so much. If it is right: `limits raise`, then `thaw`. If not: leave it "
      "stopped "
      "and look at the service's access log."},
@@ -165,7 +172,9 @@ constexpr auto k_events = std::to_array<EventDefinition>({
     {event::k_limit_raised, warning, true, "A limit was raised for a time.", "It ends by itself.",
      "Nothing, if you know the account in this line."},
     {event::k_kind_frozen, warning, true, "Kinds of request were frozen.",
-     "None is leased or unwrapped, across restarts, until `thaw`.", "`thaw` when it is over."},
+     "None is leased, worked or sent, across restarts, until `thaw`. certificate.revoke stands for every revocation, "
+     "orphans included.",
+     "`thaw` when it is over."},
     {event::k_kind_thawed, info, true, "Kinds of request were thawed.", "They are worked again.",
      "Nothing, if you know the account in this line."},
     {event::k_recipient_bound, info, true, "A device was bound to a user by hand.",

@@ -38,6 +38,7 @@ inline constexpr std::string_view k_import_key_unknown = "IMP-2065";
 inline constexpr std::string_view k_import_expired_delivered = "IMP-2066";
 inline constexpr std::string_view k_parser_broken = "IMP-2067";
 inline constexpr std::string_view k_import_expiring = "IMP-2068";
+inline constexpr std::string_view k_current_import_changed = "IMP-2069";
 
 // REV: revocation. 3050–3052 are Microsoft's numbers.
 inline constexpr std::string_view k_revoke_request_done = "REV-3000";
@@ -138,6 +139,11 @@ inline constexpr std::string_view k_authority_resumed = "AUTH-7006";
 inline constexpr std::string_view k_authority_unknown = "AUTH-7007";
 inline constexpr std::string_view k_crl_written = "AUTH-7010";
 inline constexpr std::string_view k_crl_failed = "AUTH-7011";
+// The directory, an authority of another kind.
+inline constexpr std::string_view k_directory_up = "AUTH-7020";
+inline constexpr std::string_view k_directory_down = "AUTH-7021";
+inline constexpr std::string_view k_directory_refused_us = "AUTH-7022";
+inline constexpr std::string_view k_waits_for_directory = "AUTH-7023";
 
 // STO: the database and the disk.
 inline constexpr std::string_view k_storage_opened = "STO-8000";

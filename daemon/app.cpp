@@ -5,11 +5,14 @@
 #include "core/crypto/openssl_crypto.hpp"
 #include "core/crypto/secure_heap.hpp"
 #include "core/crypto/self_test.hpp"
+#include "core/engine/directory.hpp"
 #include "core/engine/engine.hpp"
 #include "daemon/authority/caretaker.hpp"
 #include "daemon/authority/factory.hpp"
 #include "daemon/control/server.hpp"
 #include "daemon/delivery/cms.hpp"
+#include "daemon/directory/ldap.hpp"
+#include "daemon/directory/ldap_connection.hpp"
 #include "daemon/doctor/areas.hpp"
 #include "daemon/health/telemetry.hpp"
 #include "daemon/keys/files.hpp"
@@ -202,6 +205,7 @@ asio::awaitable<void> anchor_audit(StateDirectory& state, ports::Clock& clock, p
     while (!ending) {
         co_await clock.wait_until(clock.tick() + 1s);
         state.evidence->log().flush();
+        state.evidence->audit().flush();
         if (state.evidence->audit().head().sequence == anchored) continue;
         auto job = [&audit = state.evidence->audit()] { return audit.sync(); };
         auto syncing = offload.run(std::move(job));
@@ -272,6 +276,9 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
 
     auto rules = rules_from(settings);
     if (!rules) return refuse(rules.error());
+    const bool asks_directory = engine::asks_directory(*rules);
+    if (asks_directory)
+        if (auto prepared = directory::prepare_process(settings.directory); !prepared) return refuse(prepared.error());
     auto identity = load_identity(settings.management, evidence);
     if (!identity) return refuse(identity.error());
     auto base = net::parse_url(settings.management.url);
@@ -307,6 +314,9 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     SystemClock clock(executor);
     const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
     PoolOffload offload(settings.connector.crypto_threads == 0 ? cores : settings.connector.crypto_threads);
+    // A directory that is slow holds up only those who ask it.
+    constexpr std::size_t k_directory_threads = 4;
+    PoolOffload directory_offload(asks_directory ? k_directory_threads : 1, "cc-directory");
     const crypto::OpenSslCrypto crypto;
     net::SystemResolver resolver;
     const parser::ParserProcess parsers;
@@ -315,6 +325,12 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
         if (auto ready = parsers.start(); !ready) return refuse(ready.error());
     auto authorities = authority::make_authorities(settings, offload, clock, resolver);
     if (!authorities) return refuse(authorities.error());
+    std::unique_ptr<directory::LdapDirectory> ldap;
+    if (asks_directory) {
+        auto made = directory::LdapDirectory::make(settings.directory, directory_offload, clock);
+        if (!made) return refuse(made.error());
+        ldap = std::move(*made);
+    }
     const delivery::CmsPackager packager(crypto, std::move(*signer));
     health::Metrics metrics(CONNECTOR_VERSION, clock.utc());
     health::MetricsTelemetry telemetry(metrics);
@@ -336,6 +352,7 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
                         *state.sealer, packager,  management, management, *state.ledger,
                         evidence,      telemetry, {}};
     for (const auto& [name, one] : *authorities) ports.authorities.emplace(name, one.get());
+    ports.directory = ldap.get();
     engine::Engine engine(executor, std::move(ports), std::move(*rules));
     engine.context().status.certificate_expires_at = certificate_expires;
     if (!state.restored.empty()) {
@@ -365,7 +382,7 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
                                    [&](std::optional<std::string> authority) {
                                        return look_at_secrets(settings, offload, clock, std::move(authority));
                                    },
-                                   &settings.authorities});
+                                   &settings.authorities, settings.limits, settings.control.approvers});
     control::Server control_server(executor, clock, evidence, std::move(operations));
     if (auto listening = control_server.start(settings.control.socket, settings.control.group); !listening)
         return refuse(listening.error());
@@ -394,6 +411,8 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     asio::co_spawn(executor, std::move(keeping), rethrow);
     auto watching = watch_certificates(std::move(own), clock, evidence, ending);
     asio::co_spawn(executor, std::move(watching), rethrow);
+    auto asking = engine::watch_directory(engine.context(), ending);
+    asio::co_spawn(executor, std::move(asking), rethrow);
     auto gauging = [](engine::Engine& the_engine, health::Metrics& the_metrics, ports::Clock& the_clock,
                       const bool& over) -> asio::awaitable<void> {
         while (!over) {

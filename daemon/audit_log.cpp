@@ -1,5 +1,6 @@
 #include "daemon/audit_log.hpp"
 
+#include "core/event_ids.hpp"
 #include "core/printable.hpp"
 #include "daemon/audit_line.hpp"
 
@@ -21,6 +22,20 @@ namespace fs = std::filesystem;
 
 // Far more than one line can have: 64 fields of 1 KiB.
 constexpr std::uint64_t k_tail_size = 1024UL * 1024UL;
+
+constexpr std::uint64_t k_said_each = 20;
+constexpr std::chrono::seconds k_flood_window{60};
+
+// "" for what is always said.
+std::string flood_of(const Event& event) {
+    const auto field = [&event](std::string_view name) -> std::string_view {
+        for (const auto& [key, value] : event.fields)
+            if (key == name) return value;
+        return {};
+    };
+    const bool withdraw = field("kind") == "pfx.withdraw" || field("code") == "withdrawn";
+    return event.id == event::k_withdrawn || withdraw ? std::string(event.id) : std::string();
+}
 
 Error unwritable(const fs::path& file, ErrorKind kind, int reason) {
     std::string text = printable(file.string()) + ": " + std::generic_category().message(reason);
@@ -111,6 +126,7 @@ AuditLog::AuditLog(AuditOptions options, const ports::Sealer& sealer) : options_
 
 AuditLog::~AuditLog() {
     if (file_ < 0) return;
+    tell_counts(true);
     (void)::fdatasync(file_);
     (void)::close(file_);
 }
@@ -174,8 +190,49 @@ Result<void> AuditLog::write(const std::string& text) {
 void AuditLog::raise(const Event& event) {
     const EventDefinition* known = find_event(event.id);
     if (known != nullptr && !known->audited) return;
+    if (!to_be_said(event)) return;
     const auto written = append(event);
     if (!written && options_.on_failure) options_.on_failure(written.error());
+}
+
+bool AuditLog::to_be_said(const Event& event) {
+    const auto key = flood_of(event);
+    if (key.empty()) return true;
+    const UtcTime now = options_.now();
+    const std::scoped_lock guard(repeated_lock_);
+    const auto found = repeated_.find(key);
+    if (found == repeated_.end()) {
+        repeated_.emplace(key, Repeated{now, 1, 0, event});
+        return true;
+    }
+    auto& repeated = found->second;
+    if (++repeated.said <= k_said_each) return true;
+    ++repeated.held_back;
+    repeated.last = event;
+    return false;
+}
+
+void AuditLog::tell_counts(bool all) {
+    std::vector<Event> counts;
+    {
+        const UtcTime now = options_.now();
+        const std::scoped_lock guard(repeated_lock_);
+        for (auto at = repeated_.begin(); at != repeated_.end();) {
+            auto& repeated = at->second;
+            const bool over = all || now < repeated.since || now - repeated.since >= k_flood_window;
+            if (over && repeated.held_back != 0)
+                counts.push_back(std::move(repeated.last.with("repeated", std::to_string(repeated.held_back))));
+            at = over ? repeated_.erase(at) : std::next(at);
+        }
+    }
+    for (const auto& event : counts) {
+        const auto written = append(event);
+        if (!written && options_.on_failure) options_.on_failure(written.error());
+    }
+}
+
+void AuditLog::flush() {
+    tell_counts(false);
 }
 
 Result<void> AuditLog::append(const Event& event) {

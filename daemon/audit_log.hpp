@@ -3,7 +3,9 @@
 // Who can write the file but has no sealing key cannot make a line; what he changes, takes out or moves shows, and what
 // he cuts off the end shows against the head that the ledger remembers (threat: security review M3).
 // Files are never deleted; a full one is moved to FILE.1, FILE.2, … (higher is newer) and the next goes on with its
-// link. Refuses: links in place of the file. Any thread; one lock. One process at a time: the instance lock's business.
+// link. What a flood of withdraws says is told twenty times a minute and then counted: nothing of it is a decision
+// about a key that goes out. Refuses: links in place of the file. Any thread; one lock. One process at a time: the
+// instance lock's business.
 #pragma once
 
 #include "core/error.hpp"
@@ -14,6 +16,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -49,10 +52,12 @@ public:
     AuditLog(const AuditLog&) = delete;
     AuditLog& operator=(const AuditLog&) = delete;
 
-    // Writes audited events and leaves the others.
+    // Writes audited events and leaves the others. Of the withdrawn, beyond twenty a minute, only their number.
     void raise(const Event& event) override;
     // Any event. In the file (not yet on the disk) when it returns. kind: unavailable, code auditUnwritable.
     [[nodiscard]] Result<void> append(const Event& event);
+    // Writes the counts of what was held back and whose minute is over. Call now and then.
+    void flush();
     // On the disk. Anchor only what this returns: a head that a power cut can undo would look like a cut log.
     [[nodiscard]] Result<AuditHead> sync();
     [[nodiscard]] AuditHead head() const;
@@ -61,6 +66,15 @@ public:
 
 private:
     AuditLog(AuditOptions options, const ports::Sealer& sealer);
+    struct Repeated {
+        UtcTime since;
+        std::uint64_t said = 0;
+        std::uint64_t held_back = 0;
+        Event last;
+    };
+    // False: it is counted, and not to be written.
+    [[nodiscard]] bool to_be_said(const Event& event);
+    void tell_counts(bool all);
     [[nodiscard]] Result<void> open_file();
     void find_head(const std::optional<AuditHead>& anchor);
     [[nodiscard]] Result<void> write(const std::string& text);
@@ -73,6 +87,8 @@ private:
     std::uint64_t size_ = 0;
     bool torn_ = false;  // the file ends in the middle of a line
     AuditHead head_;
+    std::mutex repeated_lock_;  // never with the other
+    std::map<std::string, Repeated, std::less<>> repeated_;
     std::string fault_;
 };
 

@@ -21,7 +21,8 @@ struct PoolOffload::Pool {
     explicit Pool(std::size_t count) : threads(count) {}
 };
 
-PoolOffload::PoolOffload(std::size_t threads) : pool_(std::make_unique<Pool>(threads)) {}
+PoolOffload::PoolOffload(std::size_t threads, std::string name)
+    : pool_(std::make_unique<Pool>(threads)), name_(std::move(name)) {}
 
 PoolOffload::~PoolOffload() {
     pool_->threads.join();
@@ -33,9 +34,8 @@ asio::awaitable<void> PoolOffload::post(std::function<void()> work) {
         auto home = asio::get_associated_executor(handler);
         auto guard = asio::make_work_guard(home);
         auto errand = [this, work = std::move(work), handler = std::move(handler), guard = std::move(guard)]() mutable {
-            static std::atomic<int> next_number{1};
-            thread_local const bool named = [] {
-                const std::string name = "cc-crypto-" + std::to_string(next_number++);
+            thread_local const bool named = [this] {
+                const std::string name = name_ + "-" + std::to_string(next_number_++);
                 return ::pthread_setname_np(::pthread_self(), name.c_str()) == 0;
             }();
             (void)named;

@@ -1,17 +1,20 @@
-// The crypto pool, cc-crypto-N: jobs go there and come back to the caller's executor. A job is never cancelled
-// half-way: nothing is bound to the coroutine's cancellation slot, which would race between the two threads.
+// A pool of threads: jobs go there and come back to the caller's executor. cc-crypto-N for what computes; another one,
+// of another name, for what waits. A job is never cancelled half-way: nothing is bound to the coroutine's cancellation
+// slot, which would race between the two threads.
 #pragma once
 
 #include "core/ports/offload.hpp"
 
 #include <atomic>
 #include <memory>
+#include <string>
 
 namespace connector::daemon {
 
 class PoolOffload final : public ports::Offload {
 public:
-    explicit PoolOffload(std::size_t threads);
+    // `name`: of the threads, with a number behind it.
+    explicit PoolOffload(std::size_t threads, std::string name = "cc-crypto");
     ~PoolOffload() override;
     PoolOffload(const PoolOffload&) = delete;
     PoolOffload& operator=(const PoolOffload&) = delete;
@@ -25,6 +28,8 @@ private:
     struct Pool;
     std::unique_ptr<Pool> pool_;
     std::atomic<std::size_t> waiting_{0};
+    std::atomic<int> next_number_{1};
+    std::string name_;
 };
 
 }  // namespace connector::daemon

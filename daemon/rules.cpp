@@ -12,6 +12,8 @@ Result<engine::Rules> rules_from(const config::Settings& settings) {
     rules.recipients = settings.recipients.rules;
     rules.importer = settings.importer.rules;
     rules.limits = settings.limits;
+    rules.protected_users = settings.protected_users;
+    rules.approvers = settings.control.approvers;
     if (!settings.recipients.ca_file.empty()) {
         auto issuers = keys::load_certificates(settings.recipients.ca_file);
         if (!issuers) return issuers.error().in("[recipients] ca_file");

@@ -282,6 +282,15 @@ ports::Async<void> AsyncLedger::approve(trust::Approval approval) {
     return run<void>([approval = std::move(approval)](SqliteLedger& ledger) { return ledger.approve(approval); });
 }
 
+ports::Async<void> AsyncLedger::vote(trust::Vote vote) {
+    return run<void>([vote = std::move(vote)](SqliteLedger& ledger) { return ledger.vote(vote); });
+}
+
+ports::Async<std::vector<trust::Vote>> AsyncLedger::votes(RequestId request, UtcTime now) {
+    return run<std::vector<trust::Vote>>(
+        [request = std::move(request), now](SqliteLedger& ledger) { return ledger.votes(request, now); });
+}
+
 ports::Async<void> AsyncLedger::open_window(trust::EnrolmentWindow window) {
     return run<void>([window = std::move(window)](SqliteLedger& ledger) { return ledger.open_window(window); });
 }
@@ -316,6 +325,32 @@ ports::Async<std::vector<ports::DeliveredImport>> AsyncLedger::deliveries_of(std
 ports::Async<std::vector<ports::ExpiringImport>> AsyncLedger::expiring_imports(UtcTime now, UtcTime until) {
     return run<std::vector<ports::ExpiringImport>>(
         [now, until](SqliteLedger& ledger) { return ledger.expiring_imports(now, until); });
+}
+
+ports::Async<std::optional<Sha256>> AsyncLedger::current_import(UserId user) {
+    return run<std::optional<Sha256>>(
+        [user = std::move(user)](SqliteLedger& ledger) { return ledger.current_import(user); });
+}
+
+ports::Async<std::vector<request::Stop>> AsyncLedger::stops() {
+    return run<std::vector<request::Stop>>([](SqliteLedger& ledger) { return ledger.stops(); });
+}
+
+ports::Async<void> AsyncLedger::freeze(std::vector<request::Stop> stops) {
+    return run<void>([stops = std::move(stops)](SqliteLedger& ledger) { return ledger.freeze(stops); });
+}
+
+ports::Async<std::vector<request::Stop>> AsyncLedger::thaw(std::vector<request::Kind> kinds, UtcTime now) {
+    return run<std::vector<request::Stop>>(
+        [kinds = std::move(kinds), now](SqliteLedger& ledger) { return ledger.thaw(kinds, now); });
+}
+
+ports::Async<void> AsyncLedger::raise(request::Raise raise) {
+    return run<void>([raise = std::move(raise)](SqliteLedger& ledger) { return ledger.raise(raise); });
+}
+
+ports::Async<std::vector<request::Raise>> AsyncLedger::raises() {
+    return run<std::vector<request::Raise>>([](SqliteLedger& ledger) { return ledger.raises(); });
 }
 
 ports::Async<std::vector<request::MeterUse>> AsyncLedger::meters(UtcTime now) {

@@ -54,6 +54,8 @@ public:
     ports::Async<std::vector<trust::Block>> blocks() override;
     ports::Async<void> block(trust::Block block) override;
     ports::Async<void> approve(trust::Approval approval) override;
+    ports::Async<void> vote(trust::Vote vote) override;
+    ports::Async<std::vector<trust::Vote>> votes(RequestId request, UtcTime now) override;
     ports::Async<void> open_window(trust::EnrolmentWindow window) override;
     ports::Async<std::optional<trust::EnrolmentWindow>> window() override;
 
@@ -64,6 +66,14 @@ public:
 
     ports::Async<std::vector<ports::DeliveredImport>> deliveries_of(std::string user) override;
     ports::Async<std::vector<ports::ExpiringImport>> expiring_imports(UtcTime now, UtcTime until) override;
+
+    ports::Async<std::optional<Sha256>> current_import(UserId user) override;
+
+    ports::Async<std::vector<request::Stop>> stops() override;
+    ports::Async<void> freeze(std::vector<request::Stop> stops) override;
+    ports::Async<std::vector<request::Stop>> thaw(std::vector<request::Kind> kinds, UtcTime now) override;
+    ports::Async<void> raise(request::Raise raise) override;
+    ports::Async<std::vector<request::Raise>> raises() override;
 
     ports::Async<std::vector<request::MeterUse>> meters(UtcTime now) override;
     ports::Async<void> count(request::Charge charge, UtcTime now) override;

@@ -16,6 +16,7 @@ auto SqliteLedger::write(Body body) -> decltype(body()) {
         auto transaction = Transaction::begin(database_);
         if (!transaction) return transaction.error();
         const auto before = state_;
+        auto stopped_before = stops_.memory();
         auto answer = body();
         if (answer) {
             if (auto written = write_state(); !written) answer = Answer(written.error());
@@ -27,14 +28,40 @@ auto SqliteLedger::write(Body body) -> decltype(body()) {
             pending_anchor_.reset();
         } else {
             state_ = before;
+            stops_.restore(std::move(stopped_before));
             book_.rolled_back();
         }
         book_.committed();
+
         return answer;
     };
     auto answer = run();
     if (!answer) note_damage(answer.error());
     settle();
+    return answer;
+}
+
+// Within a transaction: all of it, or nothing, in memory too.
+template <class Body>
+auto SqliteLedger::in_savepoint(Body body) -> decltype(body()) {
+    using Answer = decltype(body());
+    const auto before = state_;
+    auto stopped_before = stops_.memory();
+    auto run = [&]() -> Answer {
+        auto savepoint = Savepoint::begin(database_);
+        if (!savepoint) return savepoint.error();
+        auto answer = body();
+        if (answer) {
+            if (auto kept = savepoint->release(); !kept) answer = Answer(kept.error());
+        }
+        return answer;
+    };
+    auto answer = run();
+    if (!answer) {
+        state_ = before;
+        stops_.restore(std::move(stopped_before));
+        book_.rolled_back();
+    }
     return answer;
 }
 

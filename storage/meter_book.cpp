@@ -7,6 +7,9 @@
 namespace connector::storage {
 namespace {
 
+// Before the name of a meter: what was asked for beyond its limit.
+constexpr std::string_view k_asked = "asked:";
+
 bool in_window(const MeterEntry& entry, std::chrono::seconds window, UtcTime now) {
     return entry.at > now - window;
 }
@@ -88,7 +91,7 @@ Result<void> MeterBook::check(const std::vector<request::Charge>& charges, UtcTi
     for (const auto& charge : charges) {
         auto loaded = load(charge.meter, charge.scope, state);
         if (!loaded) return loaded.error();
-        if (charge.limit == 0) continue;
+        if (charge.limit == 0 || charge.waived) continue;
         std::unordered_set<std::string_view> subjects;
         std::uint64_t in_use = 0;
         std::optional<UtcTime> oldest;
@@ -106,7 +109,7 @@ Result<void> MeterBook::check(const std::vector<request::Charge>& charges, UtcTi
             if (!counted_already) others.insert(charge.subject);
             if (counted_already) continue;
         } else {
-            in_use += plain[key]++;
+            in_use += charge.takes ? plain[key]++ : plain[key];
         }
         if (in_use < charge.limit) continue;
         Error error(ErrorKind::throttled, "limitReached",
@@ -137,22 +140,87 @@ Result<void> MeterBook::count(const request::Charge& charge, UtcTime now, Ledger
     return {};
 }
 
+// As check() finds it for one charge alone.
+bool MeterBook::is_over(const Meter& meter, const request::Charge& charge, UtcTime now) const {
+    if (charge.limit == 0 || charge.waived) return false;
+    std::uint64_t in_use = 0;
+    std::unordered_set<std::string_view> subjects;
+    for (const auto& entry : meter.entries) {
+        if (!in_window(entry, charge.window, now)) continue;
+        ++in_use;
+        if (charge.distinct) subjects.insert(entry.subject);
+    }
+    if (!charge.distinct) return in_use >= charge.limit;
+    return !subjects.contains(charge.subject) && subjects.size() >= charge.limit;
+}
+
+Result<void> MeterBook::note_asked(const request::Charge& charge, UtcTime now, LedgerState& state) {
+    const auto meter = load(charge.meter, charge.scope, state);
+    if (!meter) return meter.error();
+    if (!is_over(**meter, charge, now)) return {};
+    auto asked = charge;
+    asked.meter = std::string(k_asked) + charge.meter;
+    asked.distinct = true;
+    const auto known = load(asked.meter, asked.scope, state);
+    if (!known) return known.error();
+    const bool again = std::ranges::any_of((*known)->entries, [&](const MeterEntry& entry) {
+        return entry.subject == charge.subject && in_window(entry, charge.window, now);
+    });
+    return again ? Result<void>() : count(asked, now, state);
+}
+
+Result<std::uint64_t> MeterBook::demand(const request::Charge& charge, UtcTime since, UtcTime now,
+                                        const LedgerState& state) {
+    const auto meter = load(charge.meter, charge.scope, state);
+    if (!meter) return meter.error();
+    const auto asked = load(std::string(k_asked) + charge.meter, charge.scope, state);
+    if (!asked) return asked.error();
+    // One window's length up to `end`. A clock that was set back finds everything since then in its window: that makes
+    // no room, yet it is no flood either.
+    const auto until = [&](UtcTime end) {
+        const auto counts = [&](const MeterEntry& entry) {
+            return entry.at > since && entry.at <= end && in_window(entry, charge.window, end);
+        };
+        std::uint64_t had = 0;
+        std::unordered_set<std::string_view> subjects;
+        for (const auto& entry : (*meter)->entries) {
+            if (!counts(entry)) continue;
+            ++had;
+            subjects.insert(entry.subject);
+        }
+        if (charge.distinct) had = subjects.size();
+        for (const auto& entry : (*asked)->entries)
+            if (counts(entry) && subjects.insert(entry.subject).second) ++had;
+        return had;
+    };
+    UtcTime newest = now;
+    for (const auto* book : {*meter, *asked})
+        for (const auto& entry : book->entries) newest = std::max(newest, entry.at);
+    return newest == now ? until(now) : std::max(until(now), until(newest));
+}
+
 Result<std::vector<request::MeterUse>> MeterBook::uses(UtcTime now) {
     const auto heads = rows_->list(tables::k_meter, "ORDER BY name, scope", {});
     if (!heads) return heads.error();
     std::vector<request::MeterUse> uses;
+    std::map<std::string, std::uint32_t> above;
     for (const auto& row : *heads) {
         const auto head = meter_from(row);
         if (!head) return head.error();
         const auto loaded = load(head->name, head->scope, {});
         if (!loaded) return loaded.error();
         const auto in_use = static_cast<std::uint32_t>(used(**loaded, now));
+        if (head->name.starts_with(k_asked)) {
+            above[head->name.substr(k_asked.size())] += in_use;
+            continue;
+        }
         if (uses.empty() || uses.back().meter != head->name) {
-            uses.push_back({head->name, in_use, (*loaded)->head.limit});
+            uses.push_back({head->name, in_use, (*loaded)->head.limit, 0});
         } else if (in_use > uses.back().used) {
-            uses.back() = {head->name, in_use, (*loaded)->head.limit};
+            uses.back() = {head->name, in_use, (*loaded)->head.limit, 0};
         }
     }
+    for (auto& use : uses) use.above = above[use.meter];
     return uses;
 }
 

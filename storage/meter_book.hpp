@@ -34,6 +34,13 @@ public:
     // Counts, over a limit or not.
     [[nodiscard]] Result<void> count(const request::Charge& charge, UtcTime now, LedgerState& state);
 
+    // What was asked for and had no room: once for each subject. Only where the charge is over its limit.
+    [[nodiscard]] Result<void> note_asked(const request::Charge& charge, UtcTime now, LedgerState& state);
+    // Had and asked for since `since`, within one window that ends now or, where the clock was set back, with the
+    // newest entry: what a trip is judged by.
+    [[nodiscard]] Result<std::uint64_t> demand(const request::Charge& charge, UtcTime since, UtcTime now,
+                                               const LedgerState& state);
+
     // One line a meter; of a meter with scopes the one that is used most.
     [[nodiscard]] Result<std::vector<request::MeterUse>> uses(UtcTime now);
     // Drops entries that have left their window, and meters of one user that are empty. What a clock that was ahead has
@@ -61,6 +68,7 @@ private:
     // The error, reported too at the first time for this meter.
     [[nodiscard]] Error tampered(const std::string& name, const std::string& what);
     [[nodiscard]] static std::uint64_t used(const Meter& meter, UtcTime now);
+    [[nodiscard]] bool is_over(const Meter& meter, const request::Charge& charge, UtcTime now) const;
 
     Database* database_;
     CheckedRows* rows_;

@@ -26,6 +26,10 @@ extern const Table k_delivered_certificate;
 extern const Table k_meter;
 extern const Table k_meter_entry;
 extern const Table k_state;
+extern const Table k_stop;
+extern const Table k_raise;
+extern const Table k_thaw;
+extern const Table k_vote;
 }  // namespace tables
 
 // What ties the tables together (ledger_state). `audit_seq` 0: no anchor yet.
@@ -40,6 +44,7 @@ struct LedgerState {
     std::uint64_t blocks = 0;
     std::uint64_t delivered = 0;
     std::uint64_t failed = 0;
+    std::uint64_t stops = 0;
 };
 
 struct MeterHead {
@@ -95,6 +100,12 @@ struct DeliveredRow {
 [[nodiscard]] Result<MeterHead> meter_from(const Values& row);
 [[nodiscard]] Values to_row(const MeterHead& head, const MeterEntry& entry);
 [[nodiscard]] Result<MeterEntry> meter_entry_from(const Values& row);
+[[nodiscard]] Values to_row(const request::Stop& stop);
+[[nodiscard]] Result<request::Stop> stop_from(const Values& row);
+[[nodiscard]] Values to_row(const request::Raise& raise);
+[[nodiscard]] Result<request::Raise> raise_from(const Values& row);
+[[nodiscard]] Values to_row(const trust::Vote& vote);
+[[nodiscard]] Result<trust::Vote> vote_from(const Values& row);
 [[nodiscard]] Values to_row(const LedgerState& state);
 [[nodiscard]] Result<LedgerState> state_from(const Values& row);
 

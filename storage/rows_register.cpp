@@ -27,7 +27,7 @@ constexpr auto k_meter_columns =
     names({"name", "scope", "first", "last", "window_seconds", "limit_last", "counts_subjects"});
 constexpr auto k_meter_entry_columns = names({"meter", "scope", "n", "subject", "at"});
 constexpr auto k_state_columns = names({"slot", "generation", "sequence", "audit_seq", "audit_link", "meters",
-                                        "meter_total", "pins", "blocks", "delivered", "failed"});
+                                        "meter_total", "pins", "blocks", "delivered", "failed", "stops"});
 
 }  // namespace
 
@@ -289,7 +289,8 @@ Values to_row(const LedgerState& state) {
             number_of(state.pins),
             number_of(state.blocks),
             number_of(state.delivered),
-            number_of(state.failed)};
+            number_of(state.failed),
+            number_of(state.stops)};
 }
 
 Result<LedgerState> state_from(const Values& row) {
@@ -306,6 +307,7 @@ Result<LedgerState> state_from(const Values& row) {
     state.blocks = reader.count();
     state.delivered = reader.count();
     state.failed = reader.count();
+    state.stops = reader.count();
     if (!reader.good()) return unreadable("ledger_state");
     return state;
 }

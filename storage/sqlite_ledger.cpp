@@ -43,6 +43,20 @@ Result<void> sign_generated_keys(Database& database, const ports::Sealer& sealer
     return database.execute("DROP TABLE generated_key_unsigned");
 }
 
+// Schema 3 gave it a column. One that was not sound stays as it is, and is found so.
+Result<void> sign_state_anew(Database& database, const ports::Sealer& sealer) {
+    const auto columns = tables::k_state.columns;
+    const Table before{tables::k_state.name, columns.first(columns.size() - 1), tables::k_state.keys};
+    CheckedRows rows(database, sealer, {});
+    const auto sound = rows.list(before, "", {});
+    if (!sound) return sound.error();
+    for (auto row : *sound) {
+        row.emplace_back(std::int64_t{0});
+        if (auto done = rows.put(tables::k_state, row); !done) return done;
+    }
+    return {};
+}
+
 // Its report was taken, or nobody waits for one: there is no lease to keep.
 bool needs_lease(Stage stage, bool reported) noexcept {
     return stage != Stage::closed && stage != Stage::revoking && !(stage == Stage::abandoned && reported);
@@ -59,7 +73,10 @@ struct SqliteLedger::Prior {
 };
 
 SqliteLedger::SqliteLedger(Database database, const ports::Sealer& sealer, QuarantineReport report)
-    : database_(std::move(database)), rows_(database_, sealer, std::move(report)), book_(database_, rows_) {}
+    : database_(std::move(database)),
+      rows_(database_, sealer, std::move(report)),
+      book_(database_, rows_),
+      stops_(database_, rows_) {}
 
 // Best effort: what is lost is an anchor that lags, which its reader allows for.
 SqliteLedger::~SqliteLedger() {
@@ -74,7 +91,8 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const InstanceLock& loc
     std::optional<std::size_t> first_step;
     layout.complete_step = [&](Database& opened, std::size_t schema) -> Result<void> {
         if (!first_step) first_step = schema;
-        return schema == 2 ? sign_generated_keys(opened, sealer) : Result<void>();
+        if (schema == 2) return sign_generated_keys(opened, sealer);
+        return schema == 3 ? sign_state_anew(opened, sealer) : Result<void>();
     };
     auto database = open_database(lock.directory(), layout);
     if (!database) return database.error();
@@ -88,9 +106,11 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const InstanceLock& loc
 // Everything small is looked at before it is needed: a row whose key was edited is otherwise never met again.
 Result<void> SqliteLedger::take_stock() {
     if (auto read = read_state(); !read) return read;
-    for (const auto* table : {&tables::k_pin, &tables::k_block, &tables::k_approval, &tables::k_window}) {
+    for (const auto* table :
+         {&tables::k_pin, &tables::k_block, &tables::k_approval, &tables::k_window, &tables::k_vote}) {
         if (auto rows = rows_.list(*table, "", {}); !rows) return rows.error();
     }
+    if (auto loaded = stops_.load(); !loaded) return loaded;
     if (auto sound = book_.verify(state_);
         !sound && (sound.error().kind != ErrorKind::integrity || sound.error().code == "storageCorrupt"))
         return sound;
@@ -99,6 +119,7 @@ Result<void> SqliteLedger::take_stock() {
     if (auto judged = judge_register(); !judged) return judged;
     if (!pins_complete_) rows_.report(tables::k_pin.name, "*");
     if (!blocks_complete_) rows_.report(tables::k_block.name, "*");
+    if (!stops_.judge(state_, state_sound_)) rows_.report(tables::k_stop.name, "*");
     return {};
 }
 
@@ -142,7 +163,8 @@ Result<bool> SqliteLedger::is_new_file() {
     const auto rows = database_.number(
         "SELECT EXISTS(SELECT 1 FROM request) + EXISTS(SELECT 1 FROM pin) + EXISTS(SELECT 1 FROM block)"
         " + EXISTS(SELECT 1 FROM issued) + EXISTS(SELECT 1 FROM generated_key) + EXISTS(SELECT 1 FROM meter)"
-        " + EXISTS(SELECT 1 FROM meter_entry) + EXISTS(SELECT 1 FROM delivery) + EXISTS(SELECT 1 FROM quarantine)");
+        " + EXISTS(SELECT 1 FROM meter_entry) + EXISTS(SELECT 1 FROM delivery) + EXISTS(SELECT 1 FROM stop)"
+        " + EXISTS(SELECT 1 FROM quarantine)");
     if (!rows) return rows.error();
     return *rows == 0;
 }
@@ -154,6 +176,7 @@ Result<void> SqliteLedger::judge_register() {
     if (!blocks) return blocks.error();
     pins_complete_ = state_sound_ && static_cast<std::uint64_t>(*pins) == state_.pins;
     blocks_complete_ = state_sound_ && static_cast<std::uint64_t>(*blocks) == state_.blocks;
+    static_cast<void>(stops_.judge(state_, state_sound_));
     return {};
 }
 
@@ -348,10 +371,16 @@ Result<std::uint64_t> SqliteLedger::save_one(const Commit& commit, UtcTime now) 
     if ((*prior)->stage == to_string(Stage::closed) && !late) return conflict("requestClosed", id, "is over");
     if ((*prior)->version != commit.record.version) return conflict("requestChanged", id, "was changed meanwhile");
 
-    if (auto room = book_.check(commit.charges, now, state_); !room) return room.error();
+    const auto charges = as_raised(commit.charges, now);
+    const auto room = book_.check(charges, now, state_);
+    if (!room && room.error().kind == ErrorKind::integrity) return room.error();
+    if (auto may = may_act(commit); !may) return may.error();
+    if (!room) return room.error();
     if (auto done = save_claims(commit, now); !done) return done.error();
-    for (const auto& charge : commit.charges) {
+    for (const auto& charge : charges) {
+        if (!charge.takes) continue;
         if (auto done = book_.count(charge, now, state_); !done) return done.error();
+        if (auto done = trip_beyond(charge, now); !done) return done.error();
     }
     auto record = commit.record;
     ++record.version;
@@ -376,6 +405,8 @@ std::vector<Result<std::uint64_t>> SqliteLedger::save_many(const std::vector<Com
         return answers;
     }
     const auto before = state_;
+    auto stopped_before = stops_.memory();
+    bool kept = false;
     {
         auto transaction = Transaction::begin(database_);
         if (!transaction) {
@@ -384,24 +415,22 @@ std::vector<Result<std::uint64_t>> SqliteLedger::save_many(const std::vector<Com
             return answers;
         }
         bool anything = false;
+        bool asked = false;
         for (std::size_t i = 0; i < commits.size() && database_.in_transaction(); ++i) {
-            const auto before_this = state_;
-            auto savepoint = Savepoint::begin(database_);
-            auto answer = savepoint ? save_one(commits[i], now[i]) : Result<std::uint64_t>(savepoint.error());
-            if (answer) {
-                if (auto kept = savepoint->release(); !kept) answer = Result<std::uint64_t>(kept.error());
-            }
-            if (!answer) {
-                state_ = before_this;
-                book_.rolled_back();
-            }
+            auto answer = in_savepoint([&] { return save_one(commits[i], now[i]); });
             anything = anything || answer.has_value();
+            // What it asked for beyond a limit stays, though nothing of the commit itself does.
+            if (!answer && answer.error().code == "limitReached" && database_.in_transaction()) {
+                const auto noted = in_savepoint([&] { return note_asked(commits[i], now[i]); });
+                if (!noted) answer = Result<std::uint64_t>(noted.error());
+                asked = asked || noted.has_value();
+            }
             answers.push_back(std::move(answer));
         }
         // Full or failing disk: SQLite has undone the whole group.
         if (!database_.in_transaction()) all_fail(answers.back().error());
         auto committed = [&]() -> Result<void> {
-            if (!anything || !database_.in_transaction()) return {};
+            if (!(anything || asked) || !database_.in_transaction()) return {};
             if (auto written = write_state(); !written) return written;
             if (auto done = transaction->commit(); !done) return done;
             pending_anchor_.reset();
@@ -409,14 +438,15 @@ std::vector<Result<std::uint64_t>> SqliteLedger::save_many(const std::vector<Com
             return {};
         }();
         if (!committed) all_fail(committed.error());
+        kept = committed && asked;
     }
-    bool kept = false;
     for (const auto& answer : answers) {
         kept = kept || answer.has_value();
         if (!answer) note_damage(answer.error());
     }
     if (!kept) {
         state_ = before;
+        stops_.restore(std::move(stopped_before));
         book_.rolled_back();
         book_.committed();
     }
@@ -563,6 +593,7 @@ Result<void> SqliteLedger::purge(UtcTime now, UtcTime closed_before) {
             if (!statement) return statement.error();
             if (auto done = statement->bind(1, seconds_of(before)).run(); !done) return done;
         }
+        if (auto done = stops_.purge(now); !done) return done;
         return book_.purge(now, state_);
     });
 }

@@ -12,6 +12,7 @@
 #include "storage/instance_lock.hpp"
 #include "storage/meter_book.hpp"
 #include "storage/sqlite.hpp"
+#include "storage/stop_book.hpp"
 
 #include <memory>
 #include <optional>
@@ -75,6 +76,8 @@ public:
     [[nodiscard]] Result<std::vector<trust::Block>> blocks();
     [[nodiscard]] Result<void> block(const trust::Block& block);
     [[nodiscard]] Result<void> approve(const trust::Approval& approval);
+    [[nodiscard]] Result<void> vote(const trust::Vote& vote);
+    [[nodiscard]] Result<std::vector<trust::Vote>> votes(const RequestId& request, UtcTime now);
     [[nodiscard]] Result<void> open_window(const trust::EnrolmentWindow& window);
     [[nodiscard]] Result<std::optional<trust::EnrolmentWindow>> window();
 
@@ -87,6 +90,15 @@ public:
 
     [[nodiscard]] Result<std::vector<ports::DeliveredImport>> deliveries_of(const std::string& user);
     [[nodiscard]] Result<std::vector<ports::ExpiringImport>> expiring_imports(UtcTime now, UtcTime until);
+
+    [[nodiscard]] Result<std::optional<Sha256>> current_import(const UserId& user);
+
+    // What is stopped (sqlite_ledger_stops.cpp).
+    [[nodiscard]] Result<std::vector<request::Stop>> stops();
+    [[nodiscard]] Result<void> freeze(const std::vector<request::Stop>& stops);
+    [[nodiscard]] Result<std::vector<request::Stop>> thaw(const std::vector<request::Kind>& kinds, UtcTime now);
+    [[nodiscard]] Result<void> raise(const request::Raise& raise);
+    [[nodiscard]] Result<std::vector<request::Raise>> raises();
 
     [[nodiscard]] Result<std::vector<request::MeterUse>> meters(UtcTime now);
     [[nodiscard]] Result<void> count(const request::Charge& charge, UtcTime now);
@@ -124,6 +136,8 @@ private:
     template <class Body>
     [[nodiscard]] auto write(Body body) -> decltype(body());
     template <class Body>
+    [[nodiscard]] auto in_savepoint(Body body) -> decltype(body());
+    template <class Body>
     [[nodiscard]] auto read(Body body) -> decltype(body());
 
     [[nodiscard]] Result<ports::Intake> accept_one(const ports::LeasedRequest& leased, UtcTime now);
@@ -131,6 +145,11 @@ private:
     [[nodiscard]] Result<void> set_apart(request::RequestRecord orphan);
     [[nodiscard]] Result<std::uint64_t> version_beyond(const RequestId& id);
     [[nodiscard]] Result<std::uint64_t> save_one(const ports::Commit& commit, UtcTime now);
+    [[nodiscard]] Result<void> may_act(const ports::Commit& commit) const;
+    [[nodiscard]] std::vector<request::Charge> as_raised(std::vector<request::Charge> charges, UtcTime now) const;
+    [[nodiscard]] Result<void> note_asked(const ports::Commit& commit, UtcTime now);
+    [[nodiscard]] Result<void> trip_beyond(const request::Charge& charge, UtcTime now);
+    [[nodiscard]] std::string not_stopped(Values& parameters) const;
     [[nodiscard]] Result<void> save_claims(const ports::Commit& commit, UtcTime now);
     [[nodiscard]] Result<std::optional<request::RequestRecord>> find(const RequestId& id);
     [[nodiscard]] Result<request::Lease> lease_of(const RequestId& id);
@@ -154,6 +173,7 @@ private:
     Database database_;
     CheckedRows rows_;
     MeterBook book_;
+    StopBook stops_;
     LedgerState state_;
     std::optional<AuditAnchor> pending_anchor_;
     std::optional<Error> damage_;  // a page is not what SQLite wrote: nothing is written into that file any more

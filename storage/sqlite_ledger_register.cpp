@@ -375,7 +375,11 @@ Result<std::vector<request::MeterUse>> SqliteLedger::meters(UtcTime now) {
 }
 
 Result<void> SqliteLedger::count(const request::Charge& charge, UtcTime now) {
-    return write([&] { return book_.count(charge, now, state_); });
+    return write([&]() -> Result<void> {
+        const auto raised = stops_.as_raised(charge, now);
+        if (auto done = book_.count(raised, now, state_); !done) return done;
+        return trip_beyond(raised, now);
+    });
 }
 
 // Numbers for people: counted from the columns as they are.
@@ -431,6 +435,7 @@ Result<void> SqliteLedger::accept_as_found() {
     for (const auto* table : {&tables::k_meter, &tables::k_meter_entry}) {
         if (auto rows = rows_.list(*table, "", {}); !rows) return rows.error();
     }
+    if (auto loaded = stops_.load(); !loaded) return loaded;
     settle();
     const bool was_sound = state_sound_;
     auto done = write([&]() -> Result<void> {
@@ -442,6 +447,7 @@ Result<void> SqliteLedger::accept_as_found() {
         if (!blocks) return blocks.error();
         state_.pins = static_cast<std::uint64_t>(*pins);
         state_.blocks = static_cast<std::uint64_t>(*blocks);
+        state_.stops = stops_.memory().stops.size();
         state_sound_ = true;
         return {};
     });

@@ -27,6 +27,22 @@ std::string json_array(const std::vector<RequestId>& ids) {
 
 }  // namespace
 
+// "" where nothing is stopped, else the condition that leaves it out. Revoking is a kind of its own, whatever the
+// request was.
+std::string SqliteLedger::not_stopped(Values& parameters) const {
+    std::string kinds;
+    for (const auto kind : request::all_kinds()) {
+        if (kind == request::Kind::certificate_revoke || !stops_.is_stopped(kind)) continue;
+        kinds += kinds.empty() ? "?" : ", ?";
+        parameters.emplace_back(std::string(to_string(kind)));
+    }
+    std::string condition;
+    if (!kinds.empty()) condition = " AND (stage = 'revoking' OR kind NOT IN (" + kinds + "))";
+    if (stops_.is_stopped(request::Kind::certificate_revoke))
+        condition += " AND stage <> 'revoking' AND kind <> 'certificate.revoke'";
+    return condition;
+}
+
 Result<bool> SqliteLedger::any(std::string_view rest, const Values& parameters) {
     auto statement = database_.prepare("SELECT 1 FROM request " + std::string(rest) + " LIMIT 1");
     if (!statement) return statement.error();
@@ -49,15 +65,15 @@ Result<ports::Taken> SqliteLedger::take(const ports::TakeOrder& order, UtcTime n
         parameters.emplace_back(authority);
     }
     if (!has_room.empty()) has_room += "))";
+    const std::string may = has_room + not_stopped(parameters);
     // One that cannot be worked now keeps nobody else from working.
-    const auto alone =
-        any("WHERE deaths >= 2 AND " + std::string(k_workable) + " AND due_at<=?" + has_room, parameters);
+    const auto alone = any("WHERE deaths >= 2 AND " + std::string(k_workable) + " AND due_at<=?" + may, parameters);
     if (!alone) return alone.error();
     taken.alone_waits = *alone;
     if (order.limit == 0) return taken;
 
     std::string rest =
-        "WHERE " + std::string(k_workable) + " AND due_at<=? AND deaths" + (order.alone ? ">=2" : "<2") + has_room;
+        "WHERE " + std::string(k_workable) + " AND due_at<=? AND deaths" + (order.alone ? ">=2" : "<2") + may;
     // Here and not afterwards: what is in work is due as well, comes first, and would be read, checked and thrown away
     // with every taking.
     rest += " AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY due_at, rowid LIMIT ?";
@@ -199,10 +215,20 @@ Result<std::uint64_t> SqliteLedger::age_holds(UtcTime now) {
 }
 
 Result<std::vector<RequestRecord>> SqliteLedger::outbox(UtcTime now, std::size_t limit) {
+    Values parameters{seconds_of(now)};
+    // A failure may always be told.
+    std::string kinds;
+    for (const auto kind : request::all_kinds()) {
+        if (!stops_.is_stopped(kind)) continue;
+        kinds += kinds.empty() ? "?" : ", ?";
+        parameters.emplace_back(std::string(to_string(kind)));
+    }
+    if (!kinds.empty()) kinds = " AND (stage <> 'packaged' OR kind NOT IN (" + kinds + "))";
+    parameters.emplace_back(static_cast<std::int64_t>(limit));
     return records(
-        "WHERE (stage IN ('packaged', 'refused') OR (stage = 'abandoned' AND outcome IS NULL)) AND due_at<=?"
-        " ORDER BY due_at, rowid LIMIT ?",
-        {seconds_of(now), static_cast<std::int64_t>(limit)});
+        "WHERE (stage IN ('packaged', 'refused') OR (stage = 'abandoned' AND outcome IS NULL)) AND due_at<=?" + kinds +
+            " ORDER BY due_at, rowid LIMIT ?",
+        parameters);
 }
 
 }  // namespace connector::storage

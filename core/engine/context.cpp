@@ -75,10 +75,14 @@ ports::State Context::state() const {
     if (status.draining) return ports::State::draining;
     if (status.service.state != Check::State::up || status.ledger.state == Check::State::down)
         return ports::State::not_ready;
+    const bool stopped = !stopping.stops.empty();
+    if (stopping.tripped() || (stopped && stopping.going(rules.kinds).empty())) return ports::State::not_ready;
     std::size_t down = 0;
     for (const auto& [name, breaker] : breakers) down += breaker.state() == Breaker::State::down ? 1U : 0U;
     if (down != 0 && down == breakers.size()) return ports::State::not_ready;
-    return down != 0 || status.leasing_paused ? ports::State::degraded : ports::State::ready;
+    const bool directory_down = status.directory.state == Check::State::down;
+    const bool degraded = down != 0 || directory_down || stopped || status.leasing_paused;
+    return degraded ? ports::State::degraded : ports::State::ready;
 }
 
 Event about(std::string_view event_id, const request::RequestRecord& record) {

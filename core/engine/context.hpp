@@ -5,10 +5,12 @@
 #include "core/async/wake.hpp"
 #include "core/engine/breaker.hpp"
 #include "core/engine/clock_watch.hpp"
+#include "core/engine/stopping.hpp"
 #include "core/event_ids.hpp"
 #include "core/ports/authority.hpp"
 #include "core/ports/clock.hpp"
 #include "core/ports/crypto.hpp"
+#include "core/ports/directory.hpp"
 #include "core/ports/event_sink.hpp"
 #include "core/ports/key_service.hpp"
 #include "core/ports/ledger.hpp"
@@ -39,6 +41,8 @@ struct Rules {
     trust::RecipientRules recipients;
     trust::ImporterRules importer;
     request::Limits limits;
+    std::vector<std::string> protected_users;  // UPNs, mailboxes or ids, lower case
+    std::uint32_t approvers = 1;
     request::RetryRules retry;
     std::map<std::string, AuthorityRules, std::less<>> authorities;
     std::chrono::seconds poll_wait{30};
@@ -65,6 +69,7 @@ struct Ports {
     ports::EventSink& events;
     ports::Telemetry& telemetry;
     std::map<std::string, ports::Authority*, std::less<>> authorities;
+    ports::Directory* directory = nullptr;  // there where binding or identity ask it
 };
 
 // One thing that may be up or down, since when, and why.
@@ -80,6 +85,7 @@ struct Status {
     bool draining = false;
     Check service;
     Check ledger;
+    Check directory;
     std::optional<UtcTime> last_lease_at;
     std::optional<UtcTime> last_delivery_at;
     std::optional<UtcTime> certificate_expires_at;
@@ -99,6 +105,7 @@ struct Context {
     Status status;
     std::map<std::string, Breaker, std::less<>> breakers;  // one each authority
     ClockWatch clock_watch;
+    Stopping stopping;
     // When the service took our last word on a request: a lease asked for before that is older than our result.
     std::map<RequestId, Tick> told;
     async::Wake work_arrived;    // the dispatcher waits here
@@ -127,6 +134,10 @@ struct Context {
     void ledger_works();
     // Whatever can still be written: nothing is leased, worked or reported from now on.
     void bar_ledger(std::string_view code);
+    // The list in force from now on; tells of limits that have tripped.
+    void stops_are(std::vector<request::Stop> stops);
+    // Asks the ledger, after it has been told what it could not take before.
+    [[nodiscard]] boost::asio::awaitable<void> look_at_stops();
     [[nodiscard]] ports::State state() const;
 };
 

@@ -23,6 +23,9 @@ struct Opened {
     UtcTime newest_start{};
     std::vector<request::Omitted> parser_broken;  // of the faults
     std::optional<Error> no_parser;
+    std::size_t unopened = 0;    // of the faults: a password was tried and did not open
+    bool stopped = false;        // by a person or a limit, in the middle
+    bool too_many_fail = false;  // as many as may in an hour did not open: the rest was not tried
 };
 
 bool older(const OpenedImport& left, const OpenedImport& right) {
@@ -131,6 +134,7 @@ Worker::Going Worker::deliver() {
     if (proof->new_recipient)
         counted.charges.push_back(
             request::new_recipient_charge(context_.rules.limits, proof->recipient.certificate().key.spki_sha256.hex()));
+    counted.charges.push_back(request::unwrap_failure_room(context_.rules.limits, record_.request.id.text()));
     counted.pin = proof->pin;
     counted.pin_seen = proof->pin_seen;
     counted.uses_window = proof->uses_window;
@@ -138,14 +142,26 @@ Worker::Going Worker::deliver() {
     const bool going = co_await std::move(counting);
     if (!going || record_.stage != request::Stage::accepted) co_return false;
     note(*proof);
+    if (stopped()) co_return false;
 
-    auto job = [selection, all, purpose = order.purpose, person = proof->person, pfx_style = *style,
-                &rules = context_.rules.importer, &crypto = context_.ports.crypto, &opener = context_.ports.pfx_opener,
-                &keys = context_.ports.keys] {
+    // The meter's own number bounds what one request may try; a person who let it go on has waived that.
+    const std::size_t most_failures =
+        request::limit_waived(record_) ? 0 : context_.rules.limits.unwrap_failures_per_hour;
+    auto job = [most_failures, flags = context_.stopping.flags, selection, all, purpose = order.purpose,
+                person = proof->person, pfx_style = *style, &rules = context_.rules.importer,
+                &crypto = context_.ports.crypto, &opener = context_.ports.pfx_opener, &keys = context_.ports.keys] {
         auto opened = std::make_shared<Opened>();
         auto applied = rules;
         applied.signatures = rule_for(*all, rules, crypto);
         for (const auto& record : selection->records) {
+            if (flags->stopped(request::Kind::pfx_deliver)) {
+                opened->stopped = true;
+                break;
+            }
+            if (most_failures != 0 && opened->unopened >= most_failures) {
+                opened->too_many_fail = true;
+                break;
+            }
             auto one = open_imported(record, purpose, person, applied, pfx_style, crypto, opener, keys);
             if (one) {
                 opened->good.push_back(std::move(*one));
@@ -157,6 +173,9 @@ Worker::Going Worker::deliver() {
             }
             opened->faults.push_back({record.thumbprint, one.error().code, one.error().message});
             opened->kinds.push_back(one.error().kind);
+            // A key that is not configured here has told nobody anything.
+            if (one.error().code == "importUndecryptable" && one.error().kind != ErrorKind::misconfigured)
+                ++opened->unopened;
             if (ports::is_parser_broken(one.error())) opened->parser_broken.push_back(opened->faults.back());
             if (!opened->newest_fault || record.start >= opened->newest_start) {
                 opened->newest_fault = one.error();
@@ -185,11 +204,20 @@ Worker::Going Worker::deliver() {
         if (const auto why = reason_of(fault.code, opened->kinds[i]); !why.empty())
             context_.ports.events.raise(
                 about(why, record_).with("thumbprint", fault.thumbprint).with("reason", fault.message));
-        if (fault.code == "importUndecryptable") {
-            Error undecryptable(ErrorKind::refused, fault.code, fault.message);
-            auto counting_failure = count_refusal(undecryptable);
-            co_await std::move(counting_failure);
-        }
+    }
+    for (std::size_t i = 0; i < opened->unopened; ++i) {
+        auto counting_failure = count_unopened();
+        co_await std::move(counting_failure);
+    }
+    if (opened->stopped) co_return false;
+    if (opened->too_many_fail) {
+        auto looking = context_.look_at_stops();
+        co_await std::move(looking);
+        trust::Hold over{request::HeldReason::limit,
+                         "unwrap_failures_per_hour: " + std::to_string(most_failures) +
+                             " records of this request did not open; the rest was not tried"};
+        auto holding = hold(std::move(over));
+        co_return co_await std::move(holding);
     }
     for (const auto& fault : selection->missing) note_omitted(fault);
     for (const auto& fault : unreadable) note_omitted(fault);
@@ -201,10 +229,34 @@ Worker::Going Worker::deliver() {
         co_return co_await std::move(failing);
     }
 
+    // What correspondents will encrypt to from now on.
+    const Sha256 newest = opened->good.back().facts.sha256;
+    std::optional<std::string> change;
+    if (order.purpose == request::Purpose::smime_encryption && order.thumbprints.empty()) {
+        auto asking = context_.ports.ledger.current_import(user);
+        const auto current = co_await std::move(asking);
+        if (!current) {
+            context_.ledger_failed(current.error(), "looking for a person's current certificate");
+            co_return false;
+        }
+        if (*current && **current != newest)
+            change = "the current encryption certificate changes from " + (**current).hex() + " to " + newest.hex();
+    }
+    if (change && is_protected(context_, record_, proof->person)) {
+        auto approving = approvals(context_, record_, proof->recipient.certificate().key.spki_sha256, change);
+        const auto given = co_await std::move(approving);
+        if (!given) co_return false;
+        if (*given < context_.rules.approvers) {
+            trust::Hold unsure{request::HeldReason::approval, *change};
+            auto holding = hold(std::move(unsure));
+            co_return co_await std::move(holding);
+        }
+    }
+
     // Keys are open: who may have them is asked again, at this very moment.
     auto proving_again = proved("wrapping");
     auto proof_now = co_await std::move(proving_again);
-    if (!proof_now) co_return false;
+    if (!proof_now || stopped()) co_return false;
 
     request::Package package;
     std::vector<ports::PackedIdentity> identities;
@@ -229,10 +281,12 @@ Worker::Going Worker::deliver() {
         wrap(proof_now->recipient, std::string(to_string(order.purpose)), std::move(identities), std::move(package));
     auto wrapped = co_await std::move(wrapping);
     if (!wrapped) {
+        if (stopped()) co_return false;
         Error error = wrapped.error();
         auto failing = fail(std::move(error));
         co_return co_await std::move(failing);
     }
+    if (change) context_.ports.events.raise(about(event::k_current_import_changed, record_).with("reason", *change));
     context_.ports.events.raise(about(event::k_repacked, record_).with("certificates", std::to_string(delivered)));
     note_wrapped(proof_now->recipient, *wrapped);
     ports::Commit commit;

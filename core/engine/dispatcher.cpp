@@ -54,7 +54,9 @@ ports::TakeOrder Dispatcher::order() const {
 
 asio::awaitable<bool> Dispatcher::fill() {
     auto& status = context_.status;
-    if (alone_ || status.ledger.state == Check::State::down) co_return false;
+    // A freeze that is not written yet: the ledger would give what no worker may do.
+    const bool unwritten = !context_.stopping.unwritten.empty();
+    if (alone_ || unwritten || status.ledger.state == Check::State::down) co_return false;
     // A taking is a commit: a few places are left to gather, so that it serves several at once.
     const auto gathered = std::max<std::size_t>(1, share() / 2);
     if (!alone_waits_ && status.in_flight.size() + gathered > context_.rules.in_flight) co_return false;

@@ -56,6 +56,9 @@ asio::awaitable<void> Engine::run() {
         auto recovering = recover();
         co_await std::move(recovering);
     }
+    // Before anything is leased or worked.
+    auto looking = context_.look_at_stops();
+    co_await std::move(looking);
     auto first_beat = housekeeper_.beat();
     co_await std::move(first_beat);
     pollers_.spawn(poller_.run());

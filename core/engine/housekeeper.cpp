@@ -147,6 +147,7 @@ asio::awaitable<void> Housekeeper::beat() {
     for (const auto& [stage, number] : status.counts.by_stage)
         if (stage != request::Stage::held) beat.pending += number;
     for (const auto& [reason, number] : status.counts.held) beat.held += number;
+    for (const auto kind : context_.stopping.stopped_kinds()) beat.frozen.emplace_back(to_string(kind));
     beat.delivered = status.counts.delivered;
     beat.failed = status.counts.failed;
     if (status.counts.oldest_pending)
@@ -202,6 +203,8 @@ asio::awaitable<void> Housekeeper::count() {
     auto metering = context_.ports.ledger.meters(context_.now());
     auto meters = co_await std::move(metering);
     if (meters) context_.status.meters = std::move(*meters);
+    auto looking = context_.look_at_stops();
+    co_await std::move(looking);
 }
 
 // Nobody works while the ledger cannot be written: the smallest write there is shows when it can be again.
@@ -398,6 +401,8 @@ void Housekeeper::tell_state() {
     if (status.ledger.state == Check::State::down) add("database: " + status.ledger.detail);
     for (const auto& [name, breaker] : context_.breakers)
         if (breaker.state() == Breaker::State::down) add("authority " + name);
+    if (status.directory.state == Check::State::down) add("directory: " + status.directory.detail);
+    for (const auto kind : context_.stopping.stopped_kinds()) add(std::string(to_string(kind)) + " is stopped");
     if (status.leasing_paused) add("no new requests are taken");
     Event event(event::k_state_changed);
     event.with("state", ports::to_string(state));

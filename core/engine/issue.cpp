@@ -126,7 +126,7 @@ Worker::Going Worker::pack() {
     auto* issuer = authority();
     auto proving = proved("wrapping");
     auto proof = co_await std::move(proving);
-    if (!proof) co_return false;
+    if (!proof || stopped()) co_return false;
     auto plan = request::plan_certificate(record_.request, proof->person, context_.rules.policy);
     if (!plan || issuer == nullptr) {
         Error error =
@@ -144,9 +144,9 @@ Worker::Going Worker::pack() {
     };
     const auto style = request::choose_style(record_.request.delivery()->pkcs12, record_.request.device.platform,
                                              record_.request.device.os_version, context_.rules.legacy_pkcs12);
-    auto job = [&crypto = context_.ports.crypto, &sealer = context_.ports.sealer, &record = record_, &plan = *plan,
-                &policy = context_.rules.policy, traits = issuer->traits(), now = context_.now(),
-                pfx_style = style ? *style : ports::PfxStyle::aes256] {
+    auto job = [kind = record_.request.kind(), flags = context_.stopping.flags, &crypto = context_.ports.crypto,
+                &sealer = context_.ports.sealer, &record = record_, &plan = *plan, &policy = context_.rules.policy,
+                traits = issuer->traits(), now = context_.now(), pfx_style = style ? *style : ports::PfxStyle::aes256] {
         auto work = std::make_shared<Work>();
         const auto mismatch = [&](const Error& error, bool foreign = true) {
             work->foreign = foreign;
@@ -181,6 +181,10 @@ Worker::Going Worker::pack() {
             mismatch(right.error(), leaf->key.spki_sha256 != record.spki_sha256);
             return work;
         }
+        if (flags->stopped(kind)) {
+            work->checked = Error(ErrorKind::cancelled, "kindStopped", "stopped before its key was opened");
+            return work;
+        }
         auto pkcs8 = sealer.open(record.sealed_key, request::sealing_context(record, "key"));
         if (!pkcs8) {
             work->checked = pkcs8.error();
@@ -194,6 +198,7 @@ Worker::Going Worker::pack() {
     };
     auto running = context_.ports.offload.run(std::move(job));
     auto work = co_await std::move(running);
+    if (!work->checked && work->checked.error().code == "kindStopped") co_return false;
     if (!work->checked) {
         if (work->no_chain && !issuers_asked_) {
             auto completing = complete_chain(*issuer);
@@ -225,6 +230,7 @@ Worker::Going Worker::pack() {
     auto wrapping = wrap(proof->recipient, "pkcs", std::move(identities), std::move(package));
     auto wrapped = co_await std::move(wrapping);
     if (!wrapped) {
+        if (stopped()) co_return false;
         auto failing = fail(wrapped.error(), certificate);
         co_return co_await std::move(failing);
     }
@@ -256,7 +262,7 @@ Worker::Going Worker::complete_chain(ports::Authority& issuer) {
     }
     auto entering = enter(issuer.name());
     const bool entered = co_await std::move(entering);
-    if (!entered) co_return false;
+    if (!entered || left_stopped(issuer.name())) co_return false;
     auto asking = issuer.issuers(record_.request.profile()->template_alias);
     auto given = co_await std::move(asking);
     came_back(issuer.name(), given ? std::nullopt : std::optional<Error>(given.error()));

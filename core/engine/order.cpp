@@ -80,6 +80,15 @@ Worker::Going Worker::submit(bool again) {
             co_return false;
         }
     }
+    if (stopped()) {
+        // Between the writing down and the sending: it was never sent, and after the thaw it is sent as it is.
+        breaker.left();
+        request::Postponed until_thawed{std::chrono::seconds{0}, !again};
+        request::Outcome outcome(until_thawed);
+        auto postponing = save(std::move(outcome));
+        co_await std::move(postponing);
+        co_return false;
+    }
     unsent_ = false;
     auto submission = submission_of(record_);
     auto submitting = issuer->submit(std::move(submission));
@@ -124,6 +133,13 @@ Worker::Going Worker::enter(std::string_view name, bool never_sent) {
     co_return false;
 }
 
+// Stopped while it waited for its place, which it gives back.
+bool Worker::left_stopped(const std::string& name) {
+    if (!stopped()) return false;
+    context_.breakers.find(name)->second.left();
+    return true;
+}
+
 Worker::Going Worker::find() {
     auto* issuer = authority();
     if (issuer == nullptr || !issuer->traits().finds) {
@@ -133,7 +149,7 @@ Worker::Going Worker::find() {
     }
     auto entering = enter(issuer->name());
     const bool entered = co_await std::move(entering);
-    if (!entered) co_return false;
+    if (!entered || left_stopped(issuer->name())) co_return false;
     auto submission = submission_of(record_);
     auto finding = issuer->find(std::move(submission));
     auto found = co_await std::move(finding);
@@ -162,7 +178,7 @@ Worker::Going Worker::poll() {
     }
     auto entering = enter(issuer->name());
     const bool entered = co_await std::move(entering);
-    if (!entered) co_return false;
+    if (!entered || left_stopped(issuer->name())) co_return false;
     if (issuer->traits().polls_by_repeating) {  // an order like the first, so its intent is durable like the first's
         auto saving = save(request::Outcome(request::SubmissionBegins{}));
         const bool begun = co_await std::move(saving);
@@ -170,6 +186,7 @@ Worker::Going Worker::poll() {
             context_.breakers.find(issuer->name())->second.left();
             co_return false;
         }
+        if (left_stopped(issuer->name())) co_return false;
     }
     auto polling = issuer->poll(record_.authority_request_id);
     auto answer = co_await std::move(polling);

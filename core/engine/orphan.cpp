@@ -162,7 +162,7 @@ Worker::Going Worker::revoke() {
     if (record_.certificate.empty()) {
         auto entering = enter(issuer->name());
         const bool entered = co_await std::move(entering);
-        if (!entered) co_return false;
+        if (!entered || left_stopped(issuer->name())) co_return false;
         auto submission = submission_of(record_);
         auto looking = look_for_order(*issuer, std::move(submission));
         auto found = co_await std::move(looking);
@@ -199,7 +199,7 @@ Worker::Going Worker::revoke() {
     }
     auto entering = enter(issuer->name());
     const bool entered = co_await std::move(entering);
-    if (!entered) co_return false;
+    if (!entered || left_stopped(issuer->name())) co_return false;
     // Counted before the act; above the limit it waits, and the certificate is listed as a live orphan until then.
     ports::Commit counted;
     counted.record = record_;
@@ -211,17 +211,26 @@ Worker::Going Worker::revoke() {
     if (!version) {
         context_.breakers.find(issuer->name())->second.left();
         if (version.error().kind == ErrorKind::throttled) {
+            auto looking = context_.look_at_stops();
+            co_await std::move(looking);
+            if (version.error().code == "kindStopped") co_return false;
             context_.ports.events.raise(about(event::k_limit_reached, record_).with("reason", version.error().message));
             Error over(ErrorKind::throttled, "limitReached", version.error().message);
             over.retry_after = std::chrono::seconds{600};
-            auto failing = fail(std::move(over));
-            co_await std::move(failing);
+            // It lives on until there is room: whoever looks finds it in the register.
+            ports::Commit kept;
+            kept.issued = registered(issuer->name(), *facts, record_, context_.now());
+            request::Failed failed{std::move(over), {}, false};
+            request::Outcome outcome(std::move(failed));
+            auto saving = save_with(std::move(outcome), std::move(kept));
+            co_await std::move(saving);
         } else {
             context_.ledger_failed(version.error(), "counting a revocation");
         }
         co_return false;
     }
     record_.version = *version;
+    if (left_stopped(issuer->name())) co_return false;
     ports::Revocation revocation{to_text(facts->issuer), facts->serial_number, record_.certificate,
                                  "cessationOfOperation"};
     auto revoking = issuer->revoke(std::move(revocation));

@@ -35,7 +35,7 @@ bool Poller::may_lease() {
     auto& status = context_.status;
     // The first heartbeat comes before the first lease; a refused credential is only knocked at by heartbeats.
     if (status.draining || status.service.state == Check::State::unknown || status.credential_refused ||
-        status.ledger.state == Check::State::down)
+        status.ledger.state == Check::State::down || context_.stopping.going(context_.rules.kinds).empty())
         return false;
     std::uint64_t open = 0;
     for (const auto& [stage, count] : status.counts.by_stage) open += count;
@@ -69,7 +69,8 @@ asio::awaitable<void> Poller::run() {
             first_sent_ = clock.tick();
             std::erase_if(context_.told, [this](const auto& entry) { return entry.second < first_sent_; });
         }
-        auto leasing = context_.ports.management.lease(most_, context_.rules.poll_wait, context_.rules.kinds, key_);
+        auto kinds = context_.stopping.going(context_.rules.kinds);
+        auto leasing = context_.ports.management.lease(most_, context_.rules.poll_wait, std::move(kinds), key_);
         auto answer = co_await std::move(leasing);
         const auto state = co_await asio::this_coro::cancellation_state;
         if (answer) {

@@ -1,6 +1,11 @@
 #include "core/engine/proof.hpp"
 
+#include "core/engine/directory.hpp"
+
 #include <algorithm>
+#include <optional>
+#include <set>
+#include <string>
 #include <utility>
 
 namespace connector::engine {
@@ -18,7 +23,36 @@ ports::Addressee addressee(const trust::Recipient& recipient) {
             recipient.certificate().key.spki_sha256};
 }
 
-boost::asio::awaitable<Proof> prove(Context& context, const request::RequestRecord& record) {
+bool is_protected(const Context& context, const request::RequestRecord& record, const trust::Person& person) {
+    const auto named = [&context](std::string name) {
+        std::ranges::transform(name, name.begin(),
+                               [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+        const auto& names = context.rules.protected_users;
+        return std::ranges::find(names, name) != names.end();
+    };
+    const auto& user = record.request.user;
+    return named(user.id.text()) || named(user.user_principal_name) || named(person.user_principal_name()) ||
+           std::ranges::any_of(person.mailboxes(), named);
+}
+
+boost::asio::awaitable<Result<std::size_t>> approvals(Context& context, const request::RequestRecord& record,
+                                                      Sha256 key, std::optional<std::string> about) {
+    auto asking = context.ports.ledger.votes(record.request.id, context.now());
+    const auto votes = co_await std::move(asking);
+    if (!votes) {
+        context.ledger_failed(votes.error(), "looking for approvals");
+        co_return votes.error();
+    }
+    std::set<std::string> accounts;
+    const auto shown = about ? std::optional(context.ports.crypto.sha256(bytes_of(*about))) : std::nullopt;
+    for (const auto& vote : *votes) {
+        const bool same = vote.order_hash == record.order_hash && vote.spki_sha256 == key;
+        if (same && (!shown || vote.about == *shown)) accounts.insert(vote.by);
+    }
+    co_return accounts.size();
+}
+
+boost::asio::awaitable<Proof> prove(Context& context, const request::RequestRecord& record, bool wrapping) {
     const auto& request = record.request;
     const auto& issuers = context.rules.recipients.issuers;
     auto read = [&crypto = context.ports.crypto, &request, &issuers] {
@@ -42,14 +76,36 @@ boost::asio::awaitable<Proof> prove(Context& context, const request::RequestReco
         context.ledger_failed(known.error(), "looking up a recipient");
         co_return known.error();
     }
+    std::optional<trust::DirectoryView> view;
+    if (asks_directory(context.rules)) {
+        // An unfit certificate is refused as that, also while the directory is away, and nobody is looked up for it.
+        if (auto fault = trust::judge_certificate(request, *certificate.facts, certificate.directly_issued,
+                                                  context.rules.recipients, *known, context.now()))
+            co_return std::move(*fault);
+        auto asking = ask_directory(context, record, wrapping);
+        auto answer = co_await std::move(asking);
+        if (!answer) co_return answer.error();
+        view = std::move(*answer);
+    }
+    const auto* const directory = view ? &*view : nullptr;
     auto verdict = trust::prove_recipient(request, *certificate.facts, certificate.directly_issued,
-                                          context.rules.recipients, *known, context.now());
+                                          context.rules.recipients, *known, context.now(), directory);
     if (auto* error = std::get_if<Error>(&verdict.answer)) co_return std::move(*error);
     if (auto* hold = std::get_if<trust::Hold>(&verdict.answer)) co_return std::move(*hold);
     auto& recipient = std::get<trust::Recipient>(verdict.answer);
-    auto person =
-        trust::prove_person(request, recipient, context.rules.policy.identity, context.rules.recipients.user_identity);
+    auto person = trust::prove_person(request, recipient, context.rules.policy.identity,
+                                      context.rules.recipients.user_identity, directory, context.now());
     if (!person) co_return person.error();
+    if (is_protected(context, record, *person)) {
+        auto counting = approvals(context, record, certificate.facts->key.spki_sha256, std::nullopt);
+        const auto given = co_await std::move(counting);
+        if (!given) co_return given.error();
+        if (*given < context.rules.approvers)
+            co_return trust::Hold{request::HeldReason::approval,
+                                  person->user_principal_name() +
+                                      " is a protected user: everything waits for a person's word; key " +
+                                      certificate.facts->key.spki_sha256.hex()};
+    }
     Proved proved{std::move(recipient), std::move(*person),    std::move(verdict.pin),  known->pin,
                   verdict.uses_window,  verdict.new_recipient, std::move(verdict.notes)};
     co_return std::move(proved);

@@ -24,6 +24,17 @@ using Proof = std::variant<Proved, trust::Hold, Error>;
 // For the commit that keeps what was wrapped.
 [[nodiscard]] ports::Addressee addressee(const trust::Recipient& recipient);
 
-[[nodiscard]] boost::asio::awaitable<Proof> prove(Context& context, const request::RequestRecord& record);
+// Whether [policy] protected_users names this person in any way: id, UPN, or a mailbox that was proved.
+[[nodiscard]] bool is_protected(const Context& context, const request::RequestRecord& record,
+                                const trust::Person& person);
+// How many accounts have approved this order for this key; with `about`, only those who were shown that very text.
+// The ledger's error where it cannot be told.
+[[nodiscard]] boost::asio::awaitable<Result<std::size_t>> approvals(Context& context,
+                                                                    const request::RequestRecord& record, Sha256 key,
+                                                                    std::optional<std::string> about);
+
+// `wrapping`: keys are about to be wrapped; the directory is asked anew.
+[[nodiscard]] boost::asio::awaitable<Proof> prove(Context& context, const request::RequestRecord& record,
+                                                  bool wrapping);
 
 }  // namespace connector::engine

@@ -121,6 +121,13 @@ asio::awaitable<void> Reporter::tell(std::vector<request::RequestRecord> records
         auto saving = context_.ports.ledger.save(std::move(commit), context_.now());
         co_await std::move(saving);
     }
+    // Frozen since the ledger was asked: what is packed stays here.
+    for (std::size_t i = work->told.size(); i-- > 0;) {
+        const bool leaves = work->messages[i].delivered || work->messages[i].completed;
+        if (!leaves || !context_.stopping.stopped(work->told[i].request.kind())) continue;
+        work->messages.erase(work->messages.begin() + static_cast<std::ptrdiff_t>(i));
+        work->told.erase(work->told.begin() + static_cast<std::ptrdiff_t>(i));
+    }
     if (work->messages.empty()) co_return;
 
     auto reporting = context_.ports.management.report(std::move(work->messages));

@@ -1,9 +1,12 @@
 #include "core/engine/worker.hpp"
 
+#include "core/engine/directory.hpp"
 #include "core/request/limits.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -21,6 +24,7 @@ asio::awaitable<void> Worker::run() {
     // Each step moves the record on or ends the work; the bound is for a fault of ours.
     constexpr int k_most_steps = 32;
     for (int i = 0; i < k_most_steps; ++i) {
+        if (stopped()) co_return;
         bool going = false;
         switch (request::next(record_)) {
             case Step::admit: going = co_await admit(); break;
@@ -46,6 +50,11 @@ asio::awaitable<void> Worker::run() {
         about(event::k_internal_fault, record_).with("reason", "a request did not come to rest"));
 }
 
+bool Worker::stopped() const noexcept {
+    const bool revoking = record_.stage == Stage::revoking;
+    return context_.stopping.stopped(revoking ? request::Kind::certificate_revoke : record_.request.kind());
+}
+
 Worker::Going Worker::save(request::Outcome outcome) {
     ports::Commit commit;
     auto saving = save_with(std::move(outcome), std::move(commit));
@@ -55,7 +64,7 @@ Worker::Going Worker::save(request::Outcome outcome) {
 Worker::Going Worker::save_with(request::Outcome outcome, ports::Commit commit) {
     const auto before = record_.stage;
     if (request::limit_waived(record_))
-        for (auto& charge : commit.charges) charge.limit = 0;
+        for (auto& charge : commit.charges) charge.waived = true;
     commit.record = request::after(record_, outcome, context_.rules.retry, context_.now(), context_.jitter());
     auto next_record = commit.record;
     const bool wrapped = commit.wrapped_for.has_value();
@@ -80,6 +89,9 @@ Worker::Going Worker::save_with(request::Outcome outcome, ports::Commit commit) 
         co_return false;
     }
     if (error.kind == ErrorKind::throttled) {
+        auto looking = context_.look_at_stops();
+        co_await std::move(looking);
+        if (error.code == "kindStopped") co_return false;
         context_.ports.events.raise(about(event::k_limit_reached, record_).with("reason", error.message));
         trust::Hold over{request::HeldReason::limit, error.message};
         auto holding = hold(std::move(over));
@@ -107,18 +119,23 @@ Worker::Going Worker::fail(Error error, Bytes certificate, bool may_be_there) {
     }
     const bool final = request::is_final(record_, error, context_.rules.retry, context_.now());
     const bool issuing = record_.request.kind() == request::Kind::pkcs_issue;
+    ports::Commit commit;
     if (final) {
         context_.ports.telemetry.refused(error.code);
-        auto counting = count_refusal(error);
-        co_await std::move(counting);
+        if (auto charge = charge_of_refusal(error)) commit.charges.push_back(std::move(*charge));
     }
     const auto event_id = final ? (issuing ? event::k_issue_failed : event::k_repack_failed)
                                 : (issuing ? event::k_issue_will_retry : event::k_repack_will_retry);
-    context_.ports.events.raise(about(event_id, record_).with("code", error.code).with("reason", error.message));
+    const Event told = about(event_id, record_).with("code", error.code).with("reason", error.message);
+    // Beyond the meter of refusals it is held instead, and has not failed.
+    const bool metered = !commit.charges.empty();
+    if (!metered) context_.ports.events.raise(told);
     request::Failed failed{std::move(error), std::move(certificate), may_be_there};
     request::Outcome outcome(std::move(failed));
-    auto saving = save(std::move(outcome));
-    co_return co_await std::move(saving);
+    auto saving = save_with(std::move(outcome), std::move(commit));
+    const bool going = co_await std::move(saving);
+    if (metered && record_.stage != Stage::held) context_.ports.events.raise(told);
+    co_return going;
 }
 
 Worker::Going Worker::hold(trust::Hold what) {
@@ -131,23 +148,23 @@ Worker::Going Worker::hold(trust::Hold what) {
     co_return false;
 }
 
-asio::awaitable<void> Worker::count_refusal(const Error& error) {
-    const auto& limits = context_.rules.limits;
-    const auto& id = record_.request.id.text();
-    std::optional<request::Charge> charge;
-    if (error.code == "recipientUntrusted" || error.code == "recipientUnbound" || error.code == "policyRefused") {
-        charge = request::refusal_charge(limits, id);
-        const auto event_id = error.code == "policyRefused" ? event::k_policy_refused : event::k_recipient_refused;
-        context_.ports.events.raise(about(event_id, record_).with("code", error.code).with("reason", error.message));
-        if (error.code == "recipientUnbound")
-            context_.ports.events.raise(about(event::k_person_refused, record_).with("reason", error.message));
-    } else if (error.code == "importUndecryptable") {
-        charge = request::unwrap_failure_charge(limits, id);
-    }
-    if (!charge) co_return;
-    auto counting = context_.ports.ledger.count(std::move(*charge), context_.now());
+// A refusal takes a place on the meter of refusals with the commit that writes it down; where there is none left, the
+// request is held instead, and whoever tries things out learns nothing more.
+std::optional<request::Charge> Worker::charge_of_refusal(const Error& error) {
+    if (error.code != "recipientUntrusted" && error.code != "recipientUnbound" && error.code != "policyRefused")
+        return std::nullopt;
+    const auto event_id = error.code == "policyRefused" ? event::k_policy_refused : event::k_recipient_refused;
+    context_.ports.events.raise(about(event_id, record_).with("code", error.code).with("reason", error.message));
+    if (error.code == "recipientUnbound")
+        context_.ports.events.raise(about(event::k_person_refused, record_).with("reason", error.message));
+    return request::refusal_charge(context_.rules.limits, record_.request.id.text());
+}
+
+asio::awaitable<void> Worker::count_unopened() {
+    auto charge = request::unwrap_failure_charge(context_.rules.limits, record_.request.id.text());
+    auto counting = context_.ports.ledger.count(std::move(charge), context_.now());
     const auto counted = co_await std::move(counting);
-    if (!counted) context_.ledger_failed(counted.error(), "counting a refusal");
+    if (!counted) context_.ledger_failed(counted.error(), "counting what did not open");
 }
 
 asio::awaitable<std::optional<Proved>> Worker::proved(std::string_view when) {
@@ -158,8 +175,13 @@ asio::awaitable<std::optional<Proved>> Worker::proved(std::string_view when) {
         co_await std::move(saving);
         co_return std::nullopt;
     }
-    auto proving = prove(context_, record_);
+    auto proving = prove(context_, record_, when != "intake");
     auto proof = co_await std::move(proving);
+    if (const auto* away = std::get_if<Error>(&proof); away != nullptr && is_directory_away(*away)) {
+        auto waiting = wait_for_directory(*away);
+        co_await std::move(waiting);
+        co_return std::nullopt;
+    }
     if (auto* held = std::get_if<trust::Hold>(&proof)) {
         auto holding = hold(std::move(*held));
         co_await std::move(holding);
@@ -176,6 +198,29 @@ asio::awaitable<std::optional<Proved>> Worker::proved(std::string_view when) {
     }
     std::optional<Proved> answer(std::move(std::get<Proved>(proof)));
     co_return answer;
+}
+
+Worker::Going Worker::wait_for_directory(Error error) {
+    using namespace std::chrono_literals;
+    const auto now = context_.now();
+    if (now - record_.accepted_at >= context_.rules.hold) {
+        // What is not decided by a person ends as what a person did not decide does.
+        Error over(ErrorKind::misconfigured, "approvalNeeded",
+                   "the directory, which is to prove whose this is, could not be asked in all this time");
+        Bytes certificate = record_.certificate;
+        auto failing = fail(std::move(over), std::move(certificate));
+        co_return co_await std::move(failing);
+    }
+    // The longer it is away, the longer they wait; yet never so long that people notice once it is back.
+    const auto away = std::chrono::duration_cast<std::chrono::seconds>(now - context_.status.directory.since);
+    const auto longest = std::clamp<std::chrono::seconds>(away / 4, 2s, 120s);
+    const auto seconds = static_cast<std::int64_t>(static_cast<double>(longest.count()) * context_.jitter());
+    context_.ports.events.raise(
+        about(event::k_waits_for_directory, record_).with("code", error.code).with("reason", error.message));
+    request::Postponed later{std::chrono::seconds{1 + seconds}};
+    auto saving = save(request::Outcome(later));
+    co_await std::move(saving);
+    co_return false;
 }
 
 // After the commit, which holds only where nothing of the device has changed since the proof: once for each change.
@@ -217,8 +262,10 @@ asio::awaitable<Result<Worker::Wrapped>> Worker::wrap(const trust::Recipient& re
     auto work = std::make_shared<Work>();
     work->content = std::move(content);
     work->package = std::move(package);
-    auto job = [work, &recipient, &packager = context_.ports.packager, &sealer = context_.ports.sealer,
+    auto job = [work, kind = record_.request.kind(), flags = context_.stopping.flags, &recipient,
+                &packager = context_.ports.packager, &sealer = context_.ports.sealer,
                 binding = request::sealing_context(record_, "package")]() -> Result<Bytes> {
+        if (flags->stopped(kind)) return Error(ErrorKind::cancelled, "kindStopped", "stopped before it was wrapped");
         auto envelope = packager.package(recipient, std::move(work->content));
         if (!envelope) return envelope.error();
         work->package.envelope = std::move(*envelope);

@@ -32,9 +32,12 @@ private:
     [[nodiscard]] Going save_with(request::Outcome outcome, ports::Commit extra);
     [[nodiscard]] Going fail(Error error, Bytes certificate = {}, bool may_be_there = false);
     [[nodiscard]] Going hold(trust::Hold hold);
-    [[nodiscard]] boost::asio::awaitable<void> count_refusal(const Error& error);
+    [[nodiscard]] std::optional<request::Charge> charge_of_refusal(const Error& error);
+    [[nodiscard]] boost::asio::awaitable<void> count_unopened();
     // Recipient and person, or the record has been refused or held and the answer is empty.
     [[nodiscard]] boost::asio::awaitable<std::optional<Proved>> proved(std::string_view when);
+    // Put off until the directory can be asked again; given up after [recipients] hold_days.
+    [[nodiscard]] Going wait_for_directory(Error error);
     // Wraps identities for the proved recipient and seals the finished package for the ledger.
     struct Wrapped {
         Bytes sealed;
@@ -46,6 +49,8 @@ private:
     // Before the commit: a package that is kept is in the audit log, whenever the process ends.
     void note_wrapped(const trust::Recipient& recipient, const Wrapped& wrapped);
     void note(const Proved& proved);
+    // A person or a limit has stopped what this record is at.
+    [[nodiscard]] bool stopped() const noexcept;
 
     // issue.cpp
     [[nodiscard]] Going admit();
@@ -55,6 +60,7 @@ private:
     // `never_sent`: where it is put off, the submission was not made.
     [[nodiscard]] Going enter(std::string_view authority, bool never_sent = false);
     [[nodiscard]] Going poll();
+    [[nodiscard]] bool left_stopped(const std::string& name);
     // What a call that enter() let in means for the authority's breaker. `error`: none where it was answered.
     void came_back(const std::string& name, const std::optional<Error>& error);
     void note_unknown(const Result<ports::AuthorityAnswer>& answer);

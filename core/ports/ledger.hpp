@@ -1,12 +1,14 @@
 // Port: the only durable memory. No SQL and no JSON show through it.
 // Every call is a coroutine that comes back on the caller's executor; a returned success is on disk (fsync).
 // kind conflict: the record was changed meanwhile. kind integrity: a row is not what was stored; it is quarantined.
-// kind throttled, code limitReached: a charge is over its limit; nothing was written.
+// kind throttled, code limitReached: a charge is over its limit; nothing was written but that it was asked for, which
+// may have stopped the kind. kind throttled, code kindStopped: what a charge is for is stopped; nothing was written.
 #pragma once
 
 #include "core/ports/async.hpp"
 #include "core/request/limits.hpp"
 #include "core/request/record.hpp"
+#include "core/request/stops.hpp"
 #include "core/trust/register.hpp"
 
 #include <map>
@@ -143,6 +145,7 @@ public:
     [[nodiscard]] virtual Async<std::uint64_t> save(Commit commit, UtcTime now) = 0;
     // Open records whose time has come, oldest first; those to be reported are outbox()'s. That they are in work is
     // durable before they are given: a save that brings one to rest ends it, as does put_back().
+    // Nothing of a stopped kind.
     [[nodiscard]] virtual Async<Taken> take(TakeOrder order, UtcTime now) = 0;
     // A worker has let go of it without bringing it to rest (stopping, a save that failed). No conflict: it was
     // changed.
@@ -156,7 +159,8 @@ public:
     // After the wall clock has jumped by `jump` to `now`: what waited before it waits as long as it would have, and
     // what has failed or been held for a while has so for just that while. Gives how many were moved.
     [[nodiscard]] virtual Async<std::uint64_t> move_waits(UtcTime now, std::chrono::seconds jump) = 0;
-    // packaged, refused and unreported abandoned records whose time has come: what is to be reported.
+    // packaged, refused and unreported abandoned records whose time has come: what is to be reported. No package of a
+    // stopped kind.
     [[nodiscard]] virtual Async<std::vector<request::RequestRecord>> outbox(UtcTime now, std::size_t limit) = 0;
     [[nodiscard]] virtual Async<std::optional<request::RequestRecord>> get(RequestId id) = 0;
     [[nodiscard]] virtual Async<std::vector<request::RequestRecord>> page(PageFilter filter) = 0;
@@ -177,6 +181,10 @@ public:
     [[nodiscard]] virtual Async<std::vector<trust::Block>> blocks() = 0;
     [[nodiscard]] virtual Async<void> block(trust::Block block) = 0;
     [[nodiscard]] virtual Async<void> approve(trust::Approval approval) = 0;
+    // Replaces the same account's earlier word on the same.
+    [[nodiscard]] virtual Async<void> vote(trust::Vote vote) = 0;
+    // On this request, not yet ended; whatever it was when they were given.
+    [[nodiscard]] virtual Async<std::vector<trust::Vote>> votes(RequestId request, UtcTime now) = 0;
     [[nodiscard]] virtual Async<void> open_window(trust::EnrolmentWindow window) = 0;
     [[nodiscard]] virtual Async<std::optional<trust::EnrolmentWindow>> window() = 0;
 
@@ -189,9 +197,20 @@ public:
     [[nodiscard]] virtual Async<std::vector<DeliveredImport>> deliveries_of(std::string user) = 0;
     // Users' newest delivered encryption certificates that end after `now` and at or before `until`; soonest first.
     [[nodiscard]] virtual Async<std::vector<ExpiringImport>> expiring_imports(UtcTime now, UtcTime until) = 0;
+    // The user's newest encryption certificate, as far as delivered from here.
+    [[nodiscard]] virtual Async<std::optional<Sha256>> current_import(UserId user) = 0;
 
     [[nodiscard]] virtual Async<std::vector<request::MeterUse>> meters(UtcTime now) = 0;
-    // Counts without a record (refusals, failed unwraps); never refused.
+    // Where rows of it are missing: everything, for that reason.
+    [[nodiscard]] virtual Async<std::vector<request::Stop>> stops() = 0;
+    // In force for every call after it. What is stopped already keeps its row.
+    [[nodiscard]] virtual Async<void> freeze(std::vector<request::Stop> stops) = 0;
+    // Gives what it ended. Limits that had tripped count anew from `now` on towards the next trip.
+    [[nodiscard]] virtual Async<std::vector<request::Stop>> thaw(std::vector<request::Kind> kinds, UtcTime now) = 0;
+    // Replaces an earlier raise of the same limit.
+    [[nodiscard]] virtual Async<void> raise(request::Raise raise) = 0;
+    [[nodiscard]] virtual Async<std::vector<request::Raise>> raises() = 0;
+    // Counts without a record (refusals, failed unwraps); never refused, and may stop kinds.
     [[nodiscard]] virtual Async<void> count(request::Charge charge, UtcTime now) = 0;
 
     // A number above every one given before, also across restarts and a restored copy (at least the milliseconds since

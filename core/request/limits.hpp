@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace connector::request {
@@ -18,6 +19,8 @@ struct Charge {
     std::chrono::seconds window{3600};
     std::uint32_t limit = 0;  // 0 = no limit, counted all the same
     bool distinct = false;
+    bool takes = true;    // false: asks whether there is room and takes none
+    bool waived = false;  // a person let it go on: counted, not enforced
 };
 
 struct Limits {
@@ -39,7 +42,11 @@ struct MeterUse {
     std::string meter;
     std::uint32_t used = 0;
     std::uint32_t limit = 0;
+    std::uint32_t above = 0;  // asked for beyond it, in the same time: held
 };
+
+// The number in [limits] of that name; 0 where there is none.
+[[nodiscard]] std::uint32_t limit_of(const Limits& limits, std::string_view name) noexcept;
 
 [[nodiscard]] std::vector<Charge> issue_charges(const Limits& limits, const std::string& user,
                                                 const std::string& request);
@@ -49,6 +56,8 @@ struct MeterUse {
 [[nodiscard]] std::vector<Charge> revoke_charges(const Limits& limits, const std::string& request);
 // importUndecryptable; recipientUntrusted, recipientUnbound, policyRefused and orderChanged: counted after the fact.
 [[nodiscard]] Charge unwrap_failure_charge(const Limits& limits, const std::string& request);
+// Before an unwrap: whether so many have failed already that no more is tried.
+[[nodiscard]] Charge unwrap_failure_room(const Limits& limits, const std::string& request);
 [[nodiscard]] Charge refusal_charge(const Limits& limits, const std::string& request);
 
 }  // namespace connector::request

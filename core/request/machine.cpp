@@ -269,6 +269,7 @@ RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRul
             } else if constexpr (std::is_same_v<What, Released>) {
                 record.held_detail.clear();
                 record.held_since.reset();
+                if (!what.waived) record.held_reason.reset();
                 move_to(record, record.certificate.empty() ? Stage::accepted : Stage::issued, now);
             } else if constexpr (std::is_same_v<What, Revived>) {
                 record.failure.reset();

@@ -65,8 +65,11 @@ struct Failed {
 struct Dropped {
     Failure failure;
 };
-struct Released {};  // a person or time let a held request go on
-struct Revived {};   // the operator: an abandoned request goes on where it stood
+// A person or time let a held request go on. `waived`: as it is; else it is held against its limit once more.
+struct Released {
+    bool waived = true;
+};
+struct Revived {};  // the operator: an abandoned request goes on where it stood
 struct Reported {
     std::string outcome;
     bool still_wanted = false;                 // the service's `accepted` list names our certificate

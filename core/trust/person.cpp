@@ -71,6 +71,23 @@ public:
         return person;
     }
 
+    static Person by_directory(const DirectoryPerson& entry, std::string_view claimed) {
+        Person person;
+        person.source_ = IdentitySource::directory;
+        // As the directory writes it; the claim only chose which of its spellings.
+        for (const auto& name : entry.user_principal_names)
+            if (person.user_principal_name_.empty() && ascii_equal(name, claimed)) person.user_principal_name_ = name;
+        for (const auto& address : entry.mailboxes)
+            if (const auto mailbox = proxied_mailbox(address)) add_mailbox(person, *mailbox);
+        person.given_name_ = entry.given_name;
+        person.surname_ = entry.surname;
+        person.display_name_ = entry.display_name;
+        person.sam_account_name_ = entry.sam_account_name;
+        person.distinguished_name_ = entry.entry.distinguished_name;
+        person.security_identifier_ = entry.security_identifier;
+        return person;
+    }
+
 private:
     // What is no mailbox is nobody's: it is left out, and a name that needs it is refused by name.
     static void add_mailbox(Person& person, std::string_view text) {
@@ -94,14 +111,17 @@ bool Person::has_mailbox(std::string_view normalised) const {
 }
 
 Result<Person> prove_person(const request::CertificateRequest& request, const Recipient& recipient,
-                            IdentitySource source, UserIdentity user_identity) {
+                            IdentitySource source, UserIdentity user_identity, const DirectoryView* directory,
+                            UtcTime now) {
     if (recipient.user() != request.user.id || recipient.device() != request.device.id ||
         !ascii_equal(recipient.user_principal_name(), request.user.user_principal_name))
         return Error(ErrorKind::internal, "internal", "the recipient is another request's");
     switch (source) {
         case IdentitySource::directory:
-            return Error(ErrorKind::misconfigured, "recipientUnbound",
-                         "[policy] identity = \"directory\" is not built yet");
+            if (directory == nullptr) return Error(ErrorKind::internal, "internal", "the directory was not asked");
+            if (auto fault = judge_person_entry(directory->person, request.user.user_principal_name, now))
+                return std::move(*fault);
+            return PersonProof::by_directory(directory->person, request.user.user_principal_name);
         case IdentitySource::service: return PersonProof::by_service(request.user);
         case IdentitySource::certificate: break;
     }

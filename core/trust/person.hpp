@@ -45,9 +45,11 @@ private:
 };
 
 // certificate: `user_identity`'s value of the recipient's certificate is UPN and mailbox, givenName and surname where
-// its subject has them. service: what the request says. directory is not built yet: misconfigured.
+// its subject has them. service: what the request says. directory: what its one entry of that UPN says (`directory`,
+// asked for this request); an account that does not count at `now` is nobody.
 // A UPN that contradicts the proof: recipientUnbound, naming /user/userPrincipalName.
 [[nodiscard]] Result<Person> prove_person(const request::CertificateRequest& request, const Recipient& recipient,
-                                          IdentitySource source, UserIdentity user_identity);
+                                          IdentitySource source, UserIdentity user_identity,
+                                          const DirectoryView* directory = nullptr, UtcTime now = {});
 
 }  // namespace connector::trust

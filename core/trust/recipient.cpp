@@ -31,6 +31,7 @@ using request::HeldReason;
 
 constexpr std::string_view k_certificate = "/device/recipientCertificate: ";
 constexpr std::string_view k_user = "/user/userPrincipalName: ";
+constexpr std::string_view k_device = "/device/id: ";
 constexpr std::string_view k_device_urn = "urn:device:";
 constexpr std::size_t k_longest_shown = 100;
 
@@ -166,6 +167,13 @@ Fault check_certificate(const request::CertificateRequest& request, const Certif
     return std::nullopt;
 }
 
+std::optional<std::string> does_not_count(const DirectoryEntry& entry, UtcTime now) {
+    if (entry.distinguished_name.empty()) return "it has no name";
+    if (entry.disabled) return *entry.disabled;
+    if (entry.valid_until && now >= *entry.valid_until) return "it ended at " + to_rfc3339(*entry.valid_until);
+    return std::nullopt;
+}
+
 // The register's answer to the claim, put into words once.
 struct Standing {
     bool known_device = false;
@@ -196,11 +204,12 @@ Standing standing_of(const request::CertificateRequest& request, const Certifica
 class Judge {
 public:
     Judge(const request::CertificateRequest& request, const CertificateFacts& facts, const RecipientRules& rules,
-          const RegisterView& known, UtcTime now)
+          const RegisterView& known, UtcTime now, const DirectoryView* directory)
         : request_(request),
           facts_(facts),
           rules_(rules),
           known_(known),
+          directory_(directory),
           now_(now),
           standing_(standing_of(request, facts, known, now)) {}
 
@@ -210,7 +219,7 @@ public:
             case Binding::certificate: return by_certificate();
             case Binding::register_: return by_register();
             case Binding::service: return by_service();
-            case Binding::directory: return not_built("directory");
+            case Binding::directory: return by_directory();
             case Binding::statement: return not_built("statement");
         }
         return not_built("unknown");
@@ -228,14 +237,25 @@ private:
 
     RecipientVerdict by_certificate() {
         if (auto fault = check_named_user()) return refuse(std::move(*fault));
+        return accept_proved("certificate", "the device certificate");
+    }
+
+    RecipientVerdict by_directory() {
+        if (directory_ == nullptr) return refuse(Error(ErrorKind::internal, "internal", "the directory was not asked"));
+        if (auto fault = judge_person_entry(directory_->person, request_.user.user_principal_name, now_))
+            return refuse(std::move(*fault));
+        if (auto fault = check_owner()) return refuse(std::move(*fault));
+        return accept_proved("directory", "the directory");
+    }
+
+    // The proof holds whatever the register knew of the device; what changed is put down.
+    RecipientVerdict accept_proved(const std::string& source, const std::string& by) {
         if (!standing_.approved && too_many()) return hold_for_number();
         if (standing_.known_device && !standing_.same_user)
-            notes_.push_back("user of a known device changed from " + known_user() +
-                             ", proved by the device certificate");
+            notes_.push_back("user of a known device changed from " + known_user() + ", proved by " + by);
         if (standing_.known_device && !standing_.same_key)
-            notes_.push_back("key of a known device changed from " + known_key() +
-                             ", proved by the device certificate");
-        return accept("certificate");
+            notes_.push_back("key of a known device changed from " + known_key() + ", proved by " + by);
+        return accept(source);
     }
 
     RecipientVerdict by_register() {
@@ -279,6 +299,30 @@ private:
         if (by_upn ? ascii_equal(*user, wanted) : request::same_mailbox(*user, wanted)) return std::nullopt;
         return unbound("the device certificate names " + printable(*user, k_longest_shown) + ", not " +
                        printable(wanted, k_longest_shown));
+    }
+
+    // The directory's entry of the device counts, and its one owner is the person. Who else owns it is not told: the
+    // service reads this.
+    Fault check_owner() const {
+        const auto& device = directory_->device;
+        const auto of_device = [](const std::string& why) {
+            return Error(ErrorKind::refused, "recipientUnbound", std::string(k_device) + why);
+        };
+        switch (device.found) {
+            case Found::none: return of_device("the directory has no such device");
+            case Found::several: return of_device("the directory has several entries for this device");
+            case Found::one: break;
+        }
+        if (const auto why = does_not_count(device.entry, now_))
+            return of_device("the directory does not let this device count: " + *why);
+        if (device.owners.empty()) return of_device("the directory names no owner of this device");
+        if (device.owners.size() > 1) return of_device("the directory names several owners of this device");
+        const auto& owner = device.owners[0];
+        const auto& person = directory_->person;
+        const bool his = ascii_equal(owner, person.entry.distinguished_name) ||
+                         ascii_equal(owner, request_.user.user_principal_name);
+        if (!his) return unbound("the directory names another owner of this device");
+        return std::nullopt;
     }
 
     std::optional<RecipientVerdict> hold_for_change() {
@@ -341,6 +385,7 @@ private:
     const CertificateFacts& facts_;
     const RecipientRules& rules_;
     const RegisterView& known_;
+    const DirectoryView* directory_;
     UtcTime now_;
     Standing standing_;
     std::vector<std::string> notes_;
@@ -367,7 +412,7 @@ std::optional<std::string> named_user(const CertificateFacts& certificate, UserI
 
 RecipientVerdict prove_recipient(const request::CertificateRequest& request, const CertificateFacts& facts,
                                  bool directly_issued, const RecipientRules& rules, const RegisterView& known,
-                                 UtcTime now) {
+                                 UtcTime now, const DirectoryView* directory) {
     const auto refuse = [](Error error) { return RecipientVerdict{std::move(error), std::nullopt, false, false, {}}; };
     // What is proved is what will be encrypted to.
     if (facts.der != request.device.recipient_certificate)
@@ -375,10 +420,32 @@ RecipientVerdict prove_recipient(const request::CertificateRequest& request, con
             Error(ErrorKind::internal, "internal", "the facts are of another certificate than the request's"));
     if (request.device.id.empty() || request.user.id.empty() || request.user.user_principal_name.empty())
         return refuse(unbound("user.id, user.userPrincipalName and device.id are needed"));
-    if (auto fault = check_block(known)) return refuse(std::move(*fault));
-    if (auto fault = check_certificate(request, facts, directly_issued, rules, known, now))
+    if (auto fault = judge_certificate(request, facts, directly_issued, rules, known, now))
         return refuse(std::move(*fault));
-    return Judge(request, facts, rules, known, now).run();
+    return Judge(request, facts, rules, known, now, directory).run();
+}
+
+std::optional<Error> judge_certificate(const request::CertificateRequest& request, const CertificateFacts& facts,
+                                       bool directly_issued, const RecipientRules& rules, const RegisterView& known,
+                                       UtcTime now) {
+    if (auto fault = check_block(known)) return fault;
+    return check_certificate(request, facts, directly_issued, rules, known, now);
+}
+
+std::optional<Error> judge_person_entry(const DirectoryPerson& person, std::string_view claimed_upn, UtcTime now) {
+    switch (person.found) {
+        case Found::none: return unbound("the directory has no such person");
+        case Found::several: return unbound("the directory has several persons of this name");
+        case Found::one: break;
+    }
+    const auto& names = person.user_principal_names;
+    // The question may have matched more loosely than a name may.
+    if (claimed_upn.empty() ||
+        std::none_of(names.begin(), names.end(), [&](const auto& name) { return ascii_equal(name, claimed_upn); }))
+        return unbound("the directory's entry has another user principal name");
+    if (const auto why = does_not_count(person.entry, now))
+        return unbound("the directory does not let this account count: " + *why);
+    return std::nullopt;
 }
 
 }  // namespace connector::trust

@@ -6,6 +6,7 @@
 #include "core/certificate.hpp"
 #include "core/error.hpp"
 #include "core/request/record.hpp"
+#include "core/trust/directory.hpp"
 #include "core/trust/register.hpp"
 
 #include <optional>
@@ -74,10 +75,22 @@ struct RecipientVerdict {
 // kind refused, code recipientUntrusted: what such a recipient is told.
 [[nodiscard]] Error blocked_here(BlockedThing thing);
 
+// (1) to (6) alone, and blocks: what can be said of the certificate whoever the user is. nullopt: nothing against it.
+[[nodiscard]] std::optional<Error> judge_certificate(const request::CertificateRequest& request,
+                                                     const CertificateFacts& facts, bool directly_issued,
+                                                     const RecipientRules& rules, const RegisterView& known,
+                                                     UtcTime now);
+
+// kind refused, code recipientUnbound: the directory has not exactly one person of that UPN, or does not let it count.
+[[nodiscard]] std::optional<Error> judge_person_entry(const DirectoryPerson& person, std::string_view claimed_upn,
+                                                      UtcTime now);
+
 // `facts` are those of the request's recipient certificate; `directly_issued` says whether one of rules.issuers
 // signed it (crypto's word). Everything else is judged here. Called at intake and again when wrapping.
+// `directory`: its answer, where the binding is by directory.
 [[nodiscard]] RecipientVerdict prove_recipient(const request::CertificateRequest& request,
                                                const CertificateFacts& facts, bool directly_issued,
-                                               const RecipientRules& rules, const RegisterView& known, UtcTime now);
+                                               const RecipientRules& rules, const RegisterView& known, UtcTime now,
+                                               const DirectoryView* directory = nullptr);
 
 }  // namespace connector::trust

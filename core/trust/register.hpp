@@ -44,6 +44,18 @@ struct Approval {
     UtcTime expires;
 };
 
+// One account's word for one held request as it stood: its order, its key and why it was held. Enough of them, each of
+// another account, let it go on. Ends by itself.
+struct Vote {
+    RequestId request;
+    Sha256 about;  // SHA-256 of what the account was shown: the hold's detail
+    std::string by;
+    Sha256 order_hash;
+    Sha256 spki_sha256;
+    UtcTime given;
+    UtcTime expires;
+};
+
 // A bounded time in which a first use is accepted.
 struct EnrolmentWindow {
     UtcTime opened;

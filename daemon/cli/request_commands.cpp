@@ -129,7 +129,17 @@ void add_request_commands(CLI::App& app, Chosen& chosen) {
         arguments["key"] = *key;
         return ask(call, "requests.approve", arguments, [&call](const json::value& answer) {
             show_fields(call.terminal, answer);
-            show_changed(call, answer, "approved");
+            const auto* object = answer.if_object();
+            const auto* given = object == nullptr ? nullptr : object->if_contains("approvals");
+            const auto* needed = object == nullptr ? nullptr : object->if_contains("approvalsNeeded");
+            const auto number = [](const json::value* value) {
+                return value == nullptr || !value->is_number() ? 0 : value->to_number<std::int64_t>();
+            };
+            if (number(given) < number(needed))
+                call.terminal.line("noted: " + std::to_string(number(given)) + " of " + std::to_string(number(needed)) +
+                                   " approvals; another account has to approve it too");
+            else
+                show_changed(call, answer, "approved");
         });
     });
 }

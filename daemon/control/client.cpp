@@ -110,7 +110,9 @@ Answer do_here(const config::Settings& settings, const std::string& command, con
                                             },
                                             [&state] { return anchor_json(state->evidence->audit().head()); },
                                             {},
-                                            nullptr});
+                                            nullptr,
+                                            settings.limits,
+                                            settings.control.approvers});
     std::optional<Result<json::value>> result;
     auto performing = operations.perform(command, arguments, Caller{own_account()});
     asio::co_spawn(io, std::move(performing), [&result](const std::exception_ptr& fault, Result<json::value> value) {

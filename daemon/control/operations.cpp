@@ -7,6 +7,7 @@
 #include <boost/json/array.hpp>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace connector::control {
@@ -78,6 +79,9 @@ ports::Async<json::value> Operations::perform(std::string command, json::object 
     if (command == "issued.list") co_return co_await issued(std::move(arguments));
     if (command == "deliveries") co_return co_await deliveries(std::move(arguments));
     if (command == "limits.show") co_return co_await limits();
+    if (command == "limits.raise") co_return co_await raise(std::move(arguments), std::move(caller));
+    if (command == "freeze") co_return co_await freeze(std::move(arguments), std::move(caller));
+    if (command == "thaw") co_return co_await thaw(std::move(arguments), std::move(caller));
     if (command == "audit.anchor") co_return parts_.audit_anchor();
     if (command == "issued.revoked") co_return co_await note_revoked(std::move(arguments), std::move(caller));
     if (command == "doctor" && parts_.doctor) co_return co_await parts_.doctor(std::nullopt);
@@ -143,7 +147,10 @@ Operations::Answer Operations::status() {
     answer["quarantined"] = counts->quarantined;
     auto limiting = limits();
     auto metered = co_await std::move(limiting);
-    if (metered) answer["limits"] = metered->as_object()["limits"];
+    if (metered) {
+        answer["limits"] = metered->as_object()["limits"];
+        answer["stops"] = metered->as_object()["stops"];
+    }
     co_return json::value(std::move(answer));
 }
 
@@ -242,6 +249,17 @@ Operations::Answer Operations::show(RequestId id) {
     const auto found = co_await std::move(reading);
     if (!found) co_return found.error();
     json::object row = details(*found);
+    auto asking = parts_.ledger.votes(id, parts_.clock.utc());
+    const auto votes = co_await std::move(asking);
+    if (!votes) co_return votes.error();
+    json::array accounts;
+    for (const auto& vote : *votes) {
+        const json::value account(vote.by);
+        if (vote.order_hash == found->order_hash &&
+            std::find(accounts.begin(), accounts.end(), account) == accounts.end())
+            accounts.push_back(account);
+    }
+    row["approvedBy"] = std::move(accounts);
     co_return json::value(std::move(row));
 }
 
@@ -346,6 +364,36 @@ Operations::Answer Operations::approve(RequestId id, std::string key, Caller cal
     }
     constexpr auto k_valid = std::chrono::hours{24 * 7};
     const auto now = parts_.clock.utc();
+    // For this order and this key, as it is held now; of each account once.
+    const trust::Vote own{id,
+                          parts_.crypto.sha256(bytes_of(found->held_detail)),
+                          caller.account,
+                          found->order_hash,
+                          facts->key.spki_sha256,
+                          now,
+                          now + k_valid};
+    auto voting = parts_.ledger.vote(own);
+    const auto voted = co_await std::move(voting);
+    if (!voted) co_return voted.error();
+    auto counting = parts_.ledger.votes(id, now);
+    const auto votes = co_await std::move(counting);
+    if (!votes) co_return votes.error();
+    std::set<std::string> accounts;
+    for (const auto& vote : *votes)
+        if (vote.about == own.about && vote.order_hash == own.order_hash && vote.spki_sha256 == own.spki_sha256)
+            accounts.insert(vote.by);
+    if (accounts.size() < parts_.approvers) {
+        parts_.events.raise(
+            engine::about(event::k_control_done, *found)
+                .with("command", "requests approve")
+                .with("approvals", std::to_string(accounts.size()) + " of " + std::to_string(parts_.approvers))
+                .with("key", fingerprint)
+                .with("by", caller.account));
+        json::object answer = details(*found);
+        answer["approvals"] = accounts.size();
+        answer["approvalsNeeded"] = parts_.approvers;
+        co_return json::value(std::move(answer));
+    }
     trust::Approval approval{
         found->request.user.id, found->request.device.id, facts->key.spki_sha256, caller.account, now, now + k_valid};
     auto approving = parts_.ledger.approve(std::move(approval));
@@ -359,6 +407,8 @@ Operations::Answer Operations::approve(RequestId id, std::string key, Caller cal
         engine::about(event::k_request_approved, *changed).with("key", fingerprint).with("by", caller.account));
     json::object answer = details(*changed);
     answer["heldDetail"] = why;
+    answer["approvals"] = accounts.size();
+    answer["approvalsNeeded"] = parts_.approvers;
     co_return json::value(std::move(answer));
 }
 

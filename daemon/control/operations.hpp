@@ -15,6 +15,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace connector::control {
 
@@ -24,6 +25,9 @@ struct Caller {
 
 // {sequence,link}, or null before the first line.
 [[nodiscard]] boost::json::value anchor_json(const daemon::AuditHead& head);
+
+// A person's freezes and the limits that have tripped.
+[[nodiscard]] boost::json::value stops_json(const std::vector<request::Stop>& stops);
 
 using AuthorityTables = std::map<std::string, config::Authority, std::less<>>;
 
@@ -41,6 +45,8 @@ public:
         // daemon.
         std::function<ports::Async<boost::json::value>(std::optional<std::string> authority)> doctor;
         const AuthorityTables* authorities = nullptr;  // of a running daemon, or nullptr
+        request::Limits limits;                        // as configured
+        std::uint32_t approvers = 1;
     };
     explicit Operations(Parts parts) : parts_(std::move(parts)) {}
 
@@ -63,7 +69,12 @@ private:
     [[nodiscard]] Answer block(boost::json::object arguments, Caller caller);
     [[nodiscard]] Answer issued(boost::json::object arguments);
     [[nodiscard]] Answer note_revoked(boost::json::object arguments, Caller caller);
+    // stops.cpp
     [[nodiscard]] Answer limits();
+    [[nodiscard]] Answer raise(boost::json::object arguments, Caller caller);
+    [[nodiscard]] Answer freeze(boost::json::object arguments, Caller caller);
+    [[nodiscard]] Answer thaw(boost::json::object arguments, Caller caller);
+    [[nodiscard]] ports::Async<std::uint64_t> release_over(std::string limit);
     // authorities.cpp
     [[nodiscard]] Answer authorities();
     [[nodiscard]] Answer test_authority(std::string name);

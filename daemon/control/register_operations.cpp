@@ -1,4 +1,4 @@
-// The operations that look at or change what the ledger knows beside requests: devices, certificates, limits.
+// The operations that look at or change what the ledger knows beside requests: devices and certificates.
 #include "daemon/control/arguments.hpp"
 #include "daemon/control/operations.hpp"
 
@@ -187,23 +187,6 @@ Operations::Answer Operations::note_revoked(json::object arguments, Caller calle
     answer["request"] = *found ? json::value((*found)->request.text()) : json::value(nullptr);
     answer["user"] = *found ? json::value((*found)->user.text()) : json::value(nullptr);
     answer["device"] = *found ? json::value((*found)->device.text()) : json::value(nullptr);
-    co_return json::value(std::move(answer));
-}
-
-Operations::Answer Operations::limits() {
-    auto metering = parts_.ledger.meters(parts_.clock.utc());
-    const auto meters = co_await std::move(metering);
-    if (!meters) co_return meters.error();
-    json::array rows;
-    for (const auto& meter : *meters) {
-        json::object row;
-        row["limit"] = meter.meter;
-        row["used"] = meter.used;
-        row["max"] = meter.limit;
-        rows.push_back(std::move(row));
-    }
-    json::object answer;
-    answer["limits"] = std::move(rows);
     co_return json::value(std::move(answer));
 }
 

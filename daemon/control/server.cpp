@@ -1,5 +1,7 @@
 #include "daemon/control/server.hpp"
 
+#include "core/printable.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -17,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
@@ -72,6 +75,24 @@ std::string account_name(uid_t uid) {
     return found->pw_name;
 }
 
+// As the accounts stand now: a session that was opened before its account left the group is refused. The socket's mode
+// keeps the others away; this is for what gets past it.
+bool may_command(const ucred& peer, const std::string& group) {
+    if (peer.uid == 0 || peer.uid == ::geteuid()) return true;
+    const auto wanted = group_id(group);
+    if (!wanted) return false;
+    std::vector<char> buffer(k_name_buffer);
+    struct passwd entry {};
+    struct passwd* found = nullptr;
+    if (::getpwuid_r(peer.uid, &entry, buffer.data(), buffer.size(), &found) != 0) return false;
+    if (found == nullptr) return peer.gid == *wanted;  // a number without an account: all that is known of it
+    int count = 1024;
+    std::vector<gid_t> groups(static_cast<std::size_t>(count));
+    if (::getgrouplist(found->pw_name, found->pw_gid, groups.data(), &count) < 0) return false;
+    groups.resize(static_cast<std::size_t>(count));
+    return std::find(groups.begin(), groups.end(), *wanted) != groups.end();
+}
+
 }  // namespace
 
 struct Server::Impl {
@@ -82,6 +103,7 @@ struct Server::Impl {
     async::TaskGroup tasks;
     std::optional<stream_protocol::acceptor> acceptor;
     std::filesystem::path path;
+    std::string group;
 
     Impl(const asio::any_io_executor& the_executor, ports::Clock& the_clock, ports::EventSink& the_events,
          Operations the_operations)
@@ -124,17 +146,39 @@ struct Server::Impl {
         socklen_t size = sizeof peer;
         if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) co_return;
         Caller caller{account_name(peer.uid)};
+        const bool may = may_command(peer, group);
         std::string line;
         auto reading = asio::async_read_until(socket, asio::dynamic_buffer(line, k_longest_line), '\n',
                                               asio::as_tuple(asio::use_awaitable));
         auto [read_failure, read] = co_await std::move(reading);
         if (read_failure) co_return;
-        auto answering = answer(line.substr(0, read), std::move(caller));
-        const std::string reply = co_await std::move(answering);
+        std::string reply;
+        if (may) {
+            auto answering = answer(line.substr(0, read), std::move(caller));
+            reply = co_await std::move(answering);
+        } else {
+            reply = refuse(line.substr(0, read), caller);
+        }
         auto writing = asio::async_write(socket, asio::buffer(reply), asio::as_tuple(asio::use_awaitable));
         auto [write_failure, written] = co_await std::move(writing);
         (void)write_failure;
         (void)written;
+    }
+
+    std::string refuse(const std::string& line, const Caller& caller) {
+        boost::system::error_code failure;
+        const json::value asked = json::parse(line, failure);
+        const json::object* question = !failure && asked.is_object() ? &asked.get_object() : nullptr;
+        const json::value* command = question == nullptr ? nullptr : question->if_contains("command");
+        const bool named = command != nullptr && command->is_string();
+        events.raise(Event(event::k_control_refused)
+                         .with("command", named ? printable(std::string(command->get_string()), 64) : "unreadable")
+                         .with("by", caller.account));
+        json::object reply;
+        reply["exit"] = 1;
+        reply["error"] = caller.account + " may not: be root or in the group \"" + group + "\"";
+        reply["result"] = nullptr;
+        return json::serialize(reply) + "\n";
     }
 
     asio::awaitable<std::string> answer(std::string line, Caller caller) {
@@ -191,6 +235,7 @@ Result<void> Server::start(const std::filesystem::path& path, const std::string&
     if (!failure) impl_->acceptor->listen(static_cast<int>(k_most_connections), failure);
     if (failure) return cannot(failure.message());
     impl_->path = path;
+    impl_->group = group;
     const auto gid = group_id(group);
     if (gid && ::chown(path.c_str(), static_cast<uid_t>(-1), *gid) == 0 && ::chmod(path.c_str(), 0660) == 0) {
         // open to the administrators' group

@@ -41,6 +41,8 @@ struct Daemon {
 // The same of one that is configured.
 [[nodiscard]] std::vector<Check> check_authority(const config::Settings& settings, const std::string& name,
                                                  UtcTime now);
+// The directory, where the configuration asks one: each address reached, signed in, a person found.
+[[nodiscard]] std::vector<Check> check_directory(const config::Settings& settings);
 // Whom the configuration believes; the device authorities against our own.
 [[nodiscard]] std::vector<Check> check_trust(const config::Settings& settings, UtcTime now);
 // Control socket, health port, and a configuration that is newer than the daemon.

@@ -43,7 +43,9 @@ bool only_the_unit_has(const config::Authority& authority) {
 
 // Secrets that systemd gives to the unit alone cannot be looked at from a shell.
 bool any_only_the_unit_has(const config::Settings& settings) {
-    if (only_the_unit_has(settings.sealing.key) || only_the_unit_has(settings.delivery.key)) return true;
+    if (only_the_unit_has(settings.sealing.key) || only_the_unit_has(settings.delivery.key) ||
+        only_the_unit_has(settings.directory.credential))
+        return true;
     for (const auto& [name, key] : settings.import_keys)
         if (only_the_unit_has(key.key) || only_the_unit_has(key.passphrase)) return true;
     return std::any_of(settings.authorities.begin(), settings.authorities.end(),

@@ -38,16 +38,24 @@ void choices(Checks& checks, const config::Settings& settings) {
     if (!settings.connector.does(Kind::pkcs_issue) && !settings.connector.does(Kind::pfx_deliver)) return;
     if (settings.recipients.rules.binding == trust::Binding::service)
         checks.fault("recipients.binding", "the service's word is taken for whose device it is",
-                     "set recipients.binding to \"certificate\" or \"register\"");
+                     "set recipients.binding to \"certificate\", \"directory\" or \"register\"");
     else
         checks.good("recipients.binding", settings.recipients.rules.binding == trust::Binding::register_
                                               ? "the register proves whose device it is"
+                                          : settings.recipients.rules.binding == trust::Binding::directory
+                                              ? "the directory names the owner of each device"
                                               : "proved for each device");
     if (settings.policy.identity == trust::IdentitySource::service)
         checks.fault("policy.identity", "the service's word is taken for who a user is",
-                     "set policy.identity to \"certificate\"");
+                     "set policy.identity to \"directory\" or \"certificate\"");
     else
-        checks.good("policy.identity", "proved for each person");
+        checks.good("policy.identity", settings.policy.identity == trust::IdentitySource::directory
+                                           ? "the directory says each person's names and mailboxes"
+                                           : "proved for each person");
+    // No program can see from here whether the device entries are copied from the cloud: said once, plainly.
+    if (settings.recipients.rules.binding == trust::Binding::directory)
+        checks.good("directory.device_base", "only as good as who may write " + settings.directory.owner_attribute +
+                                                 " there: entries that are written back from the cloud are its word");
 }
 
 // nullopt: nothing speaks against that device authority.

@@ -53,7 +53,10 @@ void service_and_devices(Rows& rows, const config::Settings& settings) {
                      "recipients.binding");
             break;
         case Binding::directory:
-            rows.add("service", wrap, Power::none, "the directory must name the device's owner", "recipients.binding");
+            rows.add("service", wrap, Power::none,
+                     "the directory must name that person as the device's one owner, and the account must not be "
+                     "disabled",
+                     "recipients.binding");
             break;
         case Binding::statement:
             rows.add("service", wrap, Power::none, "a pinned signer must say so", "recipients.binding");
@@ -89,7 +92,10 @@ void service_and_devices(Rows& rows, const config::Settings& settings) {
     if (settings.policy.allow_security_identifier)
         rows.add("service", "have a certificate that signs in to Windows as another account",
                  own_name ? Power::none : Power::open,
-                 own_name ? "no device certificate proves a security identifier" : "its word is taken",
+                 !own_name ? "its word is taken"
+                 : settings.policy.identity == trust::IdentitySource::directory
+                     ? "only the directory's own for that person"
+                     : "no device certificate proves a security identifier",
                  "policy.allow_security_identifier");
 }
 
@@ -129,6 +135,19 @@ void authorities(Rows& rows, const config::Settings& settings) {
              : settings.importer.rules.address == trust::AddressRule::domain ? "only within policy.allowed_mail_domains"
                                                                              : "with any mailbox in it",
              settings.importer.rules.address == trust::AddressRule::strict ? "importer.signers" : "importer.address");
+    const bool owners = settings.recipients.rules.binding == Binding::directory;
+    const bool names = settings.policy.identity == trust::IdentitySource::directory;
+    if (owners)
+        rows.add("directory", "name somebody as a device's owner, and so have that person's keys wrapped for it",
+                 Power::open,
+                 "whoever may write " + settings.directory.owner_attribute + " below " +
+                     settings.directory.device_base + "; also device entries that the cloud writes back",
+                 "directory.device_base");
+    if (names)
+        rows.add("directory", "give a person another mailbox or name, and so have it certified", Power::limited,
+                 "whoever may write persons below " + settings.directory.user_base + "; only within " +
+                     joined(settings.policy.allowed_mail_domains),
+                 "directory.user_base");
     for (const auto& [name, authority] : settings.authorities)
         rows.add("authority " + name, "certify a mailbox for a key of its own", Power::open,
                  authority.type == config::AuthorityType::local

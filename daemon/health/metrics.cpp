@@ -35,12 +35,14 @@ constexpr std::array<Family, 4> k_counters{{
     {"authority_requests_total", "Calls to an authority, by how they ended.", {"authority", "result"}},
     {"management_requests_total", "Calls to the management service, by HTTP status or error code.", {"call", "code"}},
 }};
-constexpr std::array<Family, 12> k_gauges{{
+constexpr std::array<Family, 14> k_gauges{{
     {"requests_pending", "Open requests, by durable stage.", {"stage", ""}},
     {"held", "Requests that wait for a person, by reason.", {"reason", ""}},
+    {"frozen", "1 while a kind of request is stopped, by a person or by a limit.", {"kind", ""}},
     {"limit_used_ratio", "How much of a limit is used; above 1 requests are held.", {"limit", ""}},
     {"recipients", "Device keys in the local register, by state.", {"state", ""}},
     {"authority_up", "1 while the authority works, 0 while it does not.", {"authority", ""}},
+    {"directory_up", "1 while the directory answers, 0 while it does not.", {"", ""}},
     {"last_lease_timestamp_seconds", "When requests were last leased, in seconds since 1970.", {"", ""}},
     {"oldest_pending_seconds", "Age of the oldest open request that is not held.", {"", ""}},
     {"certificate_expiry_timestamp_seconds", "When one of the connector's own certificates expires.", {"which", ""}},

@@ -25,9 +25,11 @@ enum class Counter {
 enum class Gauge {
     requests_pending,  // stage
     held,              // reason
+    frozen,            // kind
     limit_used_ratio,  // limit
     recipients,        // state
     authority_up,      // authority
+    directory_up,      // where a directory is asked
     last_lease_timestamp_seconds,
     oldest_pending_seconds,
     certificate_expiry_timestamp_seconds,  // which
@@ -68,7 +70,7 @@ private:
     using Series = std::map<Key, Value>;
 
     std::array<Series<double>, 4> counters_;
-    std::array<Series<double>, 12> gauges_;
+    std::array<Series<double>, 14> gauges_;
     std::array<Series<Distribution>, 2> histograms_;
     UtcTime started_at_;
 };

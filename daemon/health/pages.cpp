@@ -84,7 +84,13 @@ std::string to_json(const HealthSnapshot& snapshot) {
         out.append(comma).append(printable_json(stage)).append(":").append(std::to_string(count));
         comma = ",";
     }
-    out += "},\"held\":" + std::to_string(snapshot.held) + ",\"lastLeaseAt\":" + json_time(snapshot.last_lease_at) +
+    out += "},\"held\":" + std::to_string(snapshot.held) + ",\"frozen\":[";
+    comma = "";
+    for (const auto& kind : snapshot.frozen) {
+        out.append(comma).append(printable_json(kind));
+        comma = ",";
+    }
+    out += "],\"lastLeaseAt\":" + json_time(snapshot.last_lease_at) +
            ",\"lastDeliveryAt\":" + json_time(snapshot.last_delivery_at) +
            ",\"oldestPendingSeconds\":" + std::to_string(snapshot.oldest_pending_seconds) + ",\"authorities\":[";
     comma = "";
@@ -124,6 +130,7 @@ std::string page_html(const HealthSnapshot& snapshot, Page page) {
     out += "</table><h2>Work</h2><table>";
     for (const auto& [stage, count] : snapshot.queue) row(out, stage, std::to_string(count), "");
     row(out, "held, waiting for a person", std::to_string(snapshot.held), snapshot.held == 0 ? "" : "degraded");
+    for (const auto& kind : snapshot.frozen) row(out, kind, "stopped until `thaw`", "failed");
     row(out, "oldest pending", std::to_string(snapshot.oldest_pending_seconds) + " s", "");
     row(out, "last lease", time_or(snapshot.last_lease_at, "never"), "");
     row(out, "last delivery", time_or(snapshot.last_delivery_at, "never"), "");

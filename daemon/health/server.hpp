@@ -49,6 +49,7 @@ struct HealthSnapshot {
     std::vector<HealthCheck> checks;
     std::map<std::string, std::uint64_t> queue;  // stage -> number
     std::uint64_t held = 0;
+    std::vector<std::string> frozen;  // kinds that a person or a limit has stopped
     std::optional<UtcTime> last_lease_at;
     std::optional<UtcTime> last_delivery_at;
     std::uint64_t oldest_pending_seconds = 0;

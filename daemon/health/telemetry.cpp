@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace connector::health {
 namespace {
@@ -33,6 +34,39 @@ std::uint64_t oldest_seconds(const engine::Context& context) {
     const auto& oldest = context.status.counts.oldest_pending;
     if (!oldest) return 0;
     return static_cast<std::uint64_t>(std::max<std::int64_t>(0, (context.now() - *oldest).count()));
+}
+
+// A limit that tripped is a fault until a person has looked; what a person froze is only one where nothing is left.
+void add_stops(HealthSnapshot& snapshot, const engine::Context& context) {
+    const auto& stopping = context.stopping;
+    for (const auto kind : stopping.stopped_kinds()) snapshot.frozen.emplace_back(to_string(kind));
+    HealthCheck limits{"limits", "ok", snapshot.started_at, ""};
+    HealthCheck frozen{"frozen", "ok", snapshot.started_at, "", false};
+    std::set<std::string> tripped;
+    std::set<std::string> kinds;
+    for (const auto& stop : stopping.stops) {
+        auto& check = stop.cause == request::StopCause::tripped ? limits : frozen;
+        check.since = check.status == "ok" ? stop.since : std::min(check.since, stop.since);
+        check.status = "failed";
+        if (stop.cause == request::StopCause::tripped)
+            tripped.insert(stop.limit);
+        else
+            kinds.insert(std::string(to_string(stop.kind)));
+    }
+    const auto join = [](const std::set<std::string>& words) {
+        std::string text;
+        for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+        return text;
+    };
+    if (!tripped.empty()) limits.detail = join(tripped) + ": exceeded twofold, stopped until `thaw`";
+    if (!kinds.empty()) {
+        const bool all = stopping.going(context.rules.kinds).empty();
+        frozen.status = all ? "failed" : "degraded";
+        frozen.gates_readiness = all;
+        frozen.detail = join(kinds) + ": frozen until `thaw`";
+    }
+    snapshot.checks.push_back(std::move(limits));
+    if (!kinds.empty()) snapshot.checks.push_back(std::move(frozen));
 }
 
 }  // namespace
@@ -86,6 +120,13 @@ HealthSnapshot snapshot_of(const engine::Context& context) {
     snapshot.checks.push_back(
         {"authorities", all_down ? "failed" : (down != 0 ? "degraded" : "ok"), down_since,
          down == 0 ? "" : std::to_string(down) + " of " + std::to_string(context.breakers.size()) + " down"});
+    add_stops(snapshot, context);
+    if (context.ports.directory != nullptr) {
+        // What it has to prove waits; what it has not goes on.
+        const bool away = status.directory.state == engine::Check::State::down;
+        snapshot.checks.push_back(
+            {"directory", away ? "degraded" : "ok", status.directory.since, status.directory.detail, false});
+    }
     if (status.leasing_paused)
         snapshot.checks.push_back(
             {"backlog", "degraded", status.started_at, "leasing is paused above max_pending", false});
@@ -119,8 +160,12 @@ void set_gauges(Metrics& metrics, const engine::Context& context) {
         if (meter.limit != 0)
             metrics.set(Gauge::limit_used_ratio, {meter.meter},
                         static_cast<double>(meter.used) / static_cast<double>(meter.limit));
+    for (const auto kind : request::all_kinds())
+        metrics.set(Gauge::frozen, {to_string(kind)}, context.stopping.stopped(kind) ? 1.0 : 0.0);
     for (const auto& [name, breaker] : context.breakers)
         metrics.set(Gauge::authority_up, {name}, breaker.state() == engine::Breaker::State::down ? 0.0 : 1.0);
+    if (context.ports.directory != nullptr)
+        metrics.set(Gauge::directory_up, {}, status.directory.state == engine::Check::State::down ? 0.0 : 1.0);
     if (status.last_lease_at)
         metrics.set(Gauge::last_lease_timestamp_seconds, {},
                     static_cast<double>(status.last_lease_at->time_since_epoch().count()));

@@ -72,7 +72,7 @@ class Program(Case):
     def test_the_commands_that_the_contract_names_and_that_are_built(self) -> None:
         there = {" ".join(each) for each in self.commands()}
         for name in ("run", "enroll", "check-config", "doctor", "status", "requests list", "requests show", "requests retry", "requests abandon", "requests approve",
-                     "recipients list", "recipients window", "recipients block", "limits show", "import key create", "import key list", "import key export",
+                     "recipients list", "recipients window", "recipients block", "limits show", "limits raise", "freeze", "thaw", "import key create", "import key list", "import key export",
                      "import add", "import list", "import remove", "local-ca create", "local-ca revoke", "local-ca crl", "issued list", "authority list", "authority test", "authority resume", "sealing create",
                      "delivery-key create", "delivery-key export", "audit verify", "explain", "version"):
             self.assertIn(name, there)
@@ -318,7 +318,7 @@ class Configuration(Case):
                 self.assertIn(f'"{choice}"', line)
 
     def test_what_is_not_built_is_refused_and_said(self) -> None:
-        for config in ({"recipients": {"binding": "directory"}}, {"policy": {"identity": "directory"}}, {"recipients": {"binding": "statement"}},
+        for config in ({"recipients": {"binding": "statement"}},
                        {"connector": {"kinds": ["pkcs.renew"]}}, {"authority": {"x": {"type": "adcs", "directory": "/nowhere"}}}):
             with self.subTest(config):
                 done = self.connector(config).command("check-config")

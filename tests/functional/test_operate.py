@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
 from lab import Connector, Lab  # noqa: E402
 
 # The contract's page, word for word.
-FAMILIES = ("requests_total", "requests_pending", "held", "request_duration_seconds", "stage_duration_seconds", "refused_total", "limit_used_ratio",
+FAMILIES = ("requests_total", "requests_pending", "held", "frozen", "request_duration_seconds", "stage_duration_seconds", "refused_total", "limit_used_ratio",
             "recipients", "authority_requests_total", "authority_up", "management_requests_total", "last_lease_timestamp_seconds",
             "oldest_pending_seconds", "certificate_expiry_timestamp_seconds", "imported_certificates_expiring", "crypto_queue_length",
             "key_pool_size", "build_info")

@@ -270,6 +270,7 @@ ports::Async<std::vector<Bytes>> Process::AuthorityPort::issuers(std::optional<s
 }
 
 ports::Async<void> Process::AuthorityPort::revoke(ports::Revocation revocation) {
+    if (!process_.dead()) process_.world.judge.acts(process_, request::Kind::certificate_revoke, "revokes");
     knocks(Point::authority_revoke);
     const Fate fate = fate_of(false);
     auto going = go(Point::authority_revoke, fate);

@@ -54,6 +54,41 @@ void Judge::committed(Process& process, const ports::Commit& commit, const Shado
     pins[commit.pin->device] = commit.pin->spki_sha256;
 }
 
+void Judge::acts(Process& process, request::Kind kind, const std::string& what) {
+    if (process.frozen.contains(kind) || process.home.frozen.contains(kind))
+        broken("nothing is done after a freeze", process.name() + " " + what);
+    const auto& stops = process.engine().context().stopping.stops;
+    const bool known = std::any_of(stops.begin(), stops.end(), [kind](const auto& stop) { return stop.kind == kind; });
+    if (known) broken("nothing is done after a freeze", process.name() + " " + what + ", and knows that it is stopped");
+}
+
+void Judge::counted(Process& process, const ports::Commit& commit) {
+    // A clock that jumps makes the windows of two counts differ.
+    if (world_.scenario.clock_jumps != 0) return;
+    const auto now = process.utc();
+    for (const auto& charge : commit.charges) {
+        if (!charge.takes) continue;
+        auto& entries = process.home.counted[charge.meter + "/" + charge.scope];
+        std::erase_if(entries, [&](const auto& entry) { return entry.first <= now - charge.window; });
+        std::set<std::string> subjects;
+        for (const auto& [when, subject] : entries) subjects.insert(subject);
+        const bool known = charge.distinct && subjects.contains(charge.subject);
+        const auto used = charge.distinct ? subjects.size() : entries.size();
+        if (charge.limit != 0 && !charge.waived && !known && used >= charge.limit)
+            broken("no limit is passed", process.name() + " " + charge.meter + ": " + std::to_string(used + 1));
+        entries.emplace_back(now, charge.subject);
+    }
+}
+
+void Judge::approved(Process& process, const RequestId& id, const std::string& what) {
+    if (world_.scenario.protects == 0) return;
+    for (const auto& order : world_.service.orders()) {
+        if (order.request.id != id || order.request.user.id.text() != "user0") continue;
+        if (process.home.votes[id].size() < world_.scenario.protects)
+            broken("nothing goes to a protected user unapproved", process.name() + " " + what + " " + id.text());
+    }
+}
+
 void Judge::looked_up(Process& process, const DeviceId& device, const UserId& /*user*/, const Sha256& /*spki*/,
                       bool blocked) {
     if (!blocked) proofs_[{process.home.index, device}] = {&process, world_.timeline.now()};
@@ -70,6 +105,8 @@ void Judge::submitted(Process& process, const ports::Submission& submission, std
                                                            std::string(authority) + " without having written it down");
         return;
     }
+    acts(process, request::Kind::pkcs_issue, "submits " + found->first.text());
+    approved(process, found->first, "submits");
     // Told at `when` that the lease is gone, while nothing had been submitted: the work stops at the next step.
     constexpr auto k_next_step = 10s;
     const auto lost = process.told_lost.find(found->first);
@@ -131,6 +168,8 @@ void Judge::revokes(Process& process, SimAuthority::Entry* entry, const ports::R
 
 void Judge::wrapped(Process& process, const trust::Recipient& recipient, const ports::PackageContent& content) {
     const std::string what = process.name() + " wraps for " + recipient.device().text();
+    acts(process, content.purpose == "pkcs" ? request::Kind::pkcs_issue : request::Kind::pfx_deliver, "wraps");
+    approved(process, content.request_id, "wraps for");
     const auto proof = proofs_.find({process.home.index, recipient.device()});
     if (proof == proofs_.end() || proof->second.process != &process || world_.timeline.now() - proof->second.when > 1h)
         broken("no wrap without a live proof", what);
@@ -143,6 +182,9 @@ void Judge::wrapped(Process& process, const trust::Recipient& recipient, const p
 
 void Judge::reports(Process& process, const ports::ResultMessage& message) {
     if (!message.delivered && !message.completed) return;
+    for (const auto& order : world_.service.orders())
+        if (order.request.id == message.request)
+            acts(process, order.request.kind(), "reports " + message.request.text());
     const auto& shadow = process.ledger().shadow();
     const auto found = shadow.find(message.request);
     // It may have been withdrawn or dropped between the look and the call; what it says was durable then.
@@ -239,6 +281,12 @@ void Judge::lease_ran_out(const SimService::Order& order) {
 void Judge::opened_again(Connector& connector, storage::SqliteLedger& file) {
     if (!connector.meters_known) return;
     connector.meters_known = false;
+    const auto stops = file.stops();
+    if (!stops) broken("what is stopped stays stopped over a crash", stops.error().message);
+    for (const auto& before : connector.stops_at_crash)
+        if (stops && !connector.thawed_since && std::find(stops->begin(), stops->end(), before) == stops->end())
+            broken("what is stopped stays stopped over a crash",
+                   "c" + std::to_string(connector.index) + " " + std::string(to_string(before.kind)));
     const auto meters = file.meters(connector.crashed_at);
     if (!meters) {
         broken("meters never fall by a crash", meters.error().message);

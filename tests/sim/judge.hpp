@@ -34,6 +34,11 @@ public:
     // While it runs.
     void no_secret(std::string_view where, std::string_view text);
     void committed(Process& process, const ports::Commit& commit, const Shadow* before);
+    // Nothing that was frozen, or has tripped, is done; `what` is about to happen.
+    void acts(Process& process, request::Kind kind, const std::string& what);
+    // A count of our own beside the ledger's: no limit is passed.
+    void counted(Process& process, const ports::Commit& commit);
+    void approved(Process& process, const RequestId& id, const std::string& what);
     void looked_up(Process& process, const DeviceId& device, const UserId& user, const Sha256& spki, bool blocked);
     void submitted(Process& process, const ports::Submission& submission, std::string_view authority);
     // An order, or its repetition, leaves for an authority that cannot be searched; it may have arrived, or was

@@ -214,6 +214,7 @@ void SimLedger::committed(const ports::Commit& commit) {
     const auto& record = commit.record;
     const auto before = shadow_.find(record.request.id);
     world.judge.committed(process_, commit, before == shadow_.end() ? nullptr : &before->second);
+    world.judge.counted(process_, commit);
     if (!record.csr.empty()) world.csr_owners.emplace(record.csr, std::pair(process_.home.index, record.request.id));
     if (!record.certificate.empty())
         for (auto& authority : world.authorities)
@@ -468,6 +469,15 @@ ports::Async<void> SimLedger::approve(trust::Approval approval) {
     return run<void>(Point::ledger_other, Use::writes,
                      [approval = std::move(approval)](SqliteLedger& file) { return file.approve(approval); });
 }
+ports::Async<void> SimLedger::vote(trust::Vote vote) {
+    return run<void>(Point::ledger_other, Use::writes,
+                     [vote = std::move(vote)](SqliteLedger& file) { return file.vote(vote); });
+}
+ports::Async<std::vector<trust::Vote>> SimLedger::votes(RequestId request, UtcTime now) {
+    return run<std::vector<trust::Vote>>(
+        Point::ledger_votes, Use::reads,
+        [request = std::move(request), now](SqliteLedger& file) { return file.votes(request, now); });
+}
 ports::Async<void> SimLedger::open_window(trust::EnrolmentWindow window) {
     return run<void>(Point::ledger_other, Use::writes,
                      [window = std::move(window)](SqliteLedger& file) { return file.open_window(window); });
@@ -505,6 +515,41 @@ ports::Async<std::vector<ports::ExpiringImport>> SimLedger::expiring_imports(Utc
     return run<std::vector<ports::ExpiringImport>>(
         Point::ledger_expiring_imports, Use::looks,
         [now, until](SqliteLedger& file) { return file.expiring_imports(now, until); });
+}
+
+ports::Async<std::optional<Sha256>> SimLedger::current_import(UserId user) {
+    return run<std::optional<Sha256>>(
+        Point::ledger_current_import, Use::reads,
+        [user = std::move(user)](SqliteLedger& file) { return file.current_import(user); });
+}
+
+ports::Async<std::vector<request::Stop>> SimLedger::stops() {
+    // From memory, once a second: nothing hangs on when.
+    if (process_.dead()) co_return gone();
+    co_return file_->stops();
+}
+// What the operator has said, and is in force already.
+ports::Async<void> SimLedger::freeze(std::vector<request::Stop> stops) {
+    auto work = [this, stops = std::move(stops)](SqliteLedger& file) {
+        auto done = file.freeze(stops);
+        if (done)
+            for (const auto& stop : stops) process_.home.frozen.insert(stop.kind);
+        return done;
+    };
+    return run<void>(Point::ledger_freeze, Use::writes, std::move(work));
+}
+ports::Async<std::vector<request::Stop>> SimLedger::thaw(std::vector<request::Kind> kinds, UtcTime now) {
+    return run<std::vector<request::Stop>>(
+        Point::ledger_other, Use::writes,
+        [kinds = std::move(kinds), now](SqliteLedger& file) { return file.thaw(kinds, now); });
+}
+ports::Async<void> SimLedger::raise(request::Raise raise) {
+    return run<void>(Point::ledger_other, Use::writes,
+                     [raise = std::move(raise)](SqliteLedger& file) { return file.raise(raise); });
+}
+ports::Async<std::vector<request::Raise>> SimLedger::raises() {
+    return run<std::vector<request::Raise>>(Point::ledger_other, Use::reads,
+                                            [](SqliteLedger& file) { return file.raises(); });
 }
 
 ports::Async<std::vector<request::MeterUse>> SimLedger::meters(UtcTime now) {

@@ -47,6 +47,18 @@ private:
     World& world_ = process_.world;
 };
 
+// Every unwrapping is one that the judge sees.
+class Process::Keys final : public ports::KeyService {
+public:
+    explicit Keys(Process& process) : process_(process) {}
+    bool has(std::string_view provider, std::string_view key_name) const override;
+    Result<SecretBytes> unwrap(std::string_view provider, std::string_view key_name, ByteView ciphertext,
+                               ports::OaepHash hash) const override;
+
+private:
+    Process& process_;
+};
+
 class Process::Silence final : public ports::Telemetry {
 public:
     void request_ended(request::Kind, std::string_view, std::chrono::duration<double>) override {}

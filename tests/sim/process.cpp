@@ -25,6 +25,7 @@ Process::Process(World& the_world, Connector& the_home)
       pool_(std::make_unique<Pool>(*this, random_.fork(3))),
       management_(std::make_unique<Management>(*this, random_.fork(4))),
       packages_(std::make_unique<Packages>(*this)),
+      keys_(std::make_unique<Keys>(*this)),
       silence_(std::make_unique<Silence>()) {
     for (std::size_t i = 0; i < world.authorities.size(); ++i)
         authorities_.push_back(std::make_unique<AuthorityPort>(*this, *world.authorities[i], i, random_.fork(10 + i)));
@@ -41,7 +42,7 @@ bool Process::start() {
     home.disturbed = world.timeline.now();
     if (!ledger_.open()) return false;
     world.judge.opened_again(home, *ledger_.file());
-    engine::Ports ports{*this,        *pool_,  crypto_,  crypto_,   world.keys, world.sealer, *packages_, *management_,
+    engine::Ports ports{*this,        *pool_,  crypto_,  crypto_,   *keys_, world.sealer, *packages_, *management_,
                         *management_, ledger_, *events_, *silence_, {}};
     for (const auto& authority : authorities_) ports.authorities.emplace(authority->name(), authority.get());
     engine_ = std::make_unique<engine::Engine>(world.io.get_executor(), std::move(ports), rules());
@@ -75,6 +76,9 @@ void Process::die(std::string_view where) {
         const auto meters = file->meters(home.crashed_at);
         home.meters_known = meters.has_value();
         if (meters) home.meters_at_crash = *meters;
+        const auto stops = file->stops();
+        home.stops_at_crash = stops ? *stops : std::vector<request::Stop>();
+        home.thawed_since = false;
     }
     dead_ = true;
     if (world.ending()) {
@@ -168,6 +172,8 @@ engine::Rules Process::rules() const {
         rules.limits.revoke_per_hour = 2;
         rules.limits.new_recipients_per_day = 6;
     }
+    if (scenario.protects != 0) rules.protected_users = {"user0@example.com"};
+    rules.approvers = scenario.protects != 0 ? static_cast<std::uint32_t>(scenario.protects) : 1;
     rules.retry.budget = 6h;
     if (scenario.patience != 0) rules.retry.budget = std::chrono::seconds{scenario.patience};
     rules.retry.backoff.longest = 600s;
@@ -189,6 +195,7 @@ void Process::Events::raise(const Event& event) {
         world_.judge.no_secret("an event", value);
         if (name == "request" || name == "reason" || name == "outcome") line += " " + name + "=" + value;
     }
+    if (event.id == event::k_limit_tripped) world_.note_tripped(process_.home);
     if (find_event(event.id) == nullptr)
         world_.judge.broken("every event stands in the catalogue", std::string(event.id));
     if (event.id == event::k_possible_duplicate)
@@ -210,6 +217,15 @@ asio::awaitable<void> Process::Pool::post(std::function<void()> work) {
     work();
     world_.active();
     (void)process_.ends_at(Point::offload, Moment::after);
+}
+
+bool Process::Keys::has(std::string_view provider, std::string_view key_name) const {
+    return process_.world.keys.has(provider, key_name);
+}
+Result<SecretBytes> Process::Keys::unwrap(std::string_view provider, std::string_view key_name, ByteView ciphertext,
+                                          ports::OaepHash hash) const {
+    if (!process_.dead_) process_.world.judge.acts(process_, request::Kind::pfx_deliver, "unwraps");
+    return process_.world.keys.unwrap(provider, key_name, ciphertext, hash);
 }
 
 Result<Bytes> Process::Packages::package(const trust::Recipient& recipient, ports::PackageContent content) const {

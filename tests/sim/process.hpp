@@ -47,6 +47,11 @@ struct Connector {
     std::vector<request::MeterUse> meters_at_crash;
     UtcTime crashed_at;
     bool meters_known = false;
+    std::vector<request::Stop> stops_at_crash;
+    bool thawed_since = false;       // the operator has, since they were noted
+    std::set<request::Kind> frozen;  // durably
+    std::map<RequestId, std::set<std::string>> votes;
+    std::map<std::string, std::vector<std::pair<UtcTime, std::string>>> counted;  // by meter: when, what
 };
 
 // Simulated network, as one call meets it.
@@ -75,6 +80,8 @@ public:
     [[nodiscard]] bool over() const noexcept { return over_; }
     [[nodiscard]] bool stopping() const noexcept { return stopping_; }
     [[nodiscard]] const engine::Engine& engine() const { return *engine_; }
+    // For the operator, as the control socket has it.
+    [[nodiscard]] engine::Context& context() { return engine_->context(); }
 
     UtcTime utc() const override;
     Tick tick() const override;
@@ -93,6 +100,7 @@ public:
     Connector& home;
     // The judge's: when the service told it that a lease is lost of an order that had not been submitted.
     std::map<RequestId, Tick> told_lost;
+    std::set<request::Kind> frozen;  // by the operator, since it was said to this process
 
 private:
     friend class SimLedger;
@@ -100,6 +108,7 @@ private:
     class Pool;
     class Management;
     class Packages;
+    class Keys;
     class AuthorityPort;
     class Silence;
 
@@ -117,6 +126,7 @@ private:
     std::unique_ptr<Pool> pool_;
     std::unique_ptr<Management> management_;
     std::unique_ptr<Packages> packages_;
+    std::unique_ptr<Keys> keys_;
     std::unique_ptr<Silence> silence_;
     std::vector<std::unique_ptr<AuthorityPort>> authorities_;
     std::unique_ptr<engine::Engine> engine_;

@@ -56,6 +56,8 @@ const std::vector<std::pair<std::string_view, std::uint64_t Scenario::*>>& Scena
         {"slow_work", &Scenario::slow_work},
         {"rare_stages", &Scenario::rare_stages},
         {"rare_crashes", &Scenario::rare_crashes},
+        {"freezes", &Scenario::freezes},
+        {"protects", &Scenario::protects},
         {"pending", &Scenario::pending},
         {"slow_disk", &Scenario::slow_disk},
         {"repeats", &Scenario::repeats},
@@ -116,6 +118,8 @@ Scenario Scenario::of(std::uint64_t seed) {
         scenario.patience = 20;
         scenario.requests = std::max<std::uint64_t>(scenario.requests, 5);
     }
+    scenario.freezes = some(random, 250, 1, 3);
+    scenario.protects = some(random, 200, 1, 2);
     return scenario;
 }
 

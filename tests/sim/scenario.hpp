@@ -48,6 +48,8 @@ struct Scenario {
     std::uint64_t slow_disk = 0;     // permille of ledger calls that take seconds
     std::uint64_t repeats = 0;       // bit for each authority that cannot search: polls are repetitions
     std::uint64_t patience = 0;      // seconds until a step that goes on failing is given up; 0: hours
+    std::uint64_t freezes = 0;       // the operator's, of one kind or all, for a while
+    std::uint64_t protects = 0;      // how many accounts have to approve what the first user gets
     // For chosen paths, so that only the fault decides what differs; no seed draws these.
     std::uint64_t pending = 0;      // seconds that an authority takes over each order
     std::uint64_t approve_all = 0;  // 1: a person lets go whatever is held

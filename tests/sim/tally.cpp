@@ -47,6 +47,9 @@ std::string_view to_string(Point point) noexcept {
                                                                         "ledger.count",
                                                                         "ledger.next_sequence",
                                                                         "ledger.expiring_imports",
+                                                                        "ledger.current_import",
+                                                                        "ledger.votes",
+                                                                        "ledger.freeze",
                                                                         "management.lease",
                                                                         "management.renew",
                                                                         "management.report",
@@ -117,6 +120,8 @@ void Tally::add(const Tally& other) {
     issued += other.issued;
     revoked += other.revoked;
     left_unknowable += other.left_unknowable;
+    frozen += other.frozen;
+    tripped += other.tripped;
     ledger_calls += other.ledger_calls;
     simulated_seconds += other.simulated_seconds;
 }
@@ -142,7 +147,8 @@ std::string Tally::table() const {
             std::to_string(delivered) + " delivered, " + std::to_string(completed) + " completed, " +
             std::to_string(failed) + " failed, " + std::to_string(cancelled) + " cancelled by the service; " +
             std::to_string(issued) + " certificates issued, " + std::to_string(revoked) + " revoked, " +
-            std::to_string(left_unknowable) + " live ones that no connector can know of; " +
+            std::to_string(left_unknowable) + " live ones that no connector can know of; frozen " +
+            std::to_string(frozen) + " times, tripped " + std::to_string(tripped) + " times; " +
             std::to_string(ledger_calls) + " ledger calls, " + std::to_string(simulated_seconds / 3600) +
             " simulated hours\n";
     return text;

@@ -35,6 +35,9 @@ enum class Point {
     ledger_count,
     ledger_next_sequence,
     ledger_expiring_imports,
+    ledger_current_import,
+    ledger_votes,
+    ledger_freeze,
     management_lease,
     management_renew,
     management_report,
@@ -110,6 +113,8 @@ struct Tally {
     std::uint64_t issued = 0;
     std::uint64_t revoked = 0;
     std::uint64_t left_unknowable = 0;  // live certificates that no connector can know of
+    std::uint64_t frozen = 0;
+    std::uint64_t tripped = 0;
     std::uint64_t ledger_calls = 0;
     std::uint64_t simulated_seconds = 0;
 

@@ -296,6 +296,16 @@ void World::plan_faults() {
         }
         active();
     });
+    Random button = random.fork(6);
+    for (std::uint64_t i = 0; i < scenario.freezes; ++i) {
+        const auto which = button.below(scenario.connectors);
+        const auto when = Tick{} + std::chrono::milliseconds{
+                                       button.between(100, static_cast<std::int64_t>(scenario.faults_until) * 1000)};
+        auto kinds = request::all_kinds();
+        if (button.chance(600)) kinds = {kinds[button.below(kinds.size())]};
+        const auto lasts = std::chrono::seconds{button.between(3, 1200)};
+        timeline.at(when, [this, which, kinds, lasts] { freeze(which, kinds, lasts); });
+    }
     for (std::uint64_t i = 0; i < scenario.blocks && !service.orders().empty(); ++i) {
         const DeviceId device = service.orders()[dice.below(service.orders().size())].request.device.id;
         timeline.at(moment(), [this, device] { block(device); });
@@ -338,6 +348,57 @@ void World::block(const DeviceId& device) {
     }
 }
 
+// As the control socket does it: in memory first, then in the ledger.
+void World::freeze(std::size_t index, std::vector<request::Kind> kinds, std::chrono::seconds lasts) {
+    auto& connector = *connectors[index];
+    auto* process = connector.process.get();
+    if (process == nullptr || process->dead() || process->ledger().file() == nullptr) {
+        timeline.at(timeline.now() + 1s, [this, index, kinds, lasts] { freeze(index, kinds, lasts); });
+        return;
+    }
+    trace.line("the operator freezes c" + std::to_string(index));
+    ++tally.frozen;
+    auto& context = process->context();
+    for (const auto kind : kinds) {
+        request::Stop stop;
+        stop.kind = kind;
+        stop.by = "root";
+        stop.since = process->utc();
+        context.stopping.unwritten.push_back(stop);
+        process->frozen.insert(kind);
+    }
+    context.stops_are(context.stopping.stops);
+    active();
+    timeline.at(timeline.now() + lasts, [this, index] { thaw(index); });
+}
+
+void World::thaw(std::size_t index) {
+    auto& connector = *connectors[index];
+    auto* process = connector.process.get();
+    if (process == nullptr || process->dead() || process->ledger().file() == nullptr ||
+        is_down(Fault::disk_full, index) || is_down(Fault::disk_io_error, index) ||
+        !process->context().stopping.unwritten.empty()) {
+        timeline.at(timeline.now() + 1s, [this, index] { thaw(index); });
+        return;
+    }
+    trace.line("the operator thaws c" + std::to_string(index));
+    const auto done = process->ledger().file()->thaw(request::all_kinds(), process->utc());
+    if (!done) judge.broken("what is stopped can be thawed", done.error().message);
+    process->context().stops_are({});
+    process->frozen.clear();
+    connector.frozen.clear();
+    connector.thawed_since = true;
+    active();
+}
+
+void World::note_tripped(Connector& connector) {
+    ++tally.tripped;
+    Random dice = random.fork(
+        digest_of("tripped", bytes_of(std::to_string(timeline.now().time_since_epoch().count()))).octets[0]);
+    timeline.at(timeline.now() + std::chrono::seconds{dice.between(5, 3000)},
+                [this, index = connector.index] { thaw(index); });
+}
+
 // What waits for a person: let go after a while, or left until the hold is over.
 void World::note_held(const Connector& connector, const RequestId& id) {
     Random dice = random.fork(
@@ -368,6 +429,14 @@ void World::operate(std::size_t index, const RequestId& id, bool approve) {
         file.approve({(*found)->request.user.id, device.id, facts->key.spki_sha256, "root", now, now + 24h * 7});
     if (!approved) return;
     connector.approved.insert({device.id, facts->key.spki_sha256});
+    const auto about = digest_of("sha256", bytes_of((*found)->held_detail));
+    for (const auto* who : {"root", "second"}) {
+        if (std::string_view(who) == "second" && scenario.protects < 2) continue;
+        const auto voted =
+            file.vote({id, about, who, (*found)->order_hash, facts->key.spki_sha256, now, now + 24h * 7});
+        if (!voted) return;
+        connector.votes[id].insert(who);
+    }
     ports::Commit commit;
     commit.record = request::after(std::move(**found), request::Outcome(request::Released{}), {}, now, 0.0);
     trace.line("the operator lets " + id.text() + " go on");
@@ -431,9 +500,15 @@ Tick World::horizon() const {
         const auto& status = process.engine().context().status;
         if (status.ledger.state == engine::Check::State::down) continue;
         const auto utc_now = process.utc();
+        const bool stopped = !process.engine().context().stopping.stops.empty();
         for (const auto& [id, record] : connector->process->ledger().shadow()) {
             if (record.rests() || record.stage == Stage::held) continue;
             if (status.in_flight.contains(id)) continue;
+            // What is stopped is due and waits all the same.
+            if (record.due_at <= utc_now && stopped) {
+                until = std::min(until, now + 30s);
+                continue;
+            }
             if (record.due_at <= utc_now) return now;
             until = std::min(until, now + (record.due_at - utc_now));
         }

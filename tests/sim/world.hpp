@@ -68,6 +68,8 @@ public:
     [[nodiscard]] bool sweeps(std::uint64_t kind);
     [[nodiscard]] bool ending() const noexcept { return ending_; }
     void note_held(const Connector& connector, const RequestId& id);
+    // A limit has stopped something: the operator lets it go on after a while.
+    void note_tripped(Connector& connector);
     void begin(const Outage& outage) { outages_.push_back(outage); }
     void end(Fault what);
 
@@ -106,6 +108,8 @@ private:
     void drive_out();
     void operate(std::size_t connector, const RequestId& id, bool approve);
     void block(const DeviceId& device);
+    void freeze(std::size_t connector, std::vector<request::Kind> kinds, std::chrono::seconds lasts);
+    void thaw(std::size_t connector);
 
     std::filesystem::path directory_;
     Tick troubled_until_;

@@ -116,6 +116,20 @@ request::Charge charge_of_user(const std::string& subject) {
     return {"issue_per_user_per_day", "user-1", subject, 24h, 100, false};
 }
 
+// Refused, and what was asked for is kept all the same: it is more than twice the limit, and stops the kind.
+Result<void> beyond_twice(SqliteLedger& ledger, const std::string& id) {
+    auto record = record_of(ledger, id);
+    if (!record) return record.error();
+    Commit commit;
+    commit.record = std::move(*record);
+    commit.charges = {{"issue_per_hour", "", "one more", 1h, 1, false}};
+    const auto answer = ledger.save(commit, k_now);
+    if (answer) return odd("there was room");
+    const auto& code = answer.error().code;
+    if (code != "limitReached" && code != "kindStopped") return answer.error();
+    return ledger.stops()->size() > 1 ? Result<void>() : odd("it did not trip");
+}
+
 Scenario intake() {
     return {
         "intake",
@@ -273,6 +287,25 @@ Scenario register_and_purge() {
               [](SqliteLedger& ledger) {
                   return ledger.approve({*UserId::parse("user-9"), *DeviceId::parse("device-9"), hash_of("nine"),
                                          "admin", k_now, k_now + 1h});
+              }),
+         step("freeze",
+              [](SqliteLedger& ledger) {
+                  request::Stop stop;
+                  stop.kind = request::Kind::pfx_deliver;
+                  stop.by = "admin";
+                  stop.since = k_now;
+                  return ledger.freeze({stop});
+              }),
+         step("trip", [](SqliteLedger& ledger) { return beyond_twice(ledger, "e"); }),
+         step("thaw", [](SqliteLedger& ledger) { return ledger.thaw({request::Kind::pkcs_issue}, k_now); }),
+         step("raise",
+              [](SqliteLedger& ledger) {
+                  return ledger.raise({"issue_per_hour", 500, "admin", "roll-out", k_now, k_now + 1h});
+              }),
+         step("vote",
+              [](SqliteLedger& ledger) {
+                  return ledger.vote({*RequestId::parse("e"), hash_of("why"), "admin", hash_of("order"),
+                                      hash_of("nine"), k_now, k_now + 1h});
               }),
          in_pieces(step("purge what is closed",
                         [](SqliteLedger& ledger) { return ledger.purge(k_now, k_now + std::chrono::days{1}); })),

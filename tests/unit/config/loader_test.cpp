@@ -70,11 +70,34 @@ TEST_F(ConfigLoader, what_has_no_default_explains_the_choices) {
     for (const auto* words :
          {"recipients.binding: is missing", "\"certificate\": the device certificate names the user",
           "\"register\": a local register", "\"service\": nobody: the service's word is taken",
-          "Not built yet: \"directory\"", "\"statement\""})
+          "\"directory\": LDAP says whose", "Not built yet: \"statement\""})
         EXPECT_NE(text.find(words), std::string::npos) << words << " in " << text;
     expect_one(with("identity = \"certificate\"\n", ""), "policy.identity",
                {"\"certificate\": the user name in the device certificate", "\"service\": nobody",
-                "Not built yet: \"directory\""});
+                "\"directory\": LDAP says which"});
+}
+
+TEST_F(ConfigLoader, a_directory_that_is_asked_has_all_it_needs) {
+    const std::string identity = "identity = \"certificate\"\n";
+    const std::string by_person = "identity = \"directory\"\n";
+    const Loaded bare = read(with(identity, by_person));
+    for (const auto* key : {"directory.url", "directory.ca_file", "directory.credential", "directory.user_base"})
+        EXPECT_NE(find(bare.problems, key), nullptr) << key << "\n" << all(bare.problems);
+    EXPECT_EQ(find(bare.problems, "directory.device_base"), nullptr) << "only where it is asked for devices";
+    const std::string table =
+        "[directory]\nurl = \"ldaps://dc1.corp.example  ldaps://dc2:636\"\nca_file = \"service-ca.pem\"\n"
+        "credential = \"credential:ldap\"\nuser_base = \"dc=corp,dc=example\"\n";
+    const Loaded good = read(with(identity, by_person) + table);
+    ASSERT_TRUE(good.ok()) << all(good.problems);
+    EXPECT_EQ(good.settings->directory.urls, (std::vector<std::string>{"ldaps://dc1.corp.example", "ldaps://dc2:636"}));
+    EXPECT_EQ(good.settings->directory.cache, std::chrono::seconds{300});
+    expect_one(with(identity, by_person) + table + "bind = \"simple\"\n", "directory.bind_name", {"is missing"});
+    expect_one(with(identity, by_person) + table + "bind_name = \"cn=x\"\n", "directory.bind_name",
+               {"is for bind = \"simple\""});
+    expect_one(with(identity, by_person) + table + "mail_attributes = []\n", "directory.mail_attributes",
+               {"nobody would have a mailbox"});
+    expect_one(with("binding = \"certificate\"\n", "binding = \"directory\"\n") + table, "directory.device_base",
+               {"is missing"});
 }
 
 TEST_F(ConfigLoader, single_faults) {
@@ -125,16 +148,10 @@ TEST_F(ConfigLoader, single_faults) {
         {seal, "key = \"credential:../x\"\n", "sealing.key", "has no `/`"},
         {seal, "key = \"credential:\"\n", "sealing.key", "is not empty"},
         {seal, "", "sealing.key", "is missing; it is needed by run"},
-        {binding, "binding = \"directory\"\n", "recipients.binding",
-         "\"directory\" is not built yet (built are: certificate, register, service)"},
         {binding, "binding = \"statement\"\n", "recipients.binding", "\"statement\" is not built yet"},
         {binding, binding + "statement_signers = \"x.pem\"\n", "recipients.statement_signers", "is not built yet"},
         {binding, binding + "crl_files = [\"device.crl\"]\n", "recipients.crl_files", "is not built yet"},
         {binding, binding + "hold_days = 0\n", "recipients.hold_days", "from 1 to 90"},
-        {identity, "identity = \"directory\"\n", "policy.identity",
-         "\"directory\" is not built yet (built are: certificate, service)"},
-        {identity, identity + "protected_users = [\"boss@corp.example\"]\n", "policy.protected_users",
-         "is not built yet"},
         {identity, identity + "allowed_key_usages = [\"keyCertSign\"]\n", "policy.allowed_key_usages",
          "must be a list of"},
         {domains, "allowed_mail_domains = []\n", "policy.allowed_mail_domains",
@@ -151,14 +168,27 @@ TEST_F(ConfigLoader, single_faults) {
         {signers, "signers = \"secrets\"\n", "importer.signers", "is not a plain file"},
         {signers, signers + "certificate = \"importers.pem\"\n", "importer.certificate",
          "needs importer.key beside it"},
-        {signers, signers + "[directory]\nurl = \"ldaps://dc\"\n", "directory", "[directory] is not built yet"},
+        {signers, signers + "[directory]\nurl = \"ldap://dc\"\n", "directory.url", "over ldap:// anybody on the way"},
+        {signers, signers + "[directory]\nurl = \"ldaps://dc/dc=corp\"\n", "directory.url", "ldaps://host[:port]"},
+        {signers, signers + "[directory]\nurl = \"ldaps://a@dc\"\n", "directory.url", "ldaps://host[:port]"},
+        {signers, signers + "[directory]\nbind = \"anonymous\"\n", "directory.bind",
+         "must be \"gssapi\" or \"simple\""},
+        {signers, signers + "[directory]\nuser_filter = \"(mail=*)\"\n", "directory.user_filter", "{upn} stands for"},
+        {signers, signers + "[directory]\nuser_filter = \"(a={upn})(b=c)\"\n", "directory.user_filter",
+         "a whole filter"},
+        {signers, signers + "[directory]\ndevice_filter = \"cn={device}\"\n", "directory.device_filter",
+         "a whole filter"},
+        {signers, signers + "[directory]\nuser_base = \"corp\"\n", "directory.user_base", "a distinguished name"},
+        {signers, signers + "[directory]\nowner_attribute = \"\"\n", "directory.owner_attribute",
+         "the name of an attribute"},
+        {signers, signers + "[directory]\nmail_attributes = [\"a)b\"]\n", "directory.mail_attributes",
+         "the name of an attribute"},
         {signers, signers + "[notify]\n", "notify", "[notify] is not built yet"},
         {signers, signers + "[delivery]\nkey = \"secrets/delivery.key\"\n", "delivery.key",
          "needs delivery.certificate beside it"},
         {signers, signers + "[delivery]\nroot_files = [\"root.pem\"]\n", "delivery.root_files", "is not built yet"},
         {signers, signers + "[crypto]\nrsa_generator = \"nettle\"\n", "crypto.rsa_generator",
          "\"nettle\" is not built yet"},
-        {signers, signers + "[control]\napprovers = 2\n", "control.approvers", "is not built yet"},
         {signers, signers + "[health]\nlisten = \"0.0.0.0:9464\"\n", "health.listen", "is not loopback"},
         {signers, signers + "[health]\nlisten = \"localhost:9464\"\n", "health.listen",
          "must be an address and a port"},

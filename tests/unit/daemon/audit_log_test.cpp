@@ -135,6 +135,33 @@ TEST_F(DaemonAuditLog, only_decisions_are_audited) {
     EXPECT_NE(lines()[0].find("KEY-4002"), std::string::npos);
 }
 
+TEST_F(DaemonAuditLog, a_flood_of_withdraws_is_told_in_part_and_counted_whole) {
+    constexpr int k_flood = 100000;
+    {
+        const auto log = open();
+        const auto withdraw = [](int i) {
+            return Event(event::k_import_request_done)
+                .with("request", "w-" + std::to_string(i))
+                .with("kind", "pfx.withdraw");
+        };
+        for (int i = 0; i < k_flood; ++i) log->raise(withdraw(i));
+        // A decision in the middle of it is not touched.
+        log->raise(Event(event::k_issued).with("request", "r").with("kind", "pkcs.issue"));
+        EXPECT_EQ(lines().size(), 21U);
+        now_ += std::chrono::seconds{60};
+        log->flush();
+        ASSERT_EQ(lines().size(), 22U);
+        EXPECT_NE(lines().back().find(R"("request":"w-99999")"), std::string::npos) << lines().back();
+        EXPECT_NE(lines().back().find(R"("repeated":"99980")"), std::string::npos) << lines().back();
+        log->raise(withdraw(k_flood));
+        EXPECT_EQ(lines().size(), 23U) << "told again";
+        for (int i = 0; i < 30; ++i) log->raise(withdraw(i));
+    }
+    EXPECT_NE(lines().back().find(R"("repeated":"11")"), std::string::npos) << "the end tells what is left";
+    EXPECT_LT(std::filesystem::file_size(file()), 1U << 20U);
+    EXPECT_TRUE(verify(head_).intact());
+}
+
 TEST_F(DaemonAuditLog, the_file_is_ours_alone) {
     folder_.write("audit.log", "", 0644);
     write_lines(1);

@@ -15,10 +15,10 @@ TEST(Metrics, ShowsEveryFamilyOfTheContractFromTheStart) {
     const Metrics metrics("1.0.0", UtcTime(std::chrono::seconds(1234)));
     const std::string text = metrics.render();
     for (const char* family :
-         {"requests_total counter", "requests_pending gauge", "held gauge", "request_duration_seconds histogram",
-          "stage_duration_seconds histogram", "refused_total counter", "limit_used_ratio gauge", "recipients gauge",
-          "authority_requests_total counter", "authority_up gauge", "management_requests_total counter",
-          "last_lease_timestamp_seconds gauge", "oldest_pending_seconds gauge",
+         {"requests_total counter", "requests_pending gauge", "held gauge", "frozen gauge",
+          "request_duration_seconds histogram", "stage_duration_seconds histogram", "refused_total counter",
+          "limit_used_ratio gauge", "recipients gauge", "authority_requests_total counter", "authority_up gauge",
+          "management_requests_total counter", "last_lease_timestamp_seconds gauge", "oldest_pending_seconds gauge",
           "certificate_expiry_timestamp_seconds gauge", "imported_certificates_expiring gauge",
           "crypto_queue_length gauge", "key_pool_size gauge", "build_info gauge"})
         EXPECT_TRUE(has_line(text, "# TYPE pfx_connector_" + std::string(family))) << family;

@@ -11,8 +11,9 @@ using ports::Commit;
 using request::Stage;
 
 const request::Charge k_charge{"issue_per_hour", "", "r", 1h, 5, false};
-const std::vector<std::string> k_deciding{"request",          "lease",  "pin",   "block",       "approval",
-                                          "enrolment_window", "issued", "meter", "meter_entry", "ledger_state"};
+const std::vector<std::string> k_deciding{
+    "request", "lease",       "pin",          "block", "approval",     "enrolment_window", "issued",
+    "meter",   "meter_entry", "ledger_state", "stop",  "raised_limit", "thawed_limit",     "vote"};
 
 class TamperTest : public LedgerTest {
 protected:
@@ -42,6 +43,18 @@ protected:
             EXPECT_TRUE(ledger->approve({*UserId::parse(name), *DeviceId::parse("device-of-" + name), hash_of(name),
                                          "root", k_now, k_now + 1h}));
         }
+        using request::Kind;
+        using request::StopCause;
+        EXPECT_TRUE(
+            ledger->freeze({{Kind::certificate_revoke, StopCause::tripped, "revoke_per_hour", "", "30", k_now}}));
+        EXPECT_TRUE(ledger->thaw({Kind::certificate_revoke}, k_now));
+        EXPECT_TRUE(ledger->freeze({{Kind::pfx_withdraw, StopCause::frozen, "", "root", "why", k_now},
+                                    {Kind::certificate_revoke, StopCause::frozen, "", "anna", "who", k_now}}));
+        EXPECT_TRUE(ledger->raise({"revoke_per_hour", 20, "root", "cleaning up", k_now, k_now + 1h}));
+        EXPECT_TRUE(ledger->raise({"revoke_per_day", 90, "root", "more", k_now, k_now + 2h}));
+        for (const auto* account : {"anna", "ben"})
+            EXPECT_TRUE(ledger->vote({*RequestId::parse("r-user-1"), hash_of(account), account, hash_of("order"),
+                                      hash_of("user-1"), k_now, k_now + 1h}));
         EXPECT_TRUE(ledger->open_window({k_now, k_now + 1h, 5, 1, "root"}));
         ledger->set_audit_anchor({7, hash_of("anchor")});
         EXPECT_TRUE(ledger->flush());
@@ -138,7 +151,8 @@ TEST_F(TamperTest, WordsThatMeanSomethingDoNotPass) {
 }
 
 TEST_F(TamperTest, ExchangedRowsAreFound) {
-    for (const auto& table : {"request", "lease", "pin", "issued", "block", "approval", "meter", "meter_entry"}) {
+    for (const auto& table : {"request", "lease", "pin", "issued", "block", "approval", "meter", "meter_entry", "stop",
+                              "raised_limit", "vote"}) {
         restore();
         {
             Raw raw(folder.database());

@@ -1,4 +1,5 @@
 // A ledger of schema 1 led forward: its file is made by 0001.sql, its rows and their check values by the ledger.
+#include "storage/rows.hpp"
 #include "storage/schema.hpp"
 #include "unit/storage/ledger_fixture.hpp"
 
@@ -14,11 +15,24 @@ protected:
         layout.migrations = layout.migrations.first(1);
         EXPECT_TRUE(open_database(folder.path(), layout));
         std::string sql = "ATTACH '" + filled.database() + "' AS filled;";
-        for (const auto* table : {"request", "lease", "pin", "block", "approval", "enrolment_window", "issued", "meter",
-                                  "meter_entry", "ledger_state"})
+        for (const auto* table :
+             {"request", "lease", "pin", "block", "approval", "enrolment_window", "issued", "meter", "meter_entry"})
             sql += "INSERT INTO main." + std::string(table) + " SELECT * FROM filled." + table + ";";
         sql += "INSERT INTO main.generated_key SELECT spki_sha256, request, made_at FROM filled.generated_key;";
         Raw(folder.database()).execute(sql);
+        copy_state(filled);
+    }
+    // As it was before schema 3 gave it a column.
+    void copy_state(const Folder& filled) {
+        auto newer = Database::open(filled.database());
+        auto older = Database::open(folder.database());
+        ASSERT_TRUE(newer && older);
+        auto rows = CheckedRows(*newer, sealer, {}).list(tables::k_state, "", {});
+        ASSERT_TRUE(rows && rows->size() == 1);
+        rows->front().pop_back();
+        const auto columns = tables::k_state.columns;
+        const Table before{tables::k_state.name, columns.first(columns.size() - 1), 1};
+        ASSERT_TRUE(CheckedRows(*older, sealer, {}).put(before, rows->front()));
     }
     void fill(const Folder& filled) {
         const auto held = InstanceLock::acquire(filled.path(), InstanceLock::Holder::daemon);

@@ -109,12 +109,44 @@ TEST(Person, of_another_request_is_our_fault) {
     }
 }
 
-TEST(Person, by_directory_is_not_built) {
-    const auto request = samples::issue_request();
-    const auto recipient = recipient_of(request, samples::phone_certificate());
-    const auto person = prove_person(request, recipient, IdentitySource::directory, UserIdentity::san_upn);
-    ASSERT_FALSE(person);
-    EXPECT_EQ(person.error().kind, ErrorKind::misconfigured);
+Result<Person> by_directory(const DirectoryView* view, const request::CertificateRequest& request) {
+    return prove_person(request, recipient_of(request, samples::phone_certificate()), IdentitySource::directory,
+                        UserIdentity::san_upn, view, samples::now());
+}
+
+TEST(PersonByDirectory, is_what_the_directory_says_and_nothing_of_the_request) {
+    DirectoryView view;
+    view.person.found = Found::one;
+    view.person.entry.distinguished_name = "uid=alice,dc=corp,dc=example";
+    view.person.user_principal_names = {"other@corp.example", "Alice@corp.example"};
+    view.person.mailboxes = {"mail@corp.example", "SMTP:first@corp.example", "sip:no@corp.example", "nonsense"};
+    view.person.surname = "Jones";
+    view.person.security_identifier = "S-1-5-21-1-2-3-9";
+    const auto person = by_directory(&view, samples::issue_request());
+    ASSERT_TRUE(person) << fault_of(person);
+    EXPECT_EQ(person->source(), IdentitySource::directory);
+    EXPECT_EQ(person->user_principal_name(), "Alice@corp.example");
+    // The UPN is a name to sign in with; that it receives mail nobody has said.
+    EXPECT_EQ(person->mailboxes(), (std::vector<std::string>{"mail@corp.example", "first@corp.example"}));
+    EXPECT_FALSE(person->given_name());
+    EXPECT_EQ(person->surname(), "Jones");
+    EXPECT_FALSE(person->display_name());
+    EXPECT_EQ(person->distinguished_name(), "uid=alice,dc=corp,dc=example");
+    EXPECT_EQ(person->security_identifier(), "S-1-5-21-1-2-3-9");
+
+    for (int fault = 0; fault < 4; ++fault) {
+        auto changed = view;
+        if (fault == 0) changed.person.found = Found::none;
+        if (fault == 1) changed.person.found = Found::several;
+        if (fault == 2) changed.person.entry.disabled = "it is disabled";
+        if (fault == 3) changed.person.user_principal_names = {"other@corp.example"};
+        EXPECT_TRUE(begins_with(fault_of(by_directory(&changed, samples::issue_request())),
+                                "recipientUnbound /user/userPrincipalName: "));
+    }
+    EXPECT_EQ(by_directory(nullptr, samples::issue_request()).error().kind, ErrorKind::internal);
+}
+
+TEST(Person, sources_have_names) {
     EXPECT_EQ(to_string(IdentitySource::directory), "directory");
     EXPECT_EQ(to_string(IdentitySource::certificate), "certificate");
     EXPECT_EQ(to_string(IdentitySource::service), "service");

@@ -518,16 +518,105 @@ TEST(RecipientByService, passes_on_the_services_word_and_says_so) {
     EXPECT_EQ(changed.verdict().notes.size(), 2U);
 }
 
-TEST(Recipient, bindings_that_are_not_built_are_the_operators_fault) {
-    for (const auto binding : {Binding::directory, Binding::statement}) {
-        Claim claim;
-        claim.rules.binding = binding;
-        const auto verdict = claim.verdict();
-        const auto& error = std::get<Error>(verdict.answer);
-        EXPECT_EQ(error.kind, ErrorKind::misconfigured);
-        EXPECT_EQ(error.code, "recipientUnbound");
-        EXPECT_TRUE(contains(error.message, "not built yet"));
+// The directory's answer to the claim: Alice, and the phone that is hers.
+DirectoryView directory_of_alice() {
+    DirectoryView view;
+    view.person.found = Found::one;
+    view.person.entry.distinguished_name = "uid=alice,dc=corp,dc=example";
+    view.person.user_principal_names = {"alice@corp.example"};
+    view.device.found = Found::one;
+    view.device.entry.distinguished_name = "cn=d-phone-1,dc=corp,dc=example";
+    view.device.owners = {"uid=Alice,dc=corp,dc=example"};
+    return view;
+}
+RecipientVerdict by_directory(const DirectoryView* view, Claim claim = {}) {
+    claim.rules.binding = Binding::directory;
+    return prove_recipient(claim.request, claim.facts, true, claim.rules, claim.known, now(), view);
+}
+
+TEST(RecipientByDirectory, is_the_owner) {
+    const auto view = directory_of_alice();
+    Claim claim;
+    claim.facts.alternative_names.pop_back();  // names no user
+    EXPECT_EQ(said(by_directory(&view, claim)), "accepted directory");
+    auto by_name = view;
+    by_name.device.owners = {"ALICE@corp.example"};
+    EXPECT_EQ(said(by_directory(&by_name)), "accepted directory");
+}
+
+TEST(RecipientByDirectory, nobody_else_is) {
+    struct Case {
+        std::function<void(DirectoryView&)> change;
+        std::string_view expected;
+    };
+    const auto user = "recipientUnbound /user/userPrincipalName: ";
+    const auto device = "recipientUnbound /device/id: ";
+    for (const auto& [change, expected] : std::initializer_list<Case>{
+             {[](auto& view) { view.device.owners = {"uid=bob,dc=corp,dc=example"}; }, user},
+             {[](auto& view) { view.device.owners = {""}; }, user},
+             {[](auto& view) { view.device.owners = {}; }, device},
+             {[](auto& view) { view.device.owners.push_back("uid=bob,dc=corp,dc=example"); }, device},
+             {[](auto& view) { view.device.owners.push_back(view.device.owners[0]); }, device},
+             {[](auto& view) { view.device.found = Found::none; }, device},
+             {[](auto& view) { view.device.found = Found::several; }, device},
+             {[](auto& view) { view.device.entry.disabled = "it is disabled"; }, device},
+             {[](auto& view) { view.device.entry.distinguished_name = ""; }, device},
+             {[](auto& view) { view.person.found = Found::none; }, user},
+             {[](auto& view) { view.person.found = Found::several; }, user},
+             {[](auto& view) { view.person.entry.disabled = "it is disabled"; }, user},
+             {[](auto& view) { view.person.entry.valid_until = now(); }, user},
+             {[](auto& view) { view.person.user_principal_names = {"bob@corp.example"}; }, user},
+             {[](auto& view) { view.person.user_principal_names = {}; }, user},
+             {[](auto& view) { view.person.entry.distinguished_name = view.device.owners[0] = ""; }, user},
+         }) {
+        auto view = directory_of_alice();
+        change(view);
+        EXPECT_TRUE(begins_with(said(by_directory(&view)), expected)) << said(by_directory(&view));
     }
+    auto view = directory_of_alice();
+    view.person.entry.valid_until = now() + std::chrono::seconds{1};
+    EXPECT_EQ(said(by_directory(&view)), "accepted directory");
+    const auto verdict = by_directory(nullptr);
+    EXPECT_EQ(std::get<Error>(verdict.answer).kind, ErrorKind::internal);
+}
+
+TEST(RecipientByDirectory, an_approval_is_no_owner_and_a_change_is_noted) {
+    auto view = directory_of_alice();
+    view.device.owners = {"uid=bob,dc=corp,dc=example"};
+    Claim claim;
+    claim.known.approval = approval_of(claim);
+    EXPECT_TRUE(begins_with(said(by_directory(&view, claim)), "recipientUnbound"));
+    view = directory_of_alice();
+    claim = Claim();
+    claim.known.pin = pin_of(claim);
+    claim.known.pin->spki_sha256 = k_other_key;
+    claim.known.pin->user_principal_name = "bob@corp.example";
+    const auto verdict = by_directory(&view, claim);
+    EXPECT_EQ(said(verdict), "accepted directory");
+    EXPECT_EQ(verdict.notes.size(), 2U);
+    claim.known.pin.reset();
+    claim.known.devices_of_user = claim.rules.max_per_user;
+    EXPECT_EQ(said(by_directory(&view, claim)), "held too_many_devices");
+}
+
+TEST(RecipientByDirectory, the_certificate_is_judged_without_it) {
+    Claim claim;
+    claim.rules.binding = Binding::directory;
+    claim.directly_issued = false;
+    const auto fault = judge_certificate(claim.request, claim.facts, false, claim.rules, claim.known, now());
+    ASSERT_TRUE(fault);
+    EXPECT_EQ(fault->code, "recipientUntrusted");
+    EXPECT_FALSE(judge_certificate(claim.request, claim.facts, true, claim.rules, claim.known, now()));
+}
+
+TEST(Recipient, bindings_that_are_not_built_are_the_operators_fault) {
+    Claim claim;
+    claim.rules.binding = Binding::statement;
+    const auto verdict = claim.verdict();
+    const auto& error = std::get<Error>(verdict.answer);
+    EXPECT_EQ(error.kind, ErrorKind::misconfigured);
+    EXPECT_EQ(error.code, "recipientUnbound");
+    EXPECT_TRUE(contains(error.message, "not built yet"));
 }
 
 }  // namespace

@@ -1,0 +1,152 @@
+#include "config/rows.hpp"
+
+#include <array>
+
+namespace connector::config {
+namespace {
+
+using enum ValueType;
+
+constexpr std::array<Choice, 2> k_bind{
+    {{"gssapi", "Kerberos, with the keytab in credential"}, {"simple", "bind_name, with the password in credential"}}};
+
+// Names of attributes: AD's are the defaults. What is "" is not asked for, and proves nothing.
+template <auto Member>
+constexpr Key attribute(std::string_view name, std::string_view default_value, std::string_view description,
+                        bool may_be_empty = true) {
+    return {.section = "directory",
+            .name = name,
+            .type = text,
+            .default_value = default_value,
+            .check = check::attribute_name,
+            .constraint = "attribute",
+            .may_be_empty = may_be_empty,
+            .description = description,
+            .set = into::text<&Settings::directory, Member>};
+}
+
+constexpr auto k_keys = std::to_array<Key>({
+    {.section = "directory",
+     .name = "url",
+     .type = text,
+     .check = check::directory_urls,
+     .constraint = "ldaps://host[:port]; several apart by spaces",
+     .required = when::directory_is_asked,
+     .needed_by = "binding or identity \"directory\"",
+     .sample = R"("ldaps://dc1.corp.example ldaps://dc2.corp.example")",
+     .description = "Where it is. Of several the first that answers is asked.",
+     .set = [](const Target& target,
+               const Value& value) { target.settings.directory.urls = check::split_words(value.text); }},
+    {.section = "directory",
+     .name = "ca_file",
+     .type = path,
+     .must_exist = true,
+     .required = when::directory_is_asked,
+     .needed_by = "binding or identity \"directory\"",
+     .sample = R"("directory-ca.pem")",
+     .description = "PEM: the authority of its certificate. No other is believed.",
+     .set = into::path<&Settings::directory, &Directory::ca_file>},
+    {.section = "directory",
+     .name = "bind",
+     .type = choice,
+     .default_value = R"("gssapi")",
+     .choices = k_bind,
+     .description = "How the connector signs in. An account that may read, and nothing else, is enough.",
+     .set = into::pick<&Settings::directory, &Directory::bind>},
+    {.section = "directory",
+     .name = "bind_name",
+     .type = text,
+     .default_value = R"("")",
+     .may_be_empty = true,
+     .description = "For simple: the account, as a distinguished name or (AD) as user@domain.",
+     .set = into::text<&Settings::directory, &Directory::bind_name>},
+    {.section = "directory",
+     .name = "credential",
+     .type = secret,
+     .required = when::directory_is_asked,
+     .needed_by = "binding or identity \"directory\"",
+     .sample = R"("file:ldap.keytab")",
+     .description = "For gssapi a keytab whose first principal is the account, for simple the password.",
+     .set = into::secret<&Settings::directory, &Directory::credential>},
+    {.section = "directory",
+     .name = "user_base",
+     .type = text,
+     .check = check::directory_name,
+     .constraint = "distinguished name",
+     .required = when::directory_is_asked,
+     .needed_by = "binding or identity \"directory\"",
+     .sample = R"("DC=corp,DC=example")",
+     .description = "Below this are the persons.",
+     .set = into::text<&Settings::directory, &Directory::user_base>},
+    {.section = "directory",
+     .name = "user_filter",
+     .type = text,
+     .default_value = R"x("(&(objectClass=person)(userPrincipalName={upn}))")x",
+     .check = check::user_filter,
+     .constraint = "filter with {upn}",
+     .description = "Which of them is the user; the value is escaped. Two that match are nobody.",
+     .set = into::text<&Settings::directory, &Directory::user_filter>},
+    {.section = "directory",
+     .name = "device_base",
+     .type = text,
+     .check = check::directory_name,
+     .constraint = "distinguished name",
+     .required = when::device_owner_is_asked,
+     .needed_by = "recipients.binding = \"directory\"",
+     .sample = R"("OU=Devices,DC=corp,DC=example")",
+     .description = "Below this are the devices. Nobody but administrators may write there.",
+     .set = into::text<&Settings::directory, &Directory::device_base>},
+    {.section = "directory",
+     .name = "device_filter",
+     .type = text,
+     .default_value = R"x("(&(objectClass=computer)(cn={device}))")x",
+     .check = check::device_filter,
+     .constraint = "filter with {device}",
+     .description = "Which of them is the device; {device} is its id. Two that match are none.",
+     .set = into::text<&Settings::directory, &Directory::device_filter>},
+    attribute<&Directory::owner_attribute>(
+        "owner_attribute", R"("managedBy")",
+        "The device's one owner: the person's distinguished name or user principal name.", false),
+    attribute<&Directory::upn_attribute>("upn_attribute", R"("userPrincipalName")",
+                                         "The user principal name; it must be the one that was asked for.", false),
+    {.section = "directory",
+     .name = "mail_attributes",
+     .type = text_list,
+     .default_value = R"(["mail", "proxyAddresses"])",
+     .check = check::attribute_name,
+     .constraint = "attributes",
+     .description = "A person's mailboxes; `smtp:` before one is taken off, other kinds of addresses are left out.",
+     .set = into::texts<&Settings::directory, &Directory::mail_attributes>},
+    attribute<&Directory::given_name_attribute>("given_name_attribute", R"("givenName")", "The given name."),
+    attribute<&Directory::surname_attribute>("surname_attribute", R"("sn")", "The surname."),
+    attribute<&Directory::display_name_attribute>("display_name_attribute", R"("displayName")",
+                                                  "The whole name, as it may stand in a certificate."),
+    attribute<&Directory::account_attribute>("account_attribute", R"("sAMAccountName")", "The account's short name."),
+    attribute<&Directory::sid_attribute>("sid_attribute", R"("objectSid")",
+                                         "The security identifier, in octets or as S-1-…."),
+    {.section = "directory",
+     .name = "cache_seconds",
+     .type = integer,
+     .default_value = "300",
+     .most = 86400,
+     .description = "How long an answer holds at intake. Before keys are wrapped the directory is always asked anew.",
+     .set = [](const Target& target,
+               const Value& value) { target.settings.directory.cache = std::chrono::seconds{value.number}; }},
+    {.section = "directory",
+     .name = "timeout_seconds",
+     .type = integer,
+     .default_value = "10",
+     .least = 1,
+     .most = 60,
+     .description = "For one question, whatever it takes.",
+     .set = [](const Target& target,
+               const Value& value) { target.settings.directory.timeout = std::chrono::seconds{value.number}; }},
+});
+
+}  // namespace
+
+std::span<const Key> directory_keys() noexcept {
+    return k_keys;
+}
+
+}  // namespace connector::config
