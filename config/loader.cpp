@@ -74,7 +74,7 @@ public:
         return finish();
     }
 
-    void tell(Place at, std::string key, std::string message, std::string hint) {
+    void tell(Place at, std::string_view key, std::string_view message, std::string_view hint) {
         loaded_.problems.push_back({printable(file_.string()), at.line, at.column, printable(key),
                                     printable(message, 4096), printable(hint, 4096)});
     }

@@ -25,6 +25,10 @@ std::vector<request::Kind> Stopping::stopped_kinds() const {
     return kinds;
 }
 
+void Stopping::are_written(const std::vector<request::Stop>& taken) {
+    std::erase_if(unwritten, [&taken](const auto& stop) { return std::ranges::find(taken, stop) != taken.end(); });
+}
+
 void Context::stops_are(std::vector<request::Stop> stops) {
     const auto has = [](const std::vector<request::Stop>& list, const request::Stop& stop) {
         return std::ranges::find(list, stop) != list.end();
@@ -57,9 +61,10 @@ void Context::stops_are(std::vector<request::Stop> stops) {
 
 boost::asio::awaitable<void> Context::look_at_stops() {
     if (!stopping.unwritten.empty()) {
-        auto writing = ports.ledger.freeze(stopping.unwritten);
+        const auto taken = stopping.unwritten;
+        auto writing = ports.ledger.freeze(taken);
         const auto written = co_await std::move(writing);
-        if (written) stopping.unwritten.clear();
+        if (written) stopping.are_written(taken);
     }
     auto asking = ports.ledger.stops();
     auto stops = co_await std::move(asking);

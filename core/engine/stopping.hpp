@@ -31,6 +31,8 @@ struct Stopping {
 
     [[nodiscard]] bool stopped(request::Kind kind) const noexcept { return flags->stopped(kind); }
     [[nodiscard]] bool tripped() const noexcept;
+    // The ledger has taken these; what was said meanwhile is still to be written.
+    void are_written(const std::vector<request::Stop>& taken);
     // Of `kinds`, those that are not stopped.
     [[nodiscard]] std::vector<request::Kind> going(const std::vector<request::Kind>& kinds) const;
     // Of all kinds, those that are.

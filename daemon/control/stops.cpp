@@ -101,7 +101,7 @@ Operations::Answer Operations::freeze(json::object arguments, Caller caller) {
     }
     parts_.events.raise(
         Event(event::k_kind_frozen).with("kinds", words(*kinds)).with("reason", reason).with("by", caller.account));
-    auto freezing = parts_.ledger.freeze(std::move(stops));
+    auto freezing = parts_.ledger.freeze(stops);
     const auto done = co_await std::move(freezing);
     if (!done && engine == nullptr) co_return done.error();
     if (!done)
@@ -109,7 +109,7 @@ Operations::Answer Operations::freeze(json::object arguments, Caller caller) {
                         "frozen as long as this process lives, but not written down yet: " + done.error().message +
                             "; it is tried again every second");
     if (engine != nullptr) {
-        engine->stopping.unwritten.clear();
+        engine->stopping.are_written(stops);
         auto looking = engine->look_at_stops();
         co_await std::move(looking);
     }

@@ -62,7 +62,7 @@ Result<Url> parse_url(std::string_view text) {
     if (text.size() > 4096) return not_fit(text.substr(0, 100), "too long");
     const auto parsed = boost::urls::parse_uri(boost::urls::string_view(text.data(), text.size()));
     if (!parsed) return not_fit(text, "not a URL");
-    const boost::urls::url_view view = *parsed;
+    const boost::urls::url_view& view = *parsed;
     if (view.scheme_id() != boost::urls::scheme::https) return not_fit(text, "not an https URL");
     if (view.has_userinfo()) return not_fit(text, "holds user information");
     if (view.has_fragment()) return not_fit(text, "holds a fragment");
