@@ -521,7 +521,10 @@ void World::jump() {
     constexpr auto k_round = 1010ms;  // every room has looked once
     if (timeline.now() - active_at_ < k_round) return;
     const Tick until = horizon();
-    if (until > timeline.now() + k_round) timeline.jump(until);
+    if (until <= timeline.now() + k_round) return;
+    timeline.jump(until);
+    // Whoever would call a service that is down has to find that out: what he cannot do is then no fault of his.
+    if (is_down(Fault::service_down, 0)) active();
 }
 
 bool World::at_rest() {
