@@ -70,17 +70,23 @@ void running(Checks& checks, const boost::json::object& status) {
 
 // It is read at the start alone; what `enroll --renew` put in its place is the only one that the service accepts.
 void certificate_in_use(Checks& checks, const config::Settings& settings, const boost::json::object& status) {
+    constexpr std::string_view k_check = "certificate in use";
     const std::string in_use = text(status, "certificateExpiresAt");
     const auto files = keys::load_certificates(settings.management.certificate);
-    if (in_use.empty() || !files) return;
-    const auto facts = crypto::inspect(files->front());
-    if (!facts || to_rfc3339(facts->not_after) == in_use) return;
-    checks.fault("certificate in use",
-                 "the daemon works with the connector's certificate that ends " + in_use +
-                     ", and the file has one "
-                     "that ends " +
-                     to_rfc3339(facts->not_after) + ": the service refuses the one from before",
-                 "restart the daemon now");
+    const auto facts = files ? crypto::inspect(files->front()) : Result<CertificateFacts>(files.error());
+    if (facts && !in_use.empty() && to_rfc3339(facts->not_after) != in_use) {
+        checks.fault(std::string(k_check),
+                     "the daemon works with the connector's certificate that ends " + in_use +
+                         ", and the file has one that ends " + to_rfc3339(facts->not_after) +
+                         ": the service refuses the one from before",
+                     "restart the daemon now");
+        return;
+    }
+    if (what_is_wrong(status).find("certificateSuperseded") != std::string::npos)
+        checks.fault(
+            std::string(k_check), "the service says that a newer certificate has replaced the daemon's",
+            "restart the daemon now, if enroll --renew was run here; if it was not, somebody may have used the "
+            "connector's key: enroll with a new token");
 }
 
 void control(Checks& checks, const config::Settings& settings, const Daemon& daemon) {

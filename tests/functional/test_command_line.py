@@ -476,6 +476,7 @@ class Enrolling(Case):
             # The next call with the certificate from before is refused, and doctor does not call that well.
             connector.wait_until(lambda: connector.command_json("status")["status"] == "notReady", 60, "notReady")
             faults = self.faults(connector)
+            self.assertIn("certificate in use", faults, faults)
             self.assertIn("restart the daemon now", faults["certificate in use"]["mend"])
             self.assertIn("notReady", faults["daemon"]["detail"])
             self.assertIn("service: ", faults["daemon"]["detail"])
