@@ -285,7 +285,8 @@ asio::awaitable<bool> Housekeeper::lost(const RequestId& id, const LeaseId& leas
     ports::Commit commit;
     commit.record =
         request::after(record, request::Outcome(request::LeaseLost{}), context_.rules.retry, context_.now(), 0.0);
-    if (commit.record.stage == record.stage) co_return true;
+    // Its worker may find it lost just before it sends, and then it was never submitted.
+    if (commit.record.stage == record.stage) co_return !context_.status.in_flight.contains(id);
     auto saving = context_.ports.ledger.save(std::move(commit), context_.now());
     const auto saved = co_await std::move(saving);
     if (saved) context_.ports.events.raise(about(event::k_lease_lost, record));

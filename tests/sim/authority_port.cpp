@@ -144,6 +144,8 @@ void Process::AuthorityPort::knocks(Point point) {
     if (process_.dead() || failures_ < rules.failures) return;
     // Who went in while it was up, and then waited seconds for the disk to write the intent down, knocks late.
     if (world_.scenario.slow_disk != 0) return;
+    // The same with the milliseconds of a disk that is well.
+    if (inside_ <= 1 && world_.timeline.now() - failed_at_ < 10ms) return;
     if (inside_ > 1 || world_.timeline.now() - failed_at_ < rules.open)
         world_.judge.broken("a dead authority costs one probe at a time",
                             process_.name() + " " + std::string(to_string(point)) + ": " + std::to_string(inside_) +
