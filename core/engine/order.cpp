@@ -63,12 +63,8 @@ Worker::Going Worker::submit(bool again) {
     const bool entered = co_await std::move(entering);
     if (!entered) co_return false;
     if (context_.status.lease_lost.contains(record_.request.id)) {
-        context_.breakers.find(issuer->name())->second.left();
-        request::Postponed until_written{std::chrono::seconds{1}, !again};
-        request::Outcome outcome(until_written);
-        auto postponing = save(std::move(outcome));
-        co_await std::move(postponing);
-        co_return false;
+        auto leaving = leave_unsent(issuer->name(), std::chrono::seconds{1}, !again);
+        co_return co_await std::move(leaving);
     }
     if (again) context_.ports.events.raise(about(event::k_possible_duplicate, record_));
     auto& breaker = context_.breakers.find(issuer->name())->second;
@@ -81,13 +77,9 @@ Worker::Going Worker::submit(bool again) {
         }
     }
     if (stopped()) {
-        // Between the writing down and the sending: it was never sent, and after the thaw it is sent as it is.
-        breaker.left();
-        request::Postponed until_thawed{std::chrono::seconds{0}, !again};
-        request::Outcome outcome(until_thawed);
-        auto postponing = save(std::move(outcome));
-        co_await std::move(postponing);
-        co_return false;
+        // Between the writing down and the sending: after the thaw it is sent as it is.
+        auto leaving = leave_unsent(issuer->name(), std::chrono::seconds{0}, !again);
+        co_return co_await std::move(leaving);
     }
     unsent_ = false;
     auto submission = submission_of(record_);
@@ -127,6 +119,16 @@ Worker::Going Worker::enter(std::string_view name, bool never_sent) {
     }
     if (!wait) co_return true;
     request::Postponed postponed{context_.status.draining ? 0s : *wait, never_sent};
+    request::Outcome outcome(postponed);
+    auto saving = save(std::move(outcome));
+    co_await std::move(saving);
+    co_return false;
+}
+
+// It gives its place back, and stands where it stood before it was to be sent.
+Worker::Going Worker::leave_unsent(const std::string& name, std::chrono::seconds delay, bool never_sent) {
+    context_.breakers.find(name)->second.left();
+    request::Postponed postponed{delay, never_sent};
     request::Outcome outcome(postponed);
     auto saving = save(std::move(outcome));
     co_await std::move(saving);
@@ -186,7 +188,10 @@ Worker::Going Worker::poll() {
             context_.breakers.find(issuer->name())->second.left();
             co_return false;
         }
-        if (left_stopped(issuer->name())) co_return false;
+        if (stopped()) {
+            auto leaving = leave_unsent(issuer->name(), std::chrono::seconds{0}, true);
+            co_return co_await std::move(leaving);
+        }
     }
     auto polling = issuer->poll(record_.authority_request_id);
     auto answer = co_await std::move(polling);

@@ -61,6 +61,7 @@ private:
     [[nodiscard]] Going enter(std::string_view authority, bool never_sent = false);
     [[nodiscard]] Going poll();
     [[nodiscard]] bool left_stopped(const std::string& name);
+    [[nodiscard]] Going leave_unsent(const std::string& name, std::chrono::seconds delay, bool never_sent);
     // What a call that enter() let in means for the authority's breaker. `error`: none where it was answered.
     void came_back(const std::string& name, const std::optional<Error>& error);
     void note_unknown(const Result<ports::AuthorityAnswer>& answer);
