@@ -1,6 +1,5 @@
 #include "config/rows.hpp"
 
-#include <algorithm>
 #include <array>
 
 namespace connector::config {
@@ -264,14 +263,7 @@ constexpr auto k_keys = std::to_array<Key>({
      .description =
          "Persons (userPrincipalName, mailbox or id) for whom every certificate and every delivery waits for "
          "`requests approve`, and every change of their current encryption certificate once more.",
-     .set =
-         [](const Target& target, const Value& value) {
-             auto users = value.texts;
-             for (auto& user : users)
-                 std::ranges::transform(user, user.begin(),
-                                        [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-             target.settings.protected_users = std::move(users);
-         }},
+     .set = [](const Target& target, const Value& value) { target.settings.protected_users = value.texts; }},
 
     // importer
     {.section = "importer",

@@ -225,7 +225,7 @@ struct Settings {
     Recipients recipients;
     request::PolicyRules policy;
     Directory directory;
-    std::vector<std::string> protected_users;  // lower case
+    std::vector<std::string> protected_users;
     Importer importer;
     request::Limits limits;
     std::map<std::string, ImportKey, std::less<>> import_keys;  // by [import.NAME]

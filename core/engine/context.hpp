@@ -41,7 +41,7 @@ struct Rules {
     trust::RecipientRules recipients;
     trust::ImporterRules importer;
     request::Limits limits;
-    std::vector<std::string> protected_users;  // UPNs, mailboxes or ids, lower case
+    std::vector<std::string> protected_users;  // UPNs, mailboxes or ids
     std::uint32_t approvers = 1;
     request::RetryRules retry;
     std::map<std::string, AuthorityRules, std::less<>> authorities;

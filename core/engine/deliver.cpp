@@ -242,7 +242,7 @@ Worker::Going Worker::deliver() {
         if (*current && **current != newest)
             change = "the current encryption certificate changes from " + (**current).hex() + " to " + newest.hex();
     }
-    if (change && is_protected(context_, record_, proof->person)) {
+    if (change && trust::is_named(proof->person, record_.request.user, context_.rules.protected_users)) {
         auto approving = approvals(context_, record_, proof->recipient.certificate().key.spki_sha256, change);
         const auto given = co_await std::move(approving);
         if (!given) co_return false;

@@ -23,18 +23,6 @@ ports::Addressee addressee(const trust::Recipient& recipient) {
             recipient.certificate().key.spki_sha256};
 }
 
-bool is_protected(const Context& context, const request::RequestRecord& record, const trust::Person& person) {
-    const auto named = [&context](std::string name) {
-        std::ranges::transform(name, name.begin(),
-                               [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-        const auto& names = context.rules.protected_users;
-        return std::ranges::find(names, name) != names.end();
-    };
-    const auto& user = record.request.user;
-    return named(user.id.text()) || named(user.user_principal_name) || named(person.user_principal_name()) ||
-           std::ranges::any_of(person.mailboxes(), named);
-}
-
 boost::asio::awaitable<Result<std::size_t>> approvals(Context& context, const request::RequestRecord& record,
                                                       Sha256 key, std::optional<std::string> about) {
     auto asking = context.ports.ledger.votes(record.request.id, context.now());
@@ -96,7 +84,7 @@ boost::asio::awaitable<Proof> prove(Context& context, const request::RequestReco
     auto person = trust::prove_person(request, recipient, context.rules.policy.identity,
                                       context.rules.recipients.user_identity, directory, context.now());
     if (!person) co_return person.error();
-    if (is_protected(context, record, *person)) {
+    if (trust::is_named(*person, request.user, context.rules.protected_users)) {
         auto counting = approvals(context, record, certificate.facts->key.spki_sha256, std::nullopt);
         const auto given = co_await std::move(counting);
         if (!given) co_return given.error();

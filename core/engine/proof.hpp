@@ -24,9 +24,6 @@ using Proof = std::variant<Proved, trust::Hold, Error>;
 // For the commit that keeps what was wrapped.
 [[nodiscard]] ports::Addressee addressee(const trust::Recipient& recipient);
 
-// Whether [policy] protected_users names this person in any way: id, UPN, or a mailbox that was proved.
-[[nodiscard]] bool is_protected(const Context& context, const request::RequestRecord& record,
-                                const trust::Person& person);
 // How many accounts have approved this order for this key; with `about`, only those who were shown that very text.
 // The ledger's error where it cannot be told.
 [[nodiscard]] boost::asio::awaitable<Result<std::size_t>> approvals(Context& context,

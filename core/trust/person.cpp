@@ -138,4 +138,14 @@ Result<Person> prove_person(const request::CertificateRequest& request, const Re
     return PersonProof::by_certificate(recipient.certificate(), std::move(*user));
 }
 
+bool is_named(const Person& person, const request::User& user, const std::vector<std::string>& names) {
+    auto his = person.mailboxes();
+    his.insert(his.end(), {user.id.text(), user.user_principal_name, person.user_principal_name()});
+    return std::ranges::any_of(names, [&his](const std::string& name) {
+        return std::ranges::any_of(his, [&name](const std::string& one) {
+            return ascii_equal(name, one) || request::same_mailbox(name, one);
+        });
+    });
+}
+
 }  // namespace connector::trust

@@ -52,4 +52,8 @@ private:
                                           IdentitySource source, UserIdentity user_identity,
                                           const DirectoryView* directory = nullptr, UtcTime now = {});
 
+// Whether one of `names` (UPNs, mailboxes or ids, as somebody wrote them) is this person's, as claimed or as proved.
+// ASCII case and the form of a mailbox's domain make no difference.
+[[nodiscard]] bool is_named(const Person& person, const request::User& user, const std::vector<std::string>& names);
+
 }  // namespace connector::trust

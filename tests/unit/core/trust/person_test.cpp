@@ -152,5 +152,16 @@ TEST(Person, sources_have_names) {
     EXPECT_EQ(to_string(IdentitySource::service), "service");
 }
 
+TEST(PersonInAList, is_found_by_each_name_in_any_spelling) {
+    auto request = samples::issue_request();
+    request.user.mail = "alice@xn--mller-kva.example";
+    const auto person = samples::prove(request, IdentitySource::service);
+    for (const std::string name : {"ALICE@corp.example", "alice@m\u00fcller.example", "Alice@M\u00dcLLER.example",
+                                   "alice@xn--mller-kva.EXAMPLE", request.user.id.text().c_str()})
+        EXPECT_TRUE(is_named(person, request.user, {"bob@corp.example", name})) << name;
+    for (const std::string name : {"bob@corp.example", "alice@mueller.example", "alice", "", "corp.example"})
+        EXPECT_FALSE(is_named(person, request.user, {name})) << name;
+}
+
 }  // namespace
 }  // namespace connector::trust
