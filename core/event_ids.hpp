@@ -95,6 +95,7 @@ inline constexpr std::string_view k_control_done = "SVC-5022";
 inline constexpr std::string_view k_control_refused = "SVC-5023";
 inline constexpr std::string_view k_health_not_listening = "SVC-5024";
 inline constexpr std::string_view k_service_word_taken = "SVC-5025";
+inline constexpr std::string_view k_locked_down = "SVC-5026";
 inline constexpr std::string_view k_audit_broken = "SVC-5030";
 inline constexpr std::string_view k_audit_write_failed = "SVC-5031";
 inline constexpr std::string_view k_log_write_failed = "SVC-5032";

@@ -1,28 +1,26 @@
 #include "daemon/app.hpp"
 
-#include "config/credentials.hpp"
 #include "core/crypto/certificate.hpp"
 #include "core/crypto/openssl_crypto.hpp"
 #include "core/crypto/secure_heap.hpp"
 #include "core/crypto/self_test.hpp"
 #include "core/engine/directory.hpp"
 #include "core/engine/engine.hpp"
+#include "daemon/assembly.hpp"
 #include "daemon/authority/caretaker.hpp"
-#include "daemon/authority/factory.hpp"
+#include "daemon/authority/roster.hpp"
 #include "daemon/control/server.hpp"
-#include "daemon/delivery/cms.hpp"
-#include "daemon/directory/ldap.hpp"
+#include "daemon/current.hpp"
 #include "daemon/directory/ldap_connection.hpp"
 #include "daemon/doctor/areas.hpp"
 #include "daemon/health/telemetry.hpp"
-#include "daemon/keys/files.hpp"
-#include "daemon/keys/load.hpp"
-#include "daemon/keys/software.hpp"
 #include "daemon/management/client.hpp"
 #include "daemon/own_certificates.hpp"
 #include "daemon/parser/parser_process.hpp"
 #include "daemon/pool_offload.hpp"
-#include "daemon/rules.hpp"
+#include "daemon/reload.hpp"
+#include "daemon/service/lockdown.hpp"
+#include "daemon/service/manager.hpp"
 #include "daemon/state_directory.hpp"
 #include "daemon/system_clock.hpp"
 #include "storage/inspect.hpp"
@@ -80,56 +78,6 @@ int cannot_start(const Error& error) {
     return exit_code_of(error);
 }
 
-Error unreadable(ports::EventSink& events, Error error) {
-    events.raise(Event(event::k_key_unreadable).with("reason", error.message));
-    return error;
-}
-
-// Who we are towards the service: the certificate and key that `enroll` wrote.
-struct Identity {
-    net::TlsIdentity tls;
-    ConnectorId connector;
-    UtcTime not_before;
-    UtcTime expires;
-};
-Result<Identity> load_identity(const config::Management& management, ports::EventSink& events) {
-    auto certificates = keys::load_certificates(management.certificate);
-    if (!certificates)
-        return certificates.error().in("[management] certificate (has `pfx-connector enroll` been run?)");
-    auto key = keys::read_secret_file(management.key, true);
-    if (!key) return unreadable(events, key.error().in("[management] key"));
-    const auto facts = crypto::inspect(certificates->front());
-    if (!facts) return facts.error().in("[management] certificate");
-    std::optional<ConnectorId> id;
-    std::size_t names = 0;
-    for (const auto& rdn : facts->subject.rdns)
-        for (const auto& attribute : rdn)
-            if (attribute.type == oid::k_common_name) {
-                id = ConnectorId::parse(attribute.value);
-                ++names;
-            }
-    if (names != 1 || !id)
-        return Error(ErrorKind::misconfigured, "certificateUnfit",
-                     "[management] certificate: its subject must have exactly one CN, the connector's id; enrol again");
-    Identity identity{net::TlsIdentity{std::move(*certificates), std::move(*key)}, *id, facts->not_before,
-                      facts->not_after};
-    return identity;
-}
-
-Result<std::optional<net::Proxy>> proxy_of(const config::Management& management) {
-    if (management.proxy.empty()) return std::optional<net::Proxy>();
-    auto proxy = net::parse_proxy(management.proxy);
-    if (!proxy) return proxy.error().in("[management] proxy");
-    proxy->user = management.proxy_user;
-    proxy->no_proxy = management.no_proxy;
-    if (management.proxy_password) {
-        auto password = config::read_password(*management.proxy_password);
-        if (!password) return password.error().in("[management] proxy_password");
-        proxy->password = std::make_shared<const SecretBytes>(std::move(*password));
-    }
-    return std::optional<net::Proxy>(std::move(*proxy));
-}
-
 health::HealthOptions health_options(const config::Health& health) {
     health::HealthOptions options;
     const bool v6 = health.address.find(':') != std::string::npos;
@@ -184,12 +132,12 @@ void add_lists(health::HealthSnapshot& snapshot, const authority::Caretaker& car
 }
 
 // `doctor` from outside cannot read what systemd gives to this unit alone.
-ports::Async<json::value> look_at_secrets(const config::Settings& settings, ports::Offload& offload,
+ports::Async<json::value> look_at_secrets(std::shared_ptr<const config::Settings> settings, ports::Offload& offload,
                                           ports::Clock& clock, std::optional<std::string> authority) {
-    auto job = [&settings, now = clock.utc(),
+    auto job = [settings = std::move(settings), now = clock.utc(),
                 authority = std::move(authority)]() -> Result<std::vector<doctor::Check>> {
-        if (authority) return doctor::check_authority(settings, *authority, now);
-        return doctor::check_with_secrets(settings, now);
+        if (authority) return doctor::check_authority(*settings, *authority, now);
+        return doctor::check_with_secrets(*settings, now);
     };
     auto looking = offload.run(std::move(job));
     const auto checks = co_await std::move(looking);
@@ -218,18 +166,21 @@ asio::awaitable<void> anchor_audit(StateDirectory& state, ports::Clock& clock, p
     }
 }
 
+// How long the end may take beyond the drain: saving, joining the threads.
+constexpr std::chrono::seconds k_after_drain{10};
+
 asio::awaitable<void> handle_signals(asio::signal_set& signals, engine::Engine& engine, std::chrono::seconds drain,
-                                     ports::EventSink& events) {
+                                     service::Manager& manager, Reload& reload) {
     for (int seen = 0;;) {
         auto [failure, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
         if (failure) co_return;
         if (number == SIGHUP) {
-            events.raise(Event(event::k_reload_refused)
-                             .with("reason", "reloading is not built yet: restart to read the configuration"));
+            if (seen == 0) reload.ask();
             continue;
         }
         // The second one is meant: everything durable is in the ledger, whatever is under way is found again there.
         if (seen++ != 0) std::_Exit(k_failed);
+        manager.stopping(drain + k_after_drain);
         engine.drain(drain);
     }
 }
@@ -261,10 +212,54 @@ asio::awaitable<void> check_storage(engine::Engine& engine, ports::Offload& offl
     engine.context().bar_ledger("storageCorrupt");
 }
 
+// "ready; 3 open, 1 held; authorities: 1 of 2 down": for the service manager.
+std::string one_line(const health::HealthSnapshot& now) {
+    std::uint64_t open = 0;
+    for (const auto& [stage, number] : now.queue) open += number;
+    std::string text = now.status == "notReady" ? std::string("not ready") : now.status;
+    text += "; " + std::to_string(open) + " open";
+    if (now.held != 0) text += ", " + std::to_string(now.held) + " held";
+    for (const auto& check : now.checks)
+        if (check.status != "ok")
+            text += "; " + check.name + ": " + (check.detail.empty() ? check.status : check.detail);
+    return text;
+}
+
+json::object to_json(const service::Lockdown& lockdown) {
+    json::object row;
+    row["complete"] = lockdown.complete();
+    row["text"] = lockdown.text();
+    return row;
+}
+
+// What a reload exchanges and is behind no port.
+struct InForce {
+    std::shared_ptr<const config::Settings> settings;
+    std::vector<OwnCertificate> own;
+    control::AuthorityTables authorities;
+    UtcTime read_at;
+};
+
+void tell_what_is_taken(const Assembly& made, ports::EventSink& events) {
+    const auto& settings = *made.settings;
+    if (settings.delivery.certificate.empty()) events.raise(Event(event::k_delivery_certificate_missing));
+    for (const auto& key : made.import_keys->loaded())
+        events.raise(Event(event::k_import_keys_loaded)
+                         .with("table", key.table)
+                         .with("provider", key.provider_name)
+                         .with("key_name", key.key_name)
+                         .with("key", key.key.spki_sha256().hex()));
+    for (const auto& choice : choices_of(settings))
+        if (!choice.good)
+            events.raise(Event(event::k_service_word_taken).with("choice", choice.name).with("note", choice.note));
+}
+
 }  // namespace
 
 int run_daemon(const config::Settings& settings, const RunOptions& options) {
     if (const auto fit = crypto::self_test(); !fit) return cannot_start(fit.error().in("cryptographic self test"));
+    const auto manager = service::find_manager();
+    const auto lockdown = service::lock_down(settings);
     auto opened = open_state(settings, LogTo::everywhere);
     if (!opened) return cannot_start(opened.error());
     StateDirectory state = std::move(*opened);
@@ -274,39 +269,12 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
         return exit_code_of(error);
     };
 
-    auto rules = rules_from(settings);
-    if (!rules) return refuse(rules.error());
-    const bool asks_directory = engine::asks_directory(*rules);
+    evidence.raise(Event(event::k_locked_down).with("active", lockdown.text()));
+    const auto& kinds = settings.connector.kinds;
+    const bool asks_directory = settings.recipients.rules.binding == trust::Binding::directory ||
+                                settings.policy.identity == trust::IdentitySource::directory;
     if (asks_directory)
         if (auto prepared = directory::prepare_process(settings.directory); !prepared) return refuse(prepared.error());
-    auto identity = load_identity(settings.management, evidence);
-    if (!identity) return refuse(identity.error());
-    auto base = net::parse_url(settings.management.url);
-    if (!base) return refuse(base.error().in("[management] url"));
-    auto proxy = proxy_of(settings.management);
-    if (!proxy) return refuse(proxy.error());
-    const std::string anchors = settings.management.ca_system ? "system" : settings.management.ca_file.string();
-    const ConnectorId connector_id = identity->connector;
-    const UtcTime certificate_expires = identity->expires;
-    auto tls = net::TlsContext::make(anchors, std::move(identity->tls));
-    if (!tls) return refuse(tls.error());
-    auto import_keys = keys::SoftwareKeys::load(settings.import_keys);
-    if (!import_keys) return refuse(unreadable(evidence, import_keys.error()));
-    auto signer = keys::load_delivery_signer(settings);
-    if (!signer) return refuse(unreadable(evidence, signer.error()));
-    std::vector<OwnCertificate> own{{"connector", identity->not_before, identity->expires}};
-    if (const auto facts = crypto::inspect(signer->certificate); facts && !settings.delivery.certificate.empty())
-        own.push_back({"delivery", facts->not_before, facts->not_after});
-    if (settings.delivery.certificate.empty()) evidence.raise(Event(event::k_delivery_certificate_missing));
-    for (const auto& key : (*import_keys)->loaded())
-        evidence.raise(Event(event::k_import_keys_loaded)
-                           .with("table", key.table)
-                           .with("provider", key.provider_name)
-                           .with("key_name", key.key_name)
-                           .with("key", key.key.spki_sha256().hex()));
-    for (const auto& choice : choices_of(settings))
-        if (!choice.good)
-            evidence.raise(Event(event::k_service_word_taken).with("choice", choice.name).with("note", choice.note));
 
     // What a coroutine's frame may still touch when the context goes must be older than it.
     asio::io_context io(1);
@@ -320,25 +288,26 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     const crypto::OpenSslCrypto crypto;
     net::SystemResolver resolver;
     const parser::ParserProcess parsers;
-    const auto& kinds = rules->kinds;
+    const Surroundings surroundings{offload, directory_offload, clock, resolver, crypto, evidence};
+    auto made = assemble(std::make_shared<const config::Settings>(settings), surroundings);
+    if (!made) return refuse(made.error());
+    tell_what_is_taken(*made, evidence);
     if (std::find(kinds.begin(), kinds.end(), request::Kind::pfx_deliver) != kinds.end())
         if (auto ready = parsers.start(); !ready) return refuse(ready.error());
-    auto authorities = authority::make_authorities(settings, offload, clock, resolver);
-    if (!authorities) return refuse(authorities.error());
-    std::unique_ptr<directory::LdapDirectory> ldap;
-    if (asks_directory) {
-        auto made = directory::LdapDirectory::make(settings.directory, directory_offload, clock);
-        if (!made) return refuse(made.error());
-        ldap = std::move(*made);
-    }
-    const delivery::CmsPackager packager(crypto, std::move(*signer));
+    const ConnectorId connector_id = *made->connector;
+    InForce in_force{made->settings, std::move(made->own), settings.authorities, clock.utc()};
+    authority::Roster roster;
+    roster.use(std::move(made->authorities));
+    CurrentKeys import_keys(made->import_keys);
+    CurrentPackager packager(made->packager);
+    CurrentDirectory ldap(made->directory);
     health::Metrics metrics(CONNECTOR_VERSION, clock.utc());
     health::MetricsTelemetry telemetry(metrics);
 
-    net::TlsHttpClient http(clock, resolver, std::move(*tls), std::move(*proxy),
+    net::TlsHttpClient http(clock, resolver, std::move(made->tls), std::move(made->proxy),
                             std::string("pfx-connector/") + CONNECTOR_VERSION);
     management::ClientOptions client_options;
-    client_options.base = *base;
+    client_options.base = made->service;
     client_options.connector = connector_id;
     client_options.timeout = settings.management.request_timeout;
     client_options.inspect = [](ByteView der) { return crypto::inspect(der); };
@@ -348,24 +317,22 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     };
     management::ManagementClient management(http, clock, std::move(client_options));
 
-    engine::Ports ports{clock,         offload,   crypto,     parsers,    **import_keys,
-                        *state.sealer, packager,  management, management, *state.ledger,
-                        evidence,      telemetry, {}};
-    for (const auto& [name, one] : *authorities) ports.authorities.emplace(name, one.get());
-    ports.directory = ldap.get();
-    engine::Engine engine(executor, std::move(ports), std::move(*rules));
-    engine.context().status.certificate_expires_at = certificate_expires;
+    engine::Ports ports{clock,      offload,    crypto,        parsers,  import_keys, *state.sealer,    packager,
+                        management, management, *state.ledger, evidence, telemetry,   roster.in_force()};
+    ports.directory = made->directory ? &ldap : nullptr;
+    engine::Engine engine(executor, std::move(ports), std::move(made->rules));
+    engine.context().status.certificate_expires_at = made->certificate_expires;
     if (!state.restored.empty()) {
         evidence.raise(Event(options.accept_restore ? event::k_restore_accepted : event::k_storage_restored)
                            .with("reason", state.restored));
         if (!options.accept_restore) engine.context().bar_ledger("storageRestored");
     }
 
-    authority::Caretaker caretaker(*authorities, clock, evidence);
+    authority::Caretaker caretaker(roster.places(), clock, evidence);
 
     const auto snapshot = [&] {
         auto now = health::snapshot_of(engine.context());
-        now.choices = choices_of(settings);
+        now.choices = choices_of(*in_force.settings);
         add_lists(now, caretaker);
         return now;
     };
@@ -375,14 +342,16 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
                                    [&] {
                                        json::object status = json::parse(health::to_json(snapshot())).as_object();
                                        status["pid"] = ::getpid();
-                                       status["choices"] = to_json(choices_of(settings));
+                                       status["choices"] = to_json(choices_of(*in_force.settings));
+                                       status["configurationReadAt"] = to_rfc3339(in_force.read_at);
+                                       status["lockdown"] = to_json(lockdown);
                                        return status;
                                    },
                                    [&evidence] { return control::anchor_json(evidence.audit().head()); },
                                    [&](std::optional<std::string> authority) {
-                                       return look_at_secrets(settings, offload, clock, std::move(authority));
+                                       return look_at_secrets(in_force.settings, offload, clock, std::move(authority));
                                    },
-                                   &settings.authorities, settings.limits, settings.control.approvers});
+                                   &in_force.authorities, settings.limits, settings.control.approvers});
     control::Server control_server(executor, clock, evidence, std::move(operations));
     if (auto listening = control_server.start(settings.control.socket, settings.control.group); !listening)
         return refuse(listening.error());
@@ -392,12 +361,29 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     if (crypto::protect_memory().secure_heap != crypto::SecureHeapState::locked)
         evidence.raise(Event(event::k_secret_memory_not_locked));
 
+    const auto use = [&](Assembly fresh) {
+        http.use(std::move(fresh.tls), std::move(fresh.proxy));
+        import_keys.use(fresh.import_keys);
+        packager.use(fresh.packager);
+        if (fresh.directory) ldap.use(std::move(fresh.directory));
+        tell_what_is_taken(fresh, evidence);
+        roster.use(std::move(fresh.authorities));
+        engine.context().use(std::move(fresh.rules), roster.in_force());
+        engine.context().status.certificate_expires_at = fresh.certificate_expires;
+        evidence.log().set_level(severity_of(fresh.settings->log.level));
+        in_force = {fresh.settings, std::move(fresh.own), fresh.settings->authorities, clock.utc()};
+    };
+    const auto state_line = [&] { return one_line(snapshot()); };
+    Reload reload(executor, {surroundings, parsers, lockdown, *manager, evidence.log(), connector_id,
+                             [&in_force] { return in_force.settings; },
+                             [&engine] { return engine.context().ports.directory != nullptr; }, state_line, use});
+
     asio::signal_set signals(executor, SIGTERM, SIGINT, SIGHUP);
     bool ending = false;
     const auto rethrow = [](std::exception_ptr fault) {
         if (fault) std::rethrow_exception(fault);
     };
-    auto signalled = handle_signals(signals, engine, settings.connector.drain, evidence);
+    auto signalled = handle_signals(signals, engine, settings.connector.drain, *manager, reload);
     asio::co_spawn(executor, std::move(signalled), rethrow);
     auto ending_at_last = end_at_last(engine, evidence, settings.connector.drain, ending);
     asio::co_spawn(executor, std::move(ending_at_last), rethrow);
@@ -409,8 +395,12 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     asio::co_spawn(executor, std::move(anchoring), rethrow);
     auto keeping = caretaker.run(ending);
     asio::co_spawn(executor, std::move(keeping), rethrow);
-    auto watching = watch_certificates(std::move(own), clock, evidence, ending);
+    auto watching = watch_certificates(in_force.own, clock, evidence, ending);
     asio::co_spawn(executor, std::move(watching), rethrow);
+    auto reloading = reload.run(ending);
+    asio::co_spawn(executor, std::move(reloading), rethrow);
+    auto attending = service::attend(*manager, clock, state_line, ending);
+    asio::co_spawn(executor, std::move(attending), rethrow);
     auto asking = engine::watch_directory(engine.context(), ending);
     asio::co_spawn(executor, std::move(asking), rethrow);
     auto gauging = [](engine::Engine& the_engine, health::Metrics& the_metrics, ports::Clock& the_clock,

@@ -54,7 +54,7 @@ public:
     // A line without an id, for what no administrator has to act on.
     void log(Severity severity, std::string_view text);
 
-    // SIGHUP.
+    // Reload.
     void set_level(Severity level);
     // Writes the counts of lines that were held back and whose window is over. Call now and then.
     void flush();

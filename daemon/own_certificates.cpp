@@ -15,7 +15,7 @@ bool ends_soon(const OwnCertificate& certificate, UtcTime now) noexcept {
     return certificate.not_after - now < std::min(third, k_month);
 }
 
-boost::asio::awaitable<void> watch_certificates(std::vector<OwnCertificate> certificates, ports::Clock& clock,
+boost::asio::awaitable<void> watch_certificates(const std::vector<OwnCertificate>& certificates, ports::Clock& clock,
                                                 ports::EventSink& events, const bool& ending) {
     while (!ending) {
         for (const auto& one : certificates)

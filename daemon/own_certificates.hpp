@@ -22,8 +22,8 @@ struct OwnCertificate {
 // Whether a new one is due: in the last third of a short life, in the last month of a long one. `doctor` judges alike.
 [[nodiscard]] bool ends_soon(const OwnCertificate& certificate, UtcTime now) noexcept;
 
-// Until `ending`.
-[[nodiscard]] boost::asio::awaitable<void> watch_certificates(std::vector<OwnCertificate> certificates,
+// Until `ending`. `certificates`: those in force at each look.
+[[nodiscard]] boost::asio::awaitable<void> watch_certificates(const std::vector<OwnCertificate>& certificates,
                                                               ports::Clock& clock, ports::EventSink& events,
                                                               const bool& ending);
 

@@ -22,17 +22,6 @@ UtcTime now() {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-Severity severity_of(config::LogLevel level) {
-    switch (level) {
-        case config::LogLevel::trace:
-        case config::LogLevel::debug: return Severity::debug;
-        case config::LogLevel::info: return Severity::info;
-        case config::LogLevel::warn: return Severity::warning;
-        case config::LogLevel::error: return Severity::error;
-    }
-    return Severity::info;
-}
-
 // Rows that were not what was stored, from whatever thread reads the ledger.
 class Findings {
 public:
@@ -111,6 +100,17 @@ std::string open_requests(storage::SqliteLedger& ledger) {
 }
 
 }  // namespace
+
+Severity severity_of(config::LogLevel level) noexcept {
+    switch (level) {
+        case config::LogLevel::trace:
+        case config::LogLevel::debug: return Severity::debug;
+        case config::LogLevel::info: return Severity::info;
+        case config::LogLevel::warn: return Severity::warning;
+        case config::LogLevel::error: return Severity::error;
+    }
+    return Severity::info;
+}
 
 void Evidence::raise(const Event& event) {
     audit_->raise(event);

@@ -39,6 +39,9 @@ struct StateDirectory {
     std::string open_requests;   // their number, for the daemon to tell
 };
 
+// What the log is to hold.
+[[nodiscard]] Severity severity_of(config::LogLevel level) noexcept;
+
 enum class LogTo { everywhere, file_only };
 // kind conflict, code alreadyRunning: another process has it. Everything else: misconfigured or integrity.
 [[nodiscard]] Result<StateDirectory> open_state(const config::Settings& settings, LogTo log);

@@ -20,6 +20,8 @@ class Breaker {
 public:
     explicit Breaker(AuthorityRules rules) : rules_(rules) {}
 
+    // What a reload has brought; who is inside stays.
+    void use(AuthorityRules rules) noexcept { rules_ = rules; }
     // nullopt: go, and tell succeeded() or failed() afterwards. Else: how long to wait before asking again.
     [[nodiscard]] std::optional<std::chrono::seconds> enter(Tick now);
     // The authority answered, whatever it said. True where it was down before.

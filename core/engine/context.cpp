@@ -3,12 +3,39 @@
 #include "core/request/orphan.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace connector::engine {
 
 AuthorityRules Context::rules_of(std::string_view authority) const {
     const auto found = rules.authorities.find(authority);
     return found == rules.authorities.end() ? AuthorityRules{} : found->second;
+}
+
+Breaker& Context::breaker(std::string_view authority) {
+    if (const auto found = breakers.find(authority); found != breakers.end()) return found->second;
+    return left_breakers.try_emplace(std::string(authority), rules_of(authority)).first->second;
+}
+
+void Context::use(Rules the_rules, std::map<std::string, ports::Authority*, std::less<>> authorities) {
+    rules = std::move(the_rules);
+    ports.authorities = std::move(authorities);
+    // Moved as they are, never copied: a worker inside holds a reference.
+    for (auto at = breakers.begin(); at != breakers.end();) {
+        const auto next = std::next(at);
+        if (!ports.authorities.contains(at->first)) left_breakers.insert(breakers.extract(at));
+        at = next;
+    }
+    for (const auto& [name, authority] : ports.authorities) {
+        if (const auto left = left_breakers.find(name); left != left_breakers.end())
+            breakers.insert(left_breakers.extract(left));
+        auto& breaker = breakers.try_emplace(name, rules_of(name)).first->second;
+        breaker.use(rules_of(name));
+        if (breaker.state() == Breaker::State::down) breaker.resume(ports.clock.tick());
+    }
+    work_arrived.call();
+    state_changed.call();
 }
 
 double Context::jitter() const {

@@ -104,6 +104,8 @@ struct Context {
     Rules rules;
     Status status;
     std::map<std::string, Breaker, std::less<>> breakers;  // one each authority
+    // Of authorities that are configured no more, for those who have not left them.
+    std::map<std::string, Breaker, std::less<>> left_breakers;
     ClockWatch clock_watch;
     Stopping stopping;
     // When the service took our last word on a request: a lease asked for before that is older than our result.
@@ -123,6 +125,11 @@ struct Context {
     }
 
     [[nodiscard]] UtcTime now() const { return ports.clock.utc(); }
+    // Of an authority that a worker has; also of one that a reload has taken away since.
+    [[nodiscard]] Breaker& breaker(std::string_view authority);
+    // Other rules and other authorities from now on; who is parked may try again. The authorities that were there
+    // before stay alive: workers may have them.
+    void use(Rules the_rules, std::map<std::string, ports::Authority*, std::less<>> authorities);
     [[nodiscard]] AuthorityRules rules_of(std::string_view authority) const;
     // In [0,1), from the operating system's generator.
     [[nodiscard]] double jitter() const;

@@ -148,7 +148,7 @@ Worker::Going Worker::deliver() {
     const std::size_t most_failures =
         request::limit_waived(record_) ? 0 : context_.rules.limits.unwrap_failures_per_hour;
     auto job = [most_failures, flags = context_.stopping.flags, selection, all, purpose = order.purpose,
-                person = proof->person, pfx_style = *style, &rules = context_.rules.importer,
+                person = proof->person, pfx_style = *style, rules = context_.rules.importer,
                 &crypto = context_.ports.crypto, &opener = context_.ports.pfx_opener, &keys = context_.ports.keys] {
         auto opened = std::make_shared<Opened>();
         auto applied = rules;

@@ -47,13 +47,13 @@ bool is_directory_away(const Error& error) noexcept {
     return error.kind == ErrorKind::unavailable && error.code.starts_with("directory");
 }
 
-ports::Async<trust::DirectoryView> ask_directory(Context& context, const request::RequestRecord& record, bool fresh) {
+ports::Async<trust::DirectoryView> ask_directory(Context& context, const Rules& rules,
+                                                 const request::RequestRecord& record, bool fresh) {
     if (context.ports.directory == nullptr)
         co_return Error(ErrorKind::internal, "internal", "there is no directory to ask");
     ports::DirectoryQuestion question;
     question.user_principal_name = record.request.user.user_principal_name;
-    if (context.rules.recipients.binding == trust::Binding::directory)
-        question.device = record.request.device.id.text();
+    if (rules.recipients.binding == trust::Binding::directory) question.device = record.request.device.id.text();
     question.fresh = fresh;
     auto asking = context.ports.directory->ask(std::move(question));
     auto answer = co_await std::move(asking);

@@ -145,7 +145,7 @@ Worker::Going Worker::pack() {
     const auto style = request::choose_style(record_.request.delivery()->pkcs12, record_.request.device.platform,
                                              record_.request.device.os_version, context_.rules.legacy_pkcs12);
     auto job = [kind = record_.request.kind(), flags = context_.stopping.flags, &crypto = context_.ports.crypto,
-                &sealer = context_.ports.sealer, &record = record_, &plan = *plan, &policy = context_.rules.policy,
+                &sealer = context_.ports.sealer, &record = record_, &plan = *plan, policy = context_.rules.policy,
                 traits = issuer->traits(), now = context_.now(), pfx_style = style ? *style : ports::PfxStyle::aes256] {
         auto work = std::make_shared<Work>();
         const auto mismatch = [&](const Error& error, bool foreign = true) {

@@ -67,7 +67,7 @@ Worker::Going Worker::submit(bool again) {
         co_return co_await std::move(leaving);
     }
     if (again) context_.ports.events.raise(about(event::k_possible_duplicate, record_));
-    auto& breaker = context_.breakers.find(issuer->name())->second;
+    auto& breaker = context_.breaker(issuer->name());
     if (record_.stage != request::Stage::submitting) {
         auto saving = save(request::Outcome(request::SubmissionBegins{}));
         const bool begun = co_await std::move(saving);
@@ -96,7 +96,7 @@ Worker::Going Worker::enter(std::string_view name, bool never_sent) {
     using namespace std::chrono_literals;
     constexpr auto k_longest_look = 500ms;
     auto& clock = context_.ports.clock;
-    auto& breaker = context_.breakers.find(name)->second;
+    auto& breaker = context_.breaker(name);
     const Tick latest = clock.tick() + 60s;
     Tick::duration between = 20ms;
     auto wait = breaker.enter(clock.tick());
@@ -127,7 +127,7 @@ Worker::Going Worker::enter(std::string_view name, bool never_sent) {
 
 // It gives its place back, and stands where it stood before it was to be sent.
 Worker::Going Worker::leave_unsent(const std::string& name, std::chrono::seconds delay, bool never_sent) {
-    context_.breakers.find(name)->second.left();
+    context_.breaker(name).left();
     request::Postponed postponed{delay, never_sent};
     request::Outcome outcome(postponed);
     auto saving = save(std::move(outcome));
@@ -138,7 +138,7 @@ Worker::Going Worker::leave_unsent(const std::string& name, std::chrono::seconds
 // Stopped while it waited for its place, which it gives back.
 bool Worker::left_stopped(const std::string& name) {
     if (!stopped()) return false;
-    context_.breakers.find(name)->second.left();
+    context_.breaker(name).left();
     return true;
 }
 
@@ -185,7 +185,7 @@ Worker::Going Worker::poll() {
         auto saving = save(request::Outcome(request::SubmissionBegins{}));
         const bool begun = co_await std::move(saving);
         if (!begun) {
-            context_.breakers.find(issuer->name())->second.left();
+            context_.breaker(issuer->name()).left();
             co_return false;
         }
         if (stopped()) {
@@ -209,7 +209,7 @@ void Worker::note_unknown(const Result<ports::AuthorityAnswer>& answer) {
 }
 
 void Worker::came_back(const std::string& name, const std::optional<Error>& error) {
-    auto& breaker = context_.breakers.find(name)->second;
+    auto& breaker = context_.breaker(name);
     const auto tell = [&](std::string_view id) {
         Event event(id);
         event.with("authority", name);

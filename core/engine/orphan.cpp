@@ -209,7 +209,7 @@ Worker::Going Worker::revoke() {
     auto counting = context_.ports.ledger.save(std::move(counted), context_.now());
     const auto version = co_await std::move(counting);
     if (!version) {
-        context_.breakers.find(issuer->name())->second.left();
+        context_.breaker(issuer->name()).left();
         if (version.error().kind == ErrorKind::throttled) {
             auto looking = context_.look_at_stops();
             co_await std::move(looking);

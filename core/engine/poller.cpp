@@ -69,13 +69,14 @@ asio::awaitable<void> Poller::run() {
             first_sent_ = clock.tick();
             std::erase_if(context_.told, [this](const auto& entry) { return entry.second < first_sent_; });
         }
-        auto kinds = context_.stopping.going(context_.rules.kinds);
+        const auto asked = context_.rules.kinds;
+        auto kinds = context_.stopping.going(asked);
         auto leasing = context_.ports.management.lease(most_, context_.rules.poll_wait, std::move(kinds), key_);
         auto answer = co_await std::move(leasing);
         const auto state = co_await asio::this_coro::cancellation_state;
         if (answer) {
             // Taken even while stopping: it is ours now.
-            auto taking = take(std::move(*answer));
+            auto taking = take(std::move(*answer), asked);
             co_await std::move(taking);
         } else if (answer.error().kind != ErrorKind::cancelled && state.cancelled() == asio::cancellation_type::none) {
             auto refusing = refused(answer.error());
@@ -85,7 +86,7 @@ asio::awaitable<void> Poller::run() {
     }
 }
 
-asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
+asio::awaitable<void> Poller::take(ports::LeaseAnswer answer, std::vector<request::Kind> asked) {
     auto& status = context_.status;
     auto& events = context_.ports.events;
     const auto now = context_.now();
@@ -97,7 +98,7 @@ asio::awaitable<void> Poller::take(ports::LeaseAnswer answer) {
             // Given out before the service took our result, and over meanwhile. An order made anew under this id comes
             // again once this lease has run out.
             if (context_.told.contains(leased->request.id)) continue;
-            if (!asked_for(leased->request.kind(), context_.rules.kinds)) {
+            if (!asked_for(leased->request.kind(), asked)) {
                 unreadable.push_back(not_asked_for(*leased));
                 continue;
             }

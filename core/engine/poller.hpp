@@ -22,7 +22,8 @@ public:
     [[nodiscard]] boost::asio::awaitable<void> run();
 
 private:
-    [[nodiscard]] boost::asio::awaitable<void> take(ports::LeaseAnswer answer);
+    // `asked`: the kinds that stood in the call; a reload may have changed them since.
+    [[nodiscard]] boost::asio::awaitable<void> take(ports::LeaseAnswer answer, std::vector<request::Kind> asked);
     [[nodiscard]] boost::asio::awaitable<void> tell(RequestId id, LeaseId lease, request::Failure failure);
     [[nodiscard]] boost::asio::awaitable<void> refused(Error error);
     [[nodiscard]] bool may_lease();

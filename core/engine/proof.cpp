@@ -42,8 +42,9 @@ boost::asio::awaitable<Result<std::size_t>> approvals(Context& context, const re
 
 boost::asio::awaitable<Proof> prove(Context& context, const request::RequestRecord& record, bool wrapping) {
     const auto& request = record.request;
-    const auto& issuers = context.rules.recipients.issuers;
-    auto read = [&crypto = context.ports.crypto, &request, &issuers] {
+    // As it stands now, to the end of this proof: a reload brings other rules in the midst of it.
+    const Rules rules = context.rules;
+    auto read = [&crypto = context.ports.crypto, &request, &issuers = rules.recipients.issuers] {
         ReadCertificate result{crypto.inspect(request.device.recipient_certificate)};
         if (result.facts)
             result.directly_issued = std::any_of(issuers.begin(), issuers.end(), [&](const Bytes& issuer) {
@@ -65,30 +66,30 @@ boost::asio::awaitable<Proof> prove(Context& context, const request::RequestReco
         co_return known.error();
     }
     std::optional<trust::DirectoryView> view;
-    if (asks_directory(context.rules)) {
+    if (asks_directory(rules)) {
         // An unfit certificate is refused as that, also while the directory is away, and nobody is looked up for it.
         if (auto fault = trust::judge_certificate(request, *certificate.facts, certificate.directly_issued,
-                                                  context.rules.recipients, *known, context.now()))
+                                                  rules.recipients, *known, context.now()))
             co_return std::move(*fault);
-        auto asking = ask_directory(context, record, wrapping);
+        auto asking = ask_directory(context, rules, record, wrapping);
         auto answer = co_await std::move(asking);
         if (!answer) co_return answer.error();
         view = std::move(*answer);
     }
     const auto* const directory = view ? &*view : nullptr;
-    auto verdict = trust::prove_recipient(request, *certificate.facts, certificate.directly_issued,
-                                          context.rules.recipients, *known, context.now(), directory);
+    auto verdict = trust::prove_recipient(request, *certificate.facts, certificate.directly_issued, rules.recipients,
+                                          *known, context.now(), directory);
     if (auto* error = std::get_if<Error>(&verdict.answer)) co_return std::move(*error);
     if (auto* hold = std::get_if<trust::Hold>(&verdict.answer)) co_return std::move(*hold);
     auto& recipient = std::get<trust::Recipient>(verdict.answer);
-    auto person = trust::prove_person(request, recipient, context.rules.policy.identity,
-                                      context.rules.recipients.user_identity, directory, context.now());
+    auto person = trust::prove_person(request, recipient, rules.policy.identity, rules.recipients.user_identity,
+                                      directory, context.now());
     if (!person) co_return person.error();
-    if (trust::is_named(*person, request.user, context.rules.protected_users)) {
+    if (trust::is_named(*person, request.user, rules.protected_users)) {
         auto counting = approvals(context, record, certificate.facts->key.spki_sha256, std::nullopt);
         const auto given = co_await std::move(counting);
         if (!given) co_return given.error();
-        if (*given < context.rules.approvers)
+        if (*given < rules.approvers)
             co_return trust::Hold{request::HeldReason::approval,
                                   person->user_principal_name() +
                                       " is a protected user: everything waits for a person's word; key " +

@@ -46,7 +46,11 @@ boost::asio::awaitable<Tick> Caretaker::look() {
 }
 
 void Caretaker::heard(const std::string& name, const Result<ports::Upkeep>& answer) {
-    if (answer && !answer->revocation_list) return;
+    if (answer && !answer->revocation_list) {
+        lists_.erase(name);
+        said_.erase(name);
+        return;
+    }
     const UtcTime now = clock_.utc();
     const auto before = lists_.find(name);
     const bool known = before != lists_.end();

@@ -1,6 +1,7 @@
 #include "daemon/cli/cli.hpp"
 
 #include "daemon/cli/command.hpp"
+#include "daemon/cli/manual_commands.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -67,6 +68,7 @@ int run_cli(const std::vector<std::string>& arguments, const Environment& enviro
     add_import_commands(app, chosen);
     add_local_ca_commands(app, chosen);
     add_key_commands(app, chosen);
+    add_manual_commands(app, chosen);
     add_group_examples(app);
 
     try {

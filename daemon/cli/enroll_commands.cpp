@@ -174,9 +174,10 @@ void tell(const Invocation& call, const config::Settings& settings, const std::s
     call.terminal.field("certificate", settings.management.certificate.string());
     call.terminal.field("approval", to_string(approval));
     if (restart)
-        call.terminal.field("daemon",
-                            "restart the daemon now: it runs with the certificate from before, which the service "
-                            "refuses from now on");
+        call.terminal.field(
+            "daemon",
+            "reload or restart the daemon now: it runs with the certificate from before, which the service "
+            "refuses from now on");
 }
 
 // Taken all the same: it comes from elsewhere and is used up with this call.

@@ -123,6 +123,13 @@ Result<json::value> Operations::note_enrolment(const json::object& arguments, co
     return json::value(json::object());
 }
 
+std::uint32_t Operations::approvers() const noexcept {
+    return parts_.engine == nullptr ? parts_.approvers : parts_.engine->rules.approvers;
+}
+const request::Limits& Operations::limits_in_force() const noexcept {
+    return parts_.engine == nullptr ? parts_.limits : parts_.engine->rules.limits;
+}
+
 Operations::Answer Operations::status() {
     auto counting = parts_.ledger.counts();
     const auto counts = co_await std::move(counting);
@@ -382,16 +389,16 @@ Operations::Answer Operations::approve(RequestId id, std::string key, Caller cal
     for (const auto& vote : *votes)
         if (vote.about == own.about && vote.order_hash == own.order_hash && vote.spki_sha256 == own.spki_sha256)
             accounts.insert(vote.by);
-    if (accounts.size() < parts_.approvers) {
+    if (accounts.size() < approvers()) {
         parts_.events.raise(
             engine::about(event::k_control_done, *found)
                 .with("command", "requests approve")
-                .with("approvals", std::to_string(accounts.size()) + " of " + std::to_string(parts_.approvers))
+                .with("approvals", std::to_string(accounts.size()) + " of " + std::to_string(approvers()))
                 .with("key", fingerprint)
                 .with("by", caller.account));
         json::object answer = details(*found);
         answer["approvals"] = accounts.size();
-        answer["approvalsNeeded"] = parts_.approvers;
+        answer["approvalsNeeded"] = approvers();
         co_return json::value(std::move(answer));
     }
     trust::Approval approval{
@@ -408,7 +415,7 @@ Operations::Answer Operations::approve(RequestId id, std::string key, Caller cal
     json::object answer = details(*changed);
     answer["heldDetail"] = why;
     answer["approvals"] = accounts.size();
-    answer["approvalsNeeded"] = parts_.approvers;
+    answer["approvalsNeeded"] = approvers();
     co_return json::value(std::move(answer));
 }
 

@@ -45,8 +45,8 @@ public:
         // daemon.
         std::function<ports::Async<boost::json::value>(std::optional<std::string> authority)> doctor;
         const AuthorityTables* authorities = nullptr;  // of a running daemon, or nullptr
-        request::Limits limits;                        // as configured
-        std::uint32_t approvers = 1;
+        request::Limits limits;                        // as configured; a running engine's rules go before
+        std::uint32_t approvers = 1;                   // the same
     };
     explicit Operations(Parts parts) : parts_(std::move(parts)) {}
 
@@ -84,6 +84,9 @@ private:
     [[nodiscard]] boost::json::object details(const request::RequestRecord& record) const;
     [[nodiscard]] ports::Async<request::RequestRecord> record(RequestId id);
     [[nodiscard]] ports::Async<request::RequestRecord> change(request::RequestRecord record, request::Outcome outcome);
+
+    [[nodiscard]] std::uint32_t approvers() const noexcept;
+    [[nodiscard]] const request::Limits& limits_in_force() const noexcept;
 
     Parts parts_;
 };

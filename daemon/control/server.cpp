@@ -237,7 +237,10 @@ Result<void> Server::start(const std::filesystem::path& path, const std::string&
     impl_->path = path;
     impl_->group = group;
     const auto gid = group_id(group);
-    if (gid && ::chown(path.c_str(), static_cast<uid_t>(-1), *gid) == 0 && ::chmod(path.c_str(), 0660) == 0) {
+    // A folder with the set-group-id bit has given it the group; then no privilege is needed.
+    const bool theirs = gid && ::lstat(path.c_str(), &there) == 0 && there.st_gid == *gid;
+    if (gid && (theirs || ::chown(path.c_str(), static_cast<uid_t>(-1), *gid) == 0) &&
+        ::chmod(path.c_str(), 0660) == 0) {
         // open to the administrators' group
     } else {
         impl_->events.raise(Event(event::k_control_group_missing).with("group", group).with("socket", path.string()));

@@ -168,7 +168,7 @@ Operations::Answer Operations::raise(json::object arguments, Caller caller) {
     }
     const auto* number = arguments.if_contains("to");
     const auto to = number != nullptr && number->is_number() ? number->to_number<std::int64_t>() : 0;
-    const auto configured = request::limit_of(parts_.limits, raise.limit);
+    const auto configured = request::limit_of(limits_in_force(), raise.limit);
     if (configured == 0) co_return usage(raise.limit + " is 0, no limit: there is nothing to raise");
     if (to <= configured || to > k_most)
         co_return usage(raise.limit + ": must be more than the configured " + std::to_string(configured) +
@@ -250,7 +250,7 @@ Operations::Answer Operations::limits() {
         const auto used = std::ranges::find(*meters, name, &request::MeterUse::meter);
         const auto raised = std::ranges::find_if(
             *raises, [&](const auto& raise) { return raise.limit == name && raise.holds_at(now); });
-        const auto configured = request::limit_of(parts_.limits, name);
+        const auto configured = request::limit_of(limits_in_force(), name);
         const bool tripped = std::ranges::any_of(*stops, [&](const auto& stop) { return stop.limit == name; });
         json::object row;
         row["limit"] = name;

@@ -57,8 +57,8 @@ void running(Checks& checks, const boost::json::object& status) {
     if (const std::string wrong = what_is_wrong(status); !wrong.empty()) detail += "; " + wrong;
     if (state == "notReady")
         checks.fault("daemon", std::move(detail),
-                     "mend what is named here and in the faults above; its log says more. Restart it where something "
-                     "that it reads at its start was changed (enroll --renew, the configuration)");
+                     "mend what is named here and in the faults above; its log says more. Reload it where something "
+                     "that it reads was changed (enroll --renew, the configuration)");
     else if (state == "degraded")
         checks.warning("daemon", std::move(detail),
                        "mend what is named here; what does not need it goes on meanwhile (pfx-connector status)");
@@ -68,7 +68,8 @@ void running(Checks& checks, const boost::json::object& status) {
         checks.good("daemon", std::move(detail));
 }
 
-// It is read at the start alone; what `enroll --renew` put in its place is the only one that the service accepts.
+// It is read at the start and on reload; what `enroll --renew` put in its place is the only one that the service
+// accepts.
 void certificate_in_use(Checks& checks, const config::Settings& settings, const boost::json::object& status) {
     constexpr std::string_view k_check = "certificate in use";
     const std::string in_use = text(status, "certificateExpiresAt");
@@ -79,14 +80,27 @@ void certificate_in_use(Checks& checks, const config::Settings& settings, const 
                      "the daemon works with the connector's certificate that ends " + in_use +
                          ", and the file has one that ends " + to_rfc3339(facts->not_after) +
                          ": the service refuses the one from before",
-                     "restart the daemon now");
+                     "reload or restart the daemon now (systemctl reload pfx-connector)");
         return;
     }
     if (what_is_wrong(status).find("certificateSuperseded") != std::string::npos)
-        checks.fault(
-            std::string(k_check), "the service says that a newer certificate has replaced the daemon's",
-            "restart the daemon now, if enroll --renew was run here; if it was not, somebody may have used the "
-            "connector's key: enroll with a new token");
+        checks.fault(std::string(k_check), "the service says that a newer certificate has replaced the daemon's",
+                     "reload or restart the daemon now, if enroll --renew was run here; if it was not, somebody may "
+                     "have used the "
+                     "connector's key: enroll with a new token");
+}
+
+void lockdown(Checks& checks, const boost::json::object& status) {
+    const auto* found = status.if_contains("lockdown");
+    const auto* row = found == nullptr ? nullptr : found->if_object();
+    if (row == nullptr) return;  // an older daemon
+    const auto* complete = row->if_contains("complete");
+    if (complete != nullptr && complete->is_bool() && complete->get_bool())
+        checks.good("lockdown", text(*row, "text"));
+    else
+        checks.warning("lockdown", text(*row, "text"),
+                       "what is not active needs a newer kernel (Landlock), seccomp, or LimitMEMLOCK=; until then the "
+                       "unit's directives stand alone");
 }
 
 void control(Checks& checks, const config::Settings& settings, const Daemon& daemon) {
@@ -95,6 +109,7 @@ void control(Checks& checks, const config::Settings& settings, const Daemon& dae
         case Daemon::State::answers:
             running(checks, daemon.status);
             certificate_in_use(checks, settings, daemon.status);
+            lockdown(checks, daemon.status);
             break;
         case Daemon::State::forbidden:
             checks.fault("control socket", daemon.complaint,
@@ -174,12 +189,15 @@ void health(Checks& checks, const config::Settings& settings, const Daemon& daem
 
 void age(Checks& checks, const config::Settings& settings, const Daemon& daemon) {
     if (daemon.state != Daemon::State::answers) return;
-    const auto began = from_rfc3339(text(daemon.status, "startedAt"));
+    const std::string read = text(daemon.status, "configurationReadAt");
+    const auto began = from_rfc3339(read.empty() ? text(daemon.status, "startedAt") : read);
     struct stat about {};
     if (!began || ::stat(settings.file.c_str(), &about) != 0) return;
     if (about.st_mtim.tv_sec > began->time_since_epoch().count())
-        checks.warning("configuration", settings.file.string() + " was changed after the daemon had read it",
-                       "restart the daemon");
+        checks.warning(
+            "configuration", settings.file.string() + " was changed after the daemon had read it",
+            "reload the daemon (systemctl reload pfx-connector, or SIGHUP); what it reads at its start alone "
+            "needs a restart, and the log says so");
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ struct TlsHttpClient::Impl {
     ports::Clock& clock;
     Resolver& resolver;
     std::shared_ptr<const TlsContext> tls;
-    std::optional<Proxy> proxy;
+    std::shared_ptr<const Proxy> proxy;  // null: none
     std::string user_agent;
     std::uint64_t generation = 0;
     std::map<std::string, std::vector<ConnectionPtr>> kept;
@@ -78,8 +78,12 @@ struct TlsHttpClient::Impl {
         : clock(given_clock),
           resolver(given_resolver),
           tls(std::move(context)),
-          proxy(std::move(given_proxy)),
+          proxy(shared(std::move(given_proxy))),
           user_agent(std::move(agent)) {}
+
+    [[nodiscard]] static std::shared_ptr<const Proxy> shared(std::optional<Proxy> given) {
+        return given ? std::make_shared<const Proxy>(std::move(*given)) : nullptr;
+    }
 
     [[nodiscard]] ConnectionPtr take_kept(const std::string& origin) {
         auto& connections = kept[origin];
@@ -137,9 +141,10 @@ struct TlsHttpClient::Impl {
     }
 
     // CONNECT through the proxy; afterwards the socket is the origin's.
-    static ports::Async<void> open_tunnel(std::shared_ptr<Impl> self, tcp::socket& socket, Url origin) {
-        const std::string where = "proxy " + self->proxy->host + ":" + std::to_string(self->proxy->port);
-        const auto head = write_connect(origin, *self->proxy, self->user_agent);
+    static ports::Async<void> open_tunnel(std::shared_ptr<Impl> self, std::shared_ptr<const Proxy> proxy,
+                                          tcp::socket& socket, Url origin) {
+        const std::string where = "proxy " + proxy->host + ":" + std::to_string(proxy->port);
+        const auto head = write_connect(origin, *proxy, self->user_agent);
         if (!head) co_return head.error();
         const auto [write_code, written] =
             co_await asio::async_write(socket, asio::buffer(head->data(), head->size()), k_tuple);
@@ -166,13 +171,14 @@ struct TlsHttpClient::Impl {
     static ports::Async<ConnectionPtr> open(std::shared_ptr<Impl> self, Url origin, Tick deadline) {
         const auto tls = self->tls;
         const auto generation = self->generation;
-        const bool through_proxy = self->proxy && !self->proxy->covers(origin.host);
-        const std::string& host = through_proxy ? self->proxy->host : origin.host;
-        const std::uint16_t port = through_proxy ? self->proxy->port : origin.port;
+        const auto proxy = self->proxy;
+        const bool through_proxy = proxy && !proxy->covers(origin.host);
+        const std::string& host = through_proxy ? proxy->host : origin.host;
+        const std::uint16_t port = through_proxy ? proxy->port : origin.port;
         auto socket = co_await connect(self, host, port, deadline);
         if (!socket) co_return through_proxy ? socket.error().in("proxy") : socket.error();
         if (through_proxy) {
-            const auto tunnel = co_await open_tunnel(self, *socket, origin);
+            const auto tunnel = co_await open_tunnel(self, proxy, *socket, origin);
             if (!tunnel) co_return tunnel.error();
         }
         auto connection = std::make_unique<Connection>(std::move(*socket), tls, generation);
@@ -278,6 +284,11 @@ void TlsHttpClient::use(std::shared_ptr<const TlsContext> tls) {
     impl_->tls = std::move(tls);
     ++impl_->generation;
     impl_->kept.clear();
+}
+
+void TlsHttpClient::use(std::shared_ptr<const TlsContext> tls, std::optional<Proxy> proxy) {
+    impl_->proxy = Impl::shared(std::move(proxy));
+    use(std::move(tls));
 }
 
 void TlsHttpClient::close_idle() noexcept {

@@ -108,6 +108,8 @@ public:
 
     // New anchors or a new certificate from now on: kept connections are closed, exchanges under way end as they began.
     void use(std::shared_ptr<const TlsContext> tls);
+    // And another proxy.
+    void use(std::shared_ptr<const TlsContext> tls, std::optional<Proxy> proxy);
     void close_idle() noexcept;
 
     struct Impl;

@@ -1,0 +1,139 @@
+#include "daemon/assembly.hpp"
+
+#include "config/credentials.hpp"
+#include "core/crypto/certificate.hpp"
+#include "core/engine/directory.hpp"
+#include "core/event_ids.hpp"
+#include "daemon/delivery/cms.hpp"
+#include "daemon/keys/files.hpp"
+#include "daemon/keys/load.hpp"
+#include "daemon/rules.hpp"
+
+#include <utility>
+
+namespace connector::daemon {
+namespace {
+
+Error unreadable(ports::EventSink& events, Error error) {
+    events.raise(Event(event::k_key_unreadable).with("reason", error.message));
+    return error;
+}
+
+// Who we are towards the service: the certificate and key that `enroll` wrote.
+struct Identity {
+    net::TlsIdentity tls;
+    ConnectorId connector;
+    UtcTime not_before;
+    UtcTime expires;
+};
+Result<Identity> load_identity(const config::Management& management, ports::EventSink& events) {
+    auto certificates = keys::load_certificates(management.certificate);
+    if (!certificates)
+        return certificates.error().in("[management] certificate (has `pfx-connector enroll` been run?)");
+    auto key = keys::read_secret_file(management.key, true);
+    if (!key) return unreadable(events, key.error().in("[management] key"));
+    const auto facts = crypto::inspect(certificates->front());
+    if (!facts) return facts.error().in("[management] certificate");
+    std::optional<ConnectorId> id;
+    std::size_t names = 0;
+    for (const auto& rdn : facts->subject.rdns)
+        for (const auto& attribute : rdn)
+            if (attribute.type == oid::k_common_name) {
+                id = ConnectorId::parse(attribute.value);
+                ++names;
+            }
+    if (names != 1 || !id)
+        return Error(ErrorKind::misconfigured, "certificateUnfit",
+                     "[management] certificate: its subject must have exactly one CN, the connector's id; enrol again");
+    Identity identity{net::TlsIdentity{std::move(*certificates), std::move(*key)}, *id, facts->not_before,
+                      facts->not_after};
+    return identity;
+}
+
+Result<std::optional<net::Proxy>> proxy_of(const config::Management& management) {
+    if (management.proxy.empty()) return std::optional<net::Proxy>();
+    auto proxy = net::parse_proxy(management.proxy);
+    if (!proxy) return proxy.error().in("[management] proxy");
+    proxy->user = management.proxy_user;
+    proxy->no_proxy = management.no_proxy;
+    if (management.proxy_password) {
+        auto password = config::read_password(*management.proxy_password);
+        if (!password) return password.error().in("[management] proxy_password");
+        proxy->password = std::make_shared<const SecretBytes>(std::move(*password));
+    }
+    return std::optional<net::Proxy>(std::move(*proxy));
+}
+
+}  // namespace
+
+Result<Assembly> assemble(std::shared_ptr<const config::Settings> settings, const Surroundings& surroundings) {
+    auto& events = surroundings.events;
+    Assembly made;
+    made.settings = settings;
+    auto rules = rules_from(*settings);
+    if (!rules) return rules.error();
+    auto identity = load_identity(settings->management, events);
+    if (!identity) return identity.error();
+    auto base = net::parse_url(settings->management.url);
+    if (!base) return base.error().in("[management] url");
+    auto proxy = proxy_of(settings->management);
+    if (!proxy) return proxy.error();
+    const std::string anchors = settings->management.ca_system ? "system" : settings->management.ca_file.string();
+    made.own.push_back({"connector", identity->not_before, identity->expires});
+    made.connector = identity->connector;
+    made.certificate_expires = identity->expires;
+    auto tls = net::TlsContext::make(anchors, std::move(identity->tls));
+    if (!tls) return tls.error();
+    auto import_keys = keys::SoftwareKeys::load(settings->import_keys);
+    if (!import_keys) return unreadable(events, import_keys.error());
+    auto signer = keys::load_delivery_signer(*settings);
+    if (!signer) return unreadable(events, signer.error());
+    if (const auto facts = crypto::inspect(signer->certificate); facts && !settings->delivery.certificate.empty())
+        made.own.push_back({"delivery", facts->not_before, facts->not_after});
+    auto authorities =
+        authority::make_authorities(*settings, surroundings.offload, surroundings.clock, surroundings.resolver);
+    if (!authorities) return authorities.error();
+    if (engine::asks_directory(*rules)) {
+        auto directory =
+            directory::LdapDirectory::make(settings->directory, surroundings.directory_offload, surroundings.clock);
+        if (!directory) return directory.error();
+        made.directory = std::move(*directory);
+    }
+    made.rules = std::move(*rules);
+    made.service = std::move(*base);
+    made.tls = std::move(*tls);
+    made.proxy = std::move(*proxy);
+    made.import_keys = std::move(*import_keys);
+    made.packager = std::make_shared<const delivery::CmsPackager>(surroundings.crypto, std::move(*signer));
+    made.authorities = std::move(*authorities);
+    return made;
+}
+
+std::string needs_restart(const config::Settings& old, const config::Settings& fresh) {
+    std::string keys;
+    const auto compare = [&keys](std::string_view key, const auto& before, const auto& after) {
+        if (!(before == after)) keys += (keys.empty() ? "" : ", ") + std::string(key);
+    };
+    compare("management.url", old.management.url, fresh.management.url);
+    compare("management.request_timeout_seconds", old.management.request_timeout, fresh.management.request_timeout);
+    compare("connector.crypto_threads", old.connector.crypto_threads, fresh.connector.crypto_threads);
+    compare("connector.drain_seconds", old.connector.drain, fresh.connector.drain);
+    compare("storage.directory", old.storage.directory, fresh.storage.directory);
+    compare("sealing.key", old.sealing.key, fresh.sealing.key);
+    compare("log.file", old.log.file, fresh.log.file);
+    compare("log.format", old.log.format, fresh.log.format);
+    compare("log.max_size_mb", old.log.max_size_mb, fresh.log.max_size_mb);
+    compare("log.files", old.log.files, fresh.log.files);
+    compare("log.journal", old.log.journal, fresh.log.journal);
+    compare("log.users", old.log.users, fresh.log.users);
+    compare("audit.file", old.audit.file, fresh.audit.file);
+    compare("health.listen", old.health.listen, fresh.health.listen);
+    compare("health.page", old.health.page, fresh.health.page);
+    compare("health.hosts", old.health.hosts, fresh.health.hosts);
+    compare("health.allow_remote", old.health.allow_remote, fresh.health.allow_remote);
+    compare("control.socket", old.control.socket, fresh.control.socket);
+    compare("control.group", old.control.group, fresh.control.group);
+    return keys;
+}
+
+}  // namespace connector::daemon

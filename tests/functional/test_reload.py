@@ -1,0 +1,174 @@
+#!/usr/bin/python3
+"""SIGHUP: certificates, credentials, policy, authorities and log level anew, whole or not at all, and nothing in work is lost."""
+import json
+import shutil
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
+from lab import Connector, Lab  # noqa: E402
+
+
+class Reload(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.lab = cls.enterClassContext(Lab())
+        cls.connector: Connector = cls.lab.connector()
+        cls.people = 0
+
+    def setUp(self) -> None:
+        self.text = self.connector.config_file.read_text()
+        self.settings = self.connector.settings
+        self.addCleanup(self.back)
+
+    def back(self) -> None:
+        self.connector.settings = self.settings
+        if self.connector.config_file.read_text() != self.text:
+            self.connector.config_file.write_text(self.text)
+            self.reloaded()
+
+    # -- tools --------------------------------------------------------------------------------------------------------
+    def events(self, number: str) -> list[str]:
+        return [line for line in self.connector.log().splitlines() if number in line]
+
+    def told(self, number: str) -> str:
+        """Asks for a reload and answers the audit log's line on its end, which has to be this one; the log counts equal lines."""
+        before = {each: self.audited(each) for each in ("SVC-5016", "SVC-5017")}
+        self.connector.reload()
+        self.connector.wait_until(lambda: any(self.audited(each) > count for each, count in before.items()), 20, "the end of the reload")
+        self.assertEqual([each for each, count in before.items() if self.audited(each) > count], [number], self.connector.tail())
+        return [line for line in self.connector.audit() if number in line][-1]
+
+    def reloaded(self) -> str:
+        return self.told("SVC-5016")
+
+    def refused(self) -> str:
+        return self.told("SVC-5017")
+
+    def order(self, **how) -> str:
+        type(self).people += 1
+        user = self.lab.user(f"reload{self.people}", **{key: how.pop(key) for key in ("mail",) if key in how})
+        return self.lab.issue(user, self.lab.device(user, key_kind="ecP256"), key_type=how.pop("key_type", "ecP256"), **how)
+
+    def audited(self, number: str) -> int:
+        return sum(number in line for line in self.connector.audit())
+
+    # -- what is new holds --------------------------------------------------------------------------------------------
+    def test_policy(self) -> None:
+        self.lab.delivered(self.order())
+        self.connector.configure({"policy": {"key_types": ["rsa2048"]}})
+        self.reloaded()
+        error = self.lab.error(self.order())
+        self.assertEqual(error["code"], "policyRefused")
+        self.lab.delivered(self.order(key_type="rsa2048"))
+
+    def test_limits(self) -> None:
+        self.connector.configure({"limits": {"issue_per_hour": 4711}})
+        self.reloaded()
+        rows = json.dumps(self.connector.command_json("limits", "show"))
+        self.assertIn("4711", rows)
+
+    def test_an_authority_comes_and_goes(self) -> None:
+        place = Path(self.connector.settings["storage"]["directory"]) / "second-ca"
+        self.connector.command("local-ca", "create", "--directory", place, "--name", "Second", "--domain", "corp.example", "--root-out",
+                               self.connector.directory / "second-root.key", check=True)
+        second = {**self.connector.settings["authority"]["corp"], "directory": place}
+        self.assertEqual(self.lab.error(self.order(authority="second"))["code"], "authorityMisconfigured")
+        self.connector.configure({"authority": {"second": second}})
+        self.reloaded()
+        names = [each["name"] for each in self.connector.command_json("authority", "list")["authorities"]]
+        self.assertEqual(names, ["corp", "second"])
+        self.lab.delivered(self.order(authority="second"))
+        self.lab.delivered(self.order(authority="corp"))
+        self.connector.configure({"authority": {"second": None}})
+        self.reloaded()
+        self.assertEqual([each["name"] for each in self.connector.command_json("authority", "list")["authorities"]], ["corp"])
+        self.assertEqual(self.lab.error(self.order(authority="second"))["code"], "authorityMisconfigured")
+        self.assertEqual(self.connector.metric("authority_up", authority="corp"), 1)
+
+    def test_log_level(self) -> None:
+        self.connector.configure({"log": {"level": "error"}})
+        audited = self.audited("SVC-5016")
+        self.connector.reload()
+        self.connector.wait_until(lambda: self.audited("SVC-5016") > audited, 20, "the reload")
+        count = len(self.connector.log().splitlines())
+        self.lab.delivered(self.order())
+        self.assertEqual([line for line in self.connector.log().splitlines()[count:] if " info " in line], [])
+        self.connector.configure({"log": {"level": "debug"}})
+        self.reloaded()
+        self.lab.delivered(self.order())
+        self.assertGreater(len(self.events("PKCS-1050")), 0)
+
+    def test_the_connectors_own_certificate(self) -> None:
+        old = self.connector.command_json("status")["certificateExpiresAt"]
+        renewed = json.loads(self.connector.command("enroll", "--renew", "--json", check=True).stdout)
+        self.assertIs(renewed["restartNeeded"], True)
+        since = self.lab.last_call()
+        self.reloaded()
+        self.lab.delivered(self.order())
+        self.assertEqual([each for each in self.lab.calls(since=since) if each["call"] == "results" and each["status"] != 200], [])
+        checks = json.loads(self.connector.command("doctor", "--json").stdout)["checks"]
+        self.assertEqual([each for each in checks if each["name"] == "certificate in use"], [], old)
+
+    def test_delivery_certificate(self) -> None:
+        files = {name: self.connector.directory / f"delivery-{name}" for name in ("certificate", "key")}
+        self.connector.command("delivery-key", "create", "--certificate", files["certificate"], "--key-file", files["key"], check=True)
+        self.connector.configure({"delivery": {"certificate": files["certificate"], "key": f"file:{files['key']}", "chain_file": None}})
+        self.reloaded()
+        user = self.lab.user("signed")
+        device = self.lab.device(user, key_kind="ecP256")
+        identifier = self.lab.issue(user, device, key_type="ecP256")
+        self.lab.delivered(identifier)
+        with self.assertRaises(Exception):  # the device pins the one from before
+            device.open(self.lab.result(identifier))
+
+    # -- what is wrong is refused whole -------------------------------------------------------------------------------
+    def test_a_broken_file_changes_nothing(self) -> None:
+        for name, text in (("not TOML", "[policy\n"), ("a wrong value", self.text.replace('level = "debug"', 'level = "error"') + "\n[nonsense]\nx = 1\n"),
+                           ("a key file that is not there", self.text.replace("import-key.pem", "elsewhere.pem"))):
+            with self.subTest(name):
+                self.connector.config_file.write_text(text)
+                lines = len(self.connector.log().splitlines())
+                self.assertIn("connector.toml:", self.refused())
+                self.assertTrue([line for line in self.connector.log().splitlines()[lines:] if " error " in line and "connector.toml:" in line and "SVC" not in line])
+                self.lab.delivered(self.order())
+                self.assertEqual(self.connector.health("/readyz")[0], 200)
+
+    def test_a_file_that_cannot_be_built_from_changes_nothing(self) -> None:
+        """The configuration is well-formed; what it names is not."""
+        broken = self.connector.directory / "broken.pem"
+        broken.write_text("no certificate")
+        self.connector.configure({"recipients": {"ca_file": broken}, "policy": {"key_types": ["rsa2048"]}})
+        self.assertIn("[recipients] ca_file", self.refused())
+        self.lab.delivered(self.order())
+
+    def test_what_needs_a_restart(self) -> None:
+        self.connector.configure({"connector": {"drain_seconds": 7}})
+        self.assertIn("connector.drain_seconds", self.reloaded())
+        elsewhere = self.lab.directory / "elsewhere"
+        shutil.copytree(self.connector.settings["authority"]["corp"]["directory"], elsewhere)
+        self.addCleanup(shutil.rmtree, elsewhere)
+        self.connector.configure({"authority": {"outside": {**self.connector.settings["authority"]["corp"], "directory": elsewhere}}})
+        if "writing confined" in self.events("SVC-5026")[-1]:
+            self.assertIn("restart", self.refused())
+            self.lab.delivered(self.order())
+
+    # -- work in progress ---------------------------------------------------------------------------------------------
+    def test_nothing_in_work_is_lost(self) -> None:
+        orders = [self.order(key_type="rsa2048") for _ in range(8)]
+        for level in ("info", "debug", "info"):
+            self.connector.configure({"log": {"level": level}})
+            self.connector.reload()
+        orders += [self.order() for _ in range(4)]
+        self.connector.configure({"log": {"level": "debug"}})
+        self.reloaded()
+        for identifier in orders:
+            self.lab.delivered(identifier, 60)
+        for identifier in orders:
+            self.assertEqual(len(self.lab.state(identifier)["reports"]), 1)
+        self.lab.check_clean()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
