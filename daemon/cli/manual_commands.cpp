@@ -190,7 +190,8 @@ void add_manual_commands(CLI::App& app, Chosen& chosen) {
     auto* completion = add_command(app, "completion", "what a shell needs to complete commands and options",
                                    "pfx-connector completion bash > /etc/bash_completion.d/pfx-connector");
     completion->add_option("SHELL", *shell, "bash")->required()->check(CLI::IsMember({"bash"}));
-    chosen.on(completion, [top = &app](const Invocation& call) { return print(call, bash(*top)); });
+    // `shell` is the option's place and lives as long as the action.
+    chosen.on(completion, [shell, top = &app](const Invocation& call) { return print(call, bash(*top)); });
 }
 
 }  // namespace connector::cli
