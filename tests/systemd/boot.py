@@ -90,7 +90,7 @@ class Booted(unittest.TestCase):
         listed = self.machine.run("stat", "-c", "%n %U:%G %a", STATE, LOG, "/run/pfx-connector", f"{ETC}/connector.toml").stdout.splitlines()
         self.assertEqual(listed, [f"{STATE} pfx-connector:pfx-connector 700", f"{LOG} pfx-connector:pfx-connector 750",
                                   "/run/pfx-connector pfx-connector:pfx-connector-admin 2750", f"{ETC}/connector.toml root:root 644"])
-        self.assertEqual(self.machine.run("systemd-analyze", "verify", "--man=no", "pfx-connector.service").stderr, "")
+        self.assertEqual(self.machine.run("systemd-analyze", "verify", "--man=no", "/usr/lib/systemd/system/pfx-connector.service").stderr, "")
         self.assertIn("requests", self.machine.run("bash", "-c", "source /usr/share/bash-completion/completions/pfx-connector; "
                                                    "COMP_WORDS=(pfx-connector req); COMP_CWORD=1; _pfx_connector; echo ${COMPREPLY[@]}").stdout)
 
