@@ -29,6 +29,9 @@ using Complaint = std::optional<std::string>;
 [[nodiscard]] Complaint user_filter(std::string_view text);     // RFC 4515 with {upn}
 [[nodiscard]] Complaint device_filter(std::string_view text);   // RFC 4515 with {device}
 [[nodiscard]] Complaint attribute_name(std::string_view text);  // RFC 4512 descr or numericoid
+[[nodiscard]] Complaint mail_server(std::string_view text);     // smtp:// or smtps://, host, at most a port
+[[nodiscard]] Complaint mail_address(std::string_view text);    // one mailbox, fit for a header as it stands
+[[nodiscard]] Complaint notify_event(std::string_view text);    // newRecipient, held, limit, or an event's id
 [[nodiscard]] Complaint element_name(std::string_view text);  // NAME of [authority.NAME]: labels of metrics, arguments
 
 [[nodiscard]] std::vector<std::string> split_words(std::string_view text);

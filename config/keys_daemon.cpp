@@ -399,16 +399,6 @@ constexpr auto k_keys =
          .most = 2,
          .description = "How many persons an approval takes, each with an account of their own.",
          .set = into::number<&Settings::control, &Control::approvers>},
-
-        // not built yet: known, so that they are not taken for misspelt
-        {.section = "notify", .name = "smtp", .type = text, .description = "The mail server.", .built = false},
-        {.section = "notify", .name = "from", .type = text, .description = "The sender.", .built = false},
-        {.section = "notify",
-         .name = "events",
-         .type = text_list,
-         .default_value = "[]",
-         .description = "Which events are mailed.",
-         .built = false},
     });
 
 }  // namespace

@@ -12,6 +12,7 @@ namespace connector::config {
 [[nodiscard]] std::span<const Key> daemon_keys() noexcept;   // management … control
 [[nodiscard]] std::span<const Key> request_keys() noexcept;  // recipients, policy, importer, limits, import, authority
 [[nodiscard]] std::span<const Key> directory_keys() noexcept;
+[[nodiscard]] std::span<const Key> notify_keys() noexcept;
 
 namespace into {
 

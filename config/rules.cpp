@@ -147,6 +147,31 @@ void authorities(const Settings& settings, const Tell& problem, const Tell& warn
     }
 }
 
+void notify(const Settings& settings, const Tell& problem, const Tell& warning) {
+    const auto& notify = settings.notify;
+    if (notify.smtp.empty()) {
+        if (!notify.events.empty())
+            warning("notify.events", "is set, and nothing is mailed without notify.smtp", "set smtp, or leave it out");
+        return;
+    }
+    pair_is_whole(!notify.user.empty(), notify.password.has_value(), "notify.user", "notify.password", problem);
+    const bool clear = !notify.starttls && notify.smtp.starts_with("smtp://");
+    if (clear && notify.password)
+        problem("notify.starttls", "\"off\" would send notify.password in clear",
+                "leave starttls out, use smtps://, or take user and password out");
+    else if (clear)
+        warning("notify.starttls", "persons, devices and requests go over the network in clear",
+                "leave it out, unless the relay is on this machine");
+    if (notify.from.empty()) problem("notify.from", "is missing; it is needed by notify.smtp", "name the sender");
+    if (notify.to.empty() && !notify.tell_users)
+        problem("notify.to", "is empty, and no mail would go to anybody", "name the administrators");
+    if (notify.events.empty())
+        warning("notify.events", "is empty: nothing is mailed", "events = [\"newRecipient\", \"held\", \"limit\"]");
+    if (notify.tell_users && settings.policy.identity == trust::IdentitySource::service)
+        problem("notify.tell_users", "would write to whomever the service names",
+                "set policy.identity to \"directory\" or \"certificate\"");
+}
+
 void house(const Settings& settings, const Tell& problem, const Tell& warning) {
     const auto& management = settings.management;
     if (management.ca_system)
@@ -195,6 +220,7 @@ void check_rules(const Settings& settings, const Tell& problem, const Tell& warn
     importing(settings, problem, warning);
     authorities(settings, problem, warning);
     house(settings, problem, warning);
+    notify(settings, problem, warning);
 }
 
 }  // namespace connector::config

@@ -215,6 +215,20 @@ struct Control {
     std::uint32_t approvers = 1;
 };
 
+// Mail about events; off while `smtp` is empty.
+struct Notify {
+    std::string smtp;  // smtp:// or smtps://, host and port
+    bool starttls = true;
+    std::string from;
+    std::vector<std::string> to;
+    std::vector<std::string> events;  // newRecipient, held, limit, or ids of the catalogue
+    bool tell_users = false;
+    std::string user;  // "" = none
+    std::optional<SecretRef> password;
+    std::filesystem::path ca_file;  // empty: the system's
+    std::chrono::seconds interval{};
+};
+
 struct Settings {
     std::filesystem::path file;  // where it was read from, absolute
     Management management;
@@ -235,6 +249,7 @@ struct Settings {
     Audit audit;
     Health health;
     Control control;
+    Notify notify;
 };
 
 // `/etc/pfx-connector/connector.toml`, `%ProgramData%\pfx-connector\connector.toml`.

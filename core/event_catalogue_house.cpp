@@ -57,6 +57,17 @@ constexpr auto k_events = std::to_array<EventDefinition>({
     {event::k_service_word_taken, warning, true, "The service's word is taken without proof.",
      "[recipients] binding or [policy] identity is \"service\": who controls the service can have any key or name.",
      "`doctor --trust`; choose a binding and an identity that prove it."},
+    {event::k_mail_failed, warning, false, "A notification could not be mailed.",
+     "The mail server's reason stands in this line; what it was about stands in the log as its own event. It is tried "
+     "again with the next digest, and nothing waits for it.",
+     "`doctor` tests the server's name, TLS and credential. Events are in the log and the audit log whatever becomes "
+     "of "
+     "the mail."},
+    {event::k_mail_dropped, warning, false, "Notifications were left out.",
+     "More came together than the queue holds, or the mail server took none for too long. Their number stands in this "
+     "line; each of them is in the log.",
+     "Read the log. If it lasts: `doctor`, and look at the mail server."},
+    {event::k_mail_works, info, false, "Notifications are mailed again.", "The mail server has taken one.", "Nothing."},
     {event::k_audit_broken, error, true, "The audit log was changed, cut or moved.",
      "Its last line is not the one that the database remembers, or its chain does not hold. The chain goes on from the "
      "remembered head, so the gap stays visible.",
@@ -70,6 +81,26 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "What waits goes on waiting for as long as it would have. Nothing is proved or packed until an answer of the "
      "service agrees with the clock, and nobody is refused for a validity while it is doubtful.",
      "Check time synchronisation (`timedatectl`)."},
+    {event::k_clock_behind, warning, true, "The clock is behind the newest time that was seen here.",
+     "By more than ten minutes; by how much stands in this line. Validities go by the newest time, less ten minutes, "
+     "so "
+     "that nothing is valid again that was over. Behind by more than a day, certificates and deliveries stop "
+     "(SVC-5035).",
+     "Check time synchronisation (`timedatectl`). If the newest time was the wrong one: `clock accept`."},
+    {event::k_clock_held, error, true, "The clock is behind by more than a day: what hangs on time is stopped.",
+     "The newest time seen here is durable, and the clock is more than a day before it: an expired or revoked device "
+     "certificate would count again, and the limits would begin anew. pkcs.issue, pkcs.renew and pfx.deliver are "
+     "neither "
+     "leased nor worked nor sent, also across restarts, until the clock is right again or a person says which one is.",
+     "Set the clock right; the stop then ends by itself. If the clock is right now and was ahead before: "
+     "`pfx-connector "
+     "clock accept --reason TEXT`."},
+    {event::k_clock_right, info, true, "The clock is no longer behind the newest time seen here.",
+     "What was stopped for it goes on.", "Nothing."},
+    {event::k_clock_accepted, warning, true, "A person has accepted the clock as it is.",
+     "The newest time seen here was later than the clock, and an administrator has said that the clock is right. The "
+     "account and the reason stand in this line.",
+     "Nothing, if you know the account and the reason."},
     {event::k_internal_fault, error, true, "The connector found a fault of its own.",
      "A request that meets it is set aside; the others go on.", "Please report it with this line and the version."},
 

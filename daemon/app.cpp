@@ -19,6 +19,8 @@
 #include "daemon/keys/load.hpp"
 #include "daemon/keys/software.hpp"
 #include "daemon/management/client.hpp"
+#include "daemon/notify/notifier.hpp"
+#include "daemon/notify/server.hpp"
 #include "daemon/own_certificates.hpp"
 #include "daemon/parser/parser_process.hpp"
 #include "daemon/pool_offload.hpp"
@@ -39,6 +41,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -198,6 +201,30 @@ ports::Async<json::value> look_at_secrets(const config::Settings& settings, port
     co_return json::value(std::move(answer));
 }
 
+// Off without [notify] smtp. What it is given it takes at once; everything else is its own thread's.
+Result<std::unique_ptr<notify::Notifier>> start_notifier(const config::Settings& settings, Evidence& evidence) {
+    const auto& notify = settings.notify;
+    if (notify.smtp.empty() || notify.events.empty()) return std::unique_ptr<notify::Notifier>();
+    auto server = notify::server_of(notify);
+    if (!server) return unreadable(evidence, server.error());
+    notify::NotifyRules rules;
+    rules.from = notify.from;
+    rules.to = notify.to;
+    rules.events = notify.events;
+    rules.tell_users = notify.tell_users;
+    rules.interval = notify.interval;
+    std::array<char, 256> host{};
+    if (::gethostname(host.data(), host.size() - 1) == 0) rules.host = host.data();
+    auto send = [server = std::move(*server)](const notify::Letter& letter, const std::function<bool()>& give_up) {
+        return notify::send(server, letter, give_up);
+    };
+    auto notifier = std::make_unique<notify::Notifier>(
+        std::move(rules), std::move(send), [&evidence](const Event& event) { evidence.raise(event); },
+        [] { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); });
+    evidence.also_to([mail = notifier.get()](const Event& event) { mail->note(event); });
+    return notifier;
+}
+
 // Keeps the database's memory of the audit log's head close behind the log itself.
 asio::awaitable<void> anchor_audit(StateDirectory& state, ports::Clock& clock, ports::Offload& offload,
                                    const bool& barred, const bool& ending) {
@@ -276,6 +303,11 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
 
     auto rules = rules_from(settings);
     if (!rules) return refuse(rules.error());
+    auto notifier = start_notifier(settings, evidence);
+    if (!notifier) return refuse(notifier.error());
+    // The evidence outlives it, and other threads raise events to the end.
+    const std::unique_ptr<Evidence, void (*)(Evidence*)> until_the_end(&evidence,
+                                                                       [](Evidence* all) { all->also_to({}); });
     const bool asks_directory = engine::asks_directory(*rules);
     if (asks_directory)
         if (auto prepared = directory::prepare_process(settings.directory); !prepared) return refuse(prepared.error());

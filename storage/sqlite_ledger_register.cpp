@@ -432,7 +432,8 @@ Result<ports::Counts> SqliteLedger::counts() {
 
 Result<void> SqliteLedger::accept_as_found() {
     // First into the quarantine with all that is unsound, so that it is emptied of everything.
-    for (const auto* table : {&tables::k_meter, &tables::k_meter_entry}) {
+    for (const auto* table :
+         {&tables::k_meter, &tables::k_meter_entry, &tables::k_signed_list, &tables::k_high_water}) {
         if (auto rows = rows_.list(*table, "", {}); !rows) return rows.error();
     }
     if (auto loaded = stops_.load(); !loaded) return loaded;
@@ -441,6 +442,7 @@ Result<void> SqliteLedger::accept_as_found() {
     auto done = write([&]() -> Result<void> {
         if (auto emptied = database_.execute("DELETE FROM quarantine"); !emptied) return emptied;
         if (auto rebuilt = book_.rebuild(state_); !rebuilt) return rebuilt;
+        if (auto marked = rebuild_high_water(); !marked) return marked;
         const auto pins = count_where("SELECT count(*) FROM pin", {});
         if (!pins) return pins.error();
         const auto blocks = count_where("SELECT count(*) FROM block", {});

@@ -4,6 +4,7 @@
 
 #include "core/async/wake.hpp"
 #include "core/engine/breaker.hpp"
+#include "core/engine/clock_floor.hpp"
 #include "core/engine/clock_watch.hpp"
 #include "core/engine/stopping.hpp"
 #include "core/event_ids.hpp"
@@ -105,6 +106,7 @@ struct Context {
     Status status;
     std::map<std::string, Breaker, std::less<>> breakers;  // one each authority
     ClockWatch clock_watch;
+    ClockFloor clock_floor;
     Stopping stopping;
     // When the service took our last word on a request: a lease asked for before that is older than our result.
     std::map<RequestId, Tick> told;
@@ -123,6 +125,8 @@ struct Context {
     }
 
     [[nodiscard]] UtcTime now() const { return ports.clock.utc(); }
+    // For validities: a clock that was set back makes nothing valid again.
+    [[nodiscard]] UtcTime valid_now() const { return clock_floor.at_least(now()); }
     [[nodiscard]] AuthorityRules rules_of(std::string_view authority) const;
     // In [0,1), from the operating system's generator.
     [[nodiscard]] double jitter() const;
@@ -138,6 +142,8 @@ struct Context {
     void stops_are(std::vector<request::Stop> stops);
     // Asks the ledger, after it has been told what it could not take before.
     [[nodiscard]] boost::asio::awaitable<void> look_at_stops();
+    // Holds the clock against the newest time seen, stops what hangs on it, notes a newer one.
+    [[nodiscard]] boost::asio::awaitable<void> look_at_clock_floor();
     [[nodiscard]] ports::State state() const;
 };
 

@@ -59,6 +59,8 @@ asio::awaitable<void> Engine::run() {
     // Before anything is leased or worked.
     auto looking = context_.look_at_stops();
     co_await std::move(looking);
+    auto timing = context_.look_at_clock_floor();
+    co_await std::move(timing);
     auto first_beat = housekeeper_.beat();
     co_await std::move(first_beat);
     pollers_.spawn(poller_.run());

@@ -38,6 +38,8 @@ asio::awaitable<void> Housekeeper::run() {
     for (;;) {
         auto watching = watch_clock();
         co_await std::move(watching);
+        auto flooring = context_.look_at_clock_floor();
+        co_await std::move(flooring);
         auto counting = count();
         co_await std::move(counting);
         const auto tick = clock.tick();
@@ -403,6 +405,7 @@ void Housekeeper::tell_state() {
     for (const auto& [name, breaker] : context_.breakers)
         if (breaker.state() == Breaker::State::down) add("authority " + name);
     if (status.directory.state == Check::State::down) add("directory: " + status.directory.detail);
+    if (context_.clock_floor.told != ClockFloor::State::good) add("the clock is behind the newest time seen");
     for (const auto kind : context_.stopping.stopped_kinds()) add(std::string(to_string(kind)) + " is stopped");
     if (status.leasing_paused) add("no new requests are taken");
     Event event(event::k_state_changed);

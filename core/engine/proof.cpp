@@ -58,7 +58,7 @@ boost::asio::awaitable<Proof> prove(Context& context, const request::RequestReco
                         "/device/recipientCertificate: " + certificate.facts.error().message);
     }
     auto looking = context.ports.ledger.look_up(request.device.id, request.user.id, request.user.user_principal_name,
-                                                certificate.facts->key.spki_sha256, context.now());
+                                                certificate.facts->key.spki_sha256, context.valid_now());
     auto known = co_await std::move(looking);
     if (!known) {
         context.ledger_failed(known.error(), "looking up a recipient");
@@ -68,7 +68,7 @@ boost::asio::awaitable<Proof> prove(Context& context, const request::RequestReco
     if (asks_directory(context.rules)) {
         // An unfit certificate is refused as that, also while the directory is away, and nobody is looked up for it.
         if (auto fault = trust::judge_certificate(request, *certificate.facts, certificate.directly_issued,
-                                                  context.rules.recipients, *known, context.now()))
+                                                  context.rules.recipients, *known, context.valid_now()))
             co_return std::move(*fault);
         auto asking = ask_directory(context, record, wrapping);
         auto answer = co_await std::move(asking);
@@ -77,12 +77,12 @@ boost::asio::awaitable<Proof> prove(Context& context, const request::RequestReco
     }
     const auto* const directory = view ? &*view : nullptr;
     auto verdict = trust::prove_recipient(request, *certificate.facts, certificate.directly_issued,
-                                          context.rules.recipients, *known, context.now(), directory);
+                                          context.rules.recipients, *known, context.valid_now(), directory);
     if (auto* error = std::get_if<Error>(&verdict.answer)) co_return std::move(*error);
     if (auto* hold = std::get_if<trust::Hold>(&verdict.answer)) co_return std::move(*hold);
     auto& recipient = std::get<trust::Recipient>(verdict.answer);
     auto person = trust::prove_person(request, recipient, context.rules.policy.identity,
-                                      context.rules.recipients.user_identity, directory, context.now());
+                                      context.rules.recipients.user_identity, directory, context.valid_now());
     if (!person) co_return person.error();
     if (trust::is_named(*person, request.user, context.rules.protected_users)) {
         auto counting = approvals(context, record, certificate.facts->key.spki_sha256, std::nullopt);

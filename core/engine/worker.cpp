@@ -225,15 +225,19 @@ Worker::Going Worker::wait_for_directory(Error error) {
 
 // After the commit, which holds only where nothing of the device has changed since the proof: once for each change.
 void Worker::note(const Proved& proof) {
+    // As proved: where a notification to the person goes.
+    const auto mailbox = proof.person.mailboxes().empty() ? std::string() : proof.person.mailboxes().front();
     if (proof.new_recipient)
         context_.ports.events.raise(about(event::k_recipient_pinned, record_)
                                         .with("key", proof.recipient.certificate().key.spki_sha256.hex())
-                                        .with("source", proof.recipient.source()));
+                                        .with("source", proof.recipient.source())
+                                        .with("mailbox", mailbox));
     if (proof.uses_window)
         context_.ports.events.raise(
             about(event::k_window_used, record_).with("key", proof.recipient.certificate().key.spki_sha256.hex()));
     for (const auto& text : proof.notes)
-        context_.ports.events.raise(about(event::k_recipient_changed, record_).with("reason", text));
+        context_.ports.events.raise(
+            about(event::k_recipient_changed, record_).with("reason", text).with("mailbox", mailbox));
 }
 
 asio::awaitable<Result<Worker::Wrapped>> Worker::wrap(const trust::Recipient& recipient, std::string purpose,

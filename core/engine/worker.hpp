@@ -84,6 +84,11 @@ private:
     // deliver.cpp
     [[nodiscard]] Going deliver();
     void note_omitted(const request::Omitted& omitted);
+    // signed_list.cpp. Holds what the store shows against the importers' lists: true where one was ever seen, nullopt
+    // where it cannot be told. `fresh`: read anew just now, so what is found is told.
+    [[nodiscard]] boost::asio::awaitable<std::optional<bool>> judge_lists(const ports::ImportedHistory& history,
+                                                                          request::Purpose purpose,
+                                                                          const trust::Person& person, bool fresh);
     // What devices had from the store of this purpose and is no longer in it.
     [[nodiscard]] boost::asio::awaitable<void> note_vanished(const ports::ImportedHistory& history,
                                                              request::Purpose purpose);

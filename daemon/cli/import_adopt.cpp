@@ -130,7 +130,8 @@ Result<void> sign_all(Adopting& work, std::vector<Candidate>& candidates) {
     const auto& first = candidates.front().record;
     const auto history =
         importer::history_with(work.stored.list(), first.user_principal_name, first.purpose, std::move(added));
-    const std::uint64_t sequence = sequence_now();
+    const auto newest = importer::newest_list(work.stored.list(), first.user_principal_name, first.purpose);
+    const std::uint64_t sequence = sequence_after(newest ? newest->sequence : 0);
     const crypto::OpenSslCrypto crypto;
     for (Candidate& candidate : candidates) {
         if (candidate.outcome != "adopted") continue;

@@ -176,7 +176,7 @@ Result<void> BulkWorker::send(std::vector<Item>& items) {
             known.push_back(&item.opened);
     }
     const auto history = importer::history_of(store_, owner, known);
-    const std::uint64_t sequence = sequence_now();
+    const std::uint64_t sequence = sequence_after(history.newest);
     for (Item* item : sending) {
         if (stop_) return {};
         auto& result = shared_.results[item->row];
@@ -184,6 +184,9 @@ Result<void> BulkWorker::send(std::vector<Item>& items) {
             result.warnings.push_back(std::to_string(history.unsigned_records) +
                                       " stored records of this user and purpose are not signed by a known importer and "
                                       "not in the signed history; see import adopt");
+        if (history.left_out != 0)
+            result.warnings.push_back("the store does not show " + std::to_string(history.left_out) +
+                                      " of the certificates that the newest signed list names; they stay in the list");
         if (auto stored = store(*item, history, sequence); !stored) {
             if (ends_the_run(stored.error().kind)) return stored;
             result.refuse(stored.error());

@@ -143,7 +143,10 @@ int upgrade(const Invocation& call, const UpgradeOptions& options) {
     if (!stored) return call.fail(stored.error());
     Told told(call);
     Upgrading work{call, options, *settings, **stored, *signer, told};
-    const std::uint64_t sequence = sequence_now();
+    std::uint64_t newest = 0;
+    for (const auto& listed : (*stored)->list())
+        if (listed.statement) newest = std::max(newest, listed.statement->sequence);
+    const std::uint64_t sequence = sequence_after(newest);
     for (std::size_t i = 0; i < (*stored)->list().size(); ++i) {
         if (!options.choice.holds((*stored)->list()[i].record)) continue;
         if (const auto done = upgrade_one(work, i, sequence); !done) {

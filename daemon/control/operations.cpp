@@ -82,6 +82,8 @@ ports::Async<json::value> Operations::perform(std::string command, json::object 
     if (command == "limits.raise") co_return co_await raise(std::move(arguments), std::move(caller));
     if (command == "freeze") co_return co_await freeze(std::move(arguments), std::move(caller));
     if (command == "thaw") co_return co_await thaw(std::move(arguments), std::move(caller));
+    if (command == "clock.show") co_return co_await clock();
+    if (command == "clock.accept") co_return co_await accept_clock(std::move(arguments), std::move(caller));
     if (command == "audit.anchor") co_return parts_.audit_anchor();
     if (command == "issued.revoked") co_return co_await note_revoked(std::move(arguments), std::move(caller));
     if (command == "doctor" && parts_.doctor) co_return co_await parts_.doctor(std::nullopt);

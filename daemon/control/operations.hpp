@@ -75,6 +75,9 @@ private:
     [[nodiscard]] Answer freeze(boost::json::object arguments, Caller caller);
     [[nodiscard]] Answer thaw(boost::json::object arguments, Caller caller);
     [[nodiscard]] ports::Async<std::uint64_t> release_over(std::string limit);
+    // clock.cpp
+    [[nodiscard]] Answer clock();
+    [[nodiscard]] Answer accept_clock(boost::json::object arguments, Caller caller);
     // authorities.cpp
     [[nodiscard]] Answer authorities();
     [[nodiscard]] Answer test_authority(std::string name);

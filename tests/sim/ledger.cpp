@@ -519,10 +519,35 @@ ports::Async<std::vector<ports::ExpiringImport>> SimLedger::expiring_imports(Utc
         [now, until](SqliteLedger& file) { return file.expiring_imports(now, until); });
 }
 
-ports::Async<std::optional<Sha256>> SimLedger::current_import(UserId user) {
-    return run<std::optional<Sha256>>(
+ports::Async<std::optional<ports::CurrentImport>> SimLedger::current_import(UserId user) {
+    return run<std::optional<ports::CurrentImport>>(
         Point::ledger_current_import, Use::reads,
         [user = std::move(user)](SqliteLedger& file) { return file.current_import(user); });
+}
+
+ports::Async<std::vector<trust::SignedList>> SimLedger::signed_lists(std::vector<std::string> owners,
+                                                                     request::Purpose purpose) {
+    return run<std::vector<trust::SignedList>>(
+        Point::ledger_other, Use::reads,
+        [owners = std::move(owners), purpose](SqliteLedger& file) { return file.signed_lists(owners, purpose); });
+}
+ports::Async<void> SimLedger::keep_lists(std::vector<trust::SignedList> lists, UtcTime now) {
+    return run<void>(Point::ledger_other, Use::writes,
+                     [lists = std::move(lists), now](SqliteLedger& file) { return file.keep_lists(lists, now); });
+}
+ports::Async<UtcTime> SimLedger::newest_time() {
+    return run<UtcTime>(Point::ledger_other, Use::reads, [](SqliteLedger& file) { return file.newest_time(); });
+}
+ports::Async<void> SimLedger::note_time(UtcTime now) {
+    return run<void>(Point::ledger_other, Use::writes, [now](SqliteLedger& file) { return file.note_time(now); });
+}
+ports::Async<void> SimLedger::stop_for_clock(std::string reason, UtcTime now) {
+    return run<void>(Point::ledger_other, Use::writes, [reason = std::move(reason), now](SqliteLedger& file) {
+        return file.stop_for_clock(reason, now);
+    });
+}
+ports::Async<void> SimLedger::accept_time(UtcTime now) {
+    return run<void>(Point::ledger_other, Use::writes, [now](SqliteLedger& file) { return file.accept_time(now); });
 }
 
 ports::Async<std::vector<request::Stop>> SimLedger::stops() {
