@@ -81,7 +81,8 @@ ports::State Context::state() const {
     for (const auto& [name, breaker] : breakers) down += breaker.state() == Breaker::State::down ? 1U : 0U;
     if (down != 0 && down == breakers.size()) return ports::State::not_ready;
     const bool directory_down = status.directory.state == Check::State::down;
-    const bool degraded = down != 0 || directory_down || stopped || status.leasing_paused;
+    const bool lists_down = status.revocation.state == Check::State::down;
+    const bool degraded = down != 0 || directory_down || lists_down || stopped || status.leasing_paused;
     return degraded ? ports::State::degraded : ports::State::ready;
 }
 
