@@ -23,11 +23,15 @@ asio::awaitable<void> answer_once(tcp::acceptor& acceptor, std::string text, std
     if (unaccepted) co_return;
     const auto [unread, count] =
         co_await asio::async_read_until(socket, asio::dynamic_buffer(seen), "\r\n\r\n", k_tuple);
+    if (unread) co_return;
     const auto [unsent, sent] = co_await asio::async_write(socket, asio::buffer(text), k_tuple);
-    if (hang == nullptr) co_return;
+    if (unsent || hang == nullptr) co_return;
     hang->advance(31s);
     char octet = 0;
-    const auto [over, more] = co_await socket.async_read_some(asio::buffer(&octet, 1), k_tuple);
+    while (true) {
+        const auto [over, more] = co_await socket.async_read_some(asio::buffer(&octet, 1), k_tuple);
+        if (over) co_return;
+    }
 }
 
 class PlainHttpClientTest : public testing::Test {
