@@ -95,6 +95,12 @@ Complaint published_url(std::string_view text) {
                   "an http address that devices can reach: http://host[:port]/path");
 }
 
+Complaint plain_url(std::string_view text) {
+    constexpr std::string_view k_scheme = "http://";
+    return unless(text.starts_with(k_scheme) && url_fit(text.substr(k_scheme.size()), false, true),
+                  "http://host[:port]/path (a list is signed: https would add nothing)");
+}
+
 std::optional<ListenAddress> parse_listen(std::string_view text) {
     const Authority where = split(text);
     const auto port = where.has_port ? port_of(where.port) : std::nullopt;

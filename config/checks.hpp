@@ -15,6 +15,7 @@ using Complaint = std::optional<std::string>;
 [[nodiscard]] Complaint service_url(std::string_view text);    // https, host, no user, query or fragment
 [[nodiscard]] Complaint proxy_url(std::string_view text);      // http://host:port and nothing else
 [[nodiscard]] Complaint published_url(std::string_view text);  // http or https, stands in certificates
+[[nodiscard]] Complaint plain_url(std::string_view text);      // http, host, path; no user or fragment
 [[nodiscard]] Complaint listen_address(std::string_view text);
 [[nodiscard]] Complaint oid(std::string_view text);
 [[nodiscard]] Complaint mail_domain(std::string_view text);

@@ -60,6 +60,7 @@ namespace when {
 [[nodiscard]] bool names_are_certified(const Settings& settings, Need need) noexcept;
 [[nodiscard]] bool directory_is_asked(const Settings& settings, Need need) noexcept;
 [[nodiscard]] bool device_owner_is_asked(const Settings& settings, Need need) noexcept;
+[[nodiscard]] bool statements_are_asked(const Settings& settings, Need need) noexcept;
 [[nodiscard]] bool mail_domains_decide(const Settings& settings, Need need) noexcept;
 [[nodiscard]] bool signatures_are_checked(const Settings& settings, Need need) noexcept;
 

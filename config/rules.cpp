@@ -42,7 +42,10 @@ void recipients(const Settings& settings, const Tell& problem, const Tell& warni
                     "name the extended key usage of device certificates, often 1.3.6.1.5.5.7.3.2");
     if (rules.binding == trust::Binding::service)
         warning("recipients.binding", "the service's word is taken for whose device it is",
-                "`certificate`, `directory` or `register` prove it");
+                "`certificate`, `directory`, `statement` or `register` prove it");
+    if (rules.binding != trust::Binding::statement && !settings.recipients.statement_signers_file.empty())
+        warning("recipients.statement_signers", "is set, and nobody asks for statements",
+                "set recipients.binding to \"statement\", or take it out");
 }
 
 void policy(const Settings& settings, const Tell& warning) {

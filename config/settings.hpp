@@ -92,7 +92,12 @@ struct Delivery {
 struct Recipients {
     trust::RecipientRules rules;    // `issuers` is for the daemon to fill, from ca_file
     std::filesystem::path ca_file;  // PEM
+    std::filesystem::path
+        statement_signers_file;  // PEM, or empty; the rules' statement_signers are the daemon's to fill
+    std::vector<std::filesystem::path> crl_files;
+    std::vector<std::string> crl_urls;
     std::chrono::days hold{};
+    [[nodiscard]] bool asks_lists() const noexcept { return !crl_files.empty() || !crl_urls.empty(); }
 };
 
 enum class DirectoryBind { gssapi, simple };

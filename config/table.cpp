@@ -217,6 +217,9 @@ bool directory_is_asked(const Settings& settings, Need need) noexcept {
 bool device_owner_is_asked(const Settings& settings, Need need) noexcept {
     return keys_are_delivered(settings, need) && settings.recipients.rules.binding == trust::Binding::directory;
 }
+bool statements_are_asked(const Settings& settings, Need need) noexcept {
+    return keys_are_delivered(settings, need) && settings.recipients.rules.binding == trust::Binding::statement;
+}
 bool mail_domains_decide(const Settings& settings, Need need) noexcept {
     return names_are_certified(settings, need) || (need == Need::run && on(settings, {request::Kind::pfx_deliver}) &&
                                                    settings.importer.rules.address == trust::AddressRule::domain);

@@ -217,6 +217,21 @@ constexpr auto k_events = std::to_array<EventDefinition>({
     {event::k_waits_for_directory, debug, false, "A request waits for the directory.",
      "Its device or person cannot be proved before the directory answers. It stays leased and goes on by itself.",
      "See AUTH-7021."},
+    {event::k_crls_current, info, false, "Each device authority has a current revocation list again.",
+     "Since when one had none stands in this line.",
+     "Nothing: what waited for it goes on by itself within two minutes."},
+    {event::k_crls_not_current, error, false, "A device authority has no current revocation list.",
+     "Whether its device certificates still count cannot be told: their requests wait and are not given up before "
+     "recipients.hold_days; nothing is wrapped or certified for them.",
+     "Let the authority publish a new list, or put it where recipients.crl_files or crl_urls look; `doctor` says which "
+     "one. Nothing has to be approved or sent again."},
+    {event::k_crl_not_obtained, warning, false, "A revocation list could not be read or fetched.",
+     "The list from before serves as long as it is current. It is tried again; the same cause is told once.",
+     "Look at the place in this line. crlOlder: somebody offers an older list than the one that is held, which would "
+     "bring revoked devices back; find out who."},
+    {event::k_waits_for_crl, debug, false, "A request waits for a revocation list.",
+     "Whether its device certificate still counts cannot be told before. It stays leased and goes on by itself.",
+     "See AUTH-7031."},
 
     {event::k_storage_opened, info, false, "The database is open.", "How many requests are open stands in this line.",
      "Nothing."},

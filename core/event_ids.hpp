@@ -155,6 +155,11 @@ inline constexpr std::string_view k_directory_down = "AUTH-7021";
 inline constexpr std::string_view k_directory_refused_us = "AUTH-7022";
 inline constexpr std::string_view k_waits_for_directory = "AUTH-7023";
 
+inline constexpr std::string_view k_crls_current = "AUTH-7030";
+inline constexpr std::string_view k_crls_not_current = "AUTH-7031";
+inline constexpr std::string_view k_crl_not_obtained = "AUTH-7032";
+inline constexpr std::string_view k_waits_for_crl = "AUTH-7033";
+
 // STO: the database and the disk.
 inline constexpr std::string_view k_storage_opened = "STO-8000";
 inline constexpr std::string_view k_storage_recovered = "STO-8001";

@@ -7,6 +7,7 @@
 #include "core/crypto/self_test.hpp"
 #include "core/engine/directory.hpp"
 #include "core/engine/engine.hpp"
+#include "core/engine/revocation.hpp"
 #include "daemon/authority/caretaker.hpp"
 #include "daemon/authority/factory.hpp"
 #include "daemon/control/server.hpp"
@@ -18,12 +19,15 @@
 #include "daemon/keys/files.hpp"
 #include "daemon/keys/load.hpp"
 #include "daemon/keys/software.hpp"
+#include "daemon/management/binding_statement.hpp"
 #include "daemon/management/client.hpp"
 #include "daemon/notify/notifier.hpp"
 #include "daemon/notify/server.hpp"
+#include "daemon/net/plain_http_client.hpp"
 #include "daemon/own_certificates.hpp"
 #include "daemon/parser/parser_process.hpp"
 #include "daemon/pool_offload.hpp"
+#include "daemon/revocation/list_keeper.hpp"
 #include "daemon/rules.hpp"
 #include "daemon/state_directory.hpp"
 #include "daemon/system_clock.hpp"
@@ -385,6 +389,22 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
                         evidence,      telemetry, {}};
     for (const auto& [name, one] : *authorities) ports.authorities.emplace(name, one.get());
     ports.directory = ldap.get();
+    net::PlainHttpClient plain_http(clock, resolver, std::string("pfx-connector/") + CONNECTOR_VERSION);
+    std::unique_ptr<revocation::ListKeeper> lists;
+    if (settings.recipients.asks_lists()) {
+        revocation::ListKeeper::Places places;
+        places.files = settings.recipients.crl_files;
+        for (const auto& text : settings.recipients.crl_urls) {
+            auto url = net::parse_plain_url(text);
+            if (!url) return refuse(url.error().in("[recipients] crl_urls"));
+            places.urls.push_back(std::move(*url));
+        }
+        lists = std::make_unique<revocation::ListKeeper>(std::move(places), rules->recipients.issuers, plain_http,
+                                                         clock, offload, evidence);
+    }
+    ports.revocation = lists.get();
+    const management::WireStatementReader statements;
+    ports.statements = &statements;
     engine::Engine engine(executor, std::move(ports), std::move(*rules));
     engine.context().status.certificate_expires_at = certificate_expires;
     if (!state.restored.empty()) {
@@ -445,6 +465,8 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     asio::co_spawn(executor, std::move(watching), rethrow);
     auto asking = engine::watch_directory(engine.context(), ending);
     asio::co_spawn(executor, std::move(asking), rethrow);
+    auto listing = engine::watch_revocation(engine.context(), ending);
+    asio::co_spawn(executor, std::move(listing), rethrow);
     auto gauging = [](engine::Engine& the_engine, health::Metrics& the_metrics, ports::Clock& the_clock,
                       const bool& over) -> asio::awaitable<void> {
         while (!over) {

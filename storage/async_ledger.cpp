@@ -270,6 +270,16 @@ ports::Async<std::vector<trust::Pin>> AsyncLedger::pins() {
     return run<std::vector<trust::Pin>>([](SqliteLedger& ledger) { return ledger.pins(); });
 }
 
+ports::Async<std::vector<std::optional<trust::Pin>>> AsyncLedger::bind(std::vector<trust::Pin> pins, bool replace) {
+    return run<std::vector<std::optional<trust::Pin>>>(
+        [pins = std::move(pins), replace](SqliteLedger& ledger) { return ledger.bind(pins, replace); });
+}
+
+ports::Async<std::optional<trust::Pin>> AsyncLedger::forget(DeviceId device) {
+    return run<std::optional<trust::Pin>>(
+        [device = std::move(device)](SqliteLedger& ledger) { return ledger.forget(device); });
+}
+
 ports::Async<std::vector<trust::Block>> AsyncLedger::blocks() {
     return run<std::vector<trust::Block>>([](SqliteLedger& ledger) { return ledger.blocks(); });
 }

@@ -73,6 +73,9 @@ public:
                                                       const std::string& user_principal_name, const Sha256& spki,
                                                       UtcTime now);
     [[nodiscard]] Result<std::vector<trust::Pin>> pins();
+    [[nodiscard]] Result<std::vector<std::optional<trust::Pin>>> bind(const std::vector<trust::Pin>& pins,
+                                                                      bool replace);
+    [[nodiscard]] Result<std::optional<trust::Pin>> forget(const DeviceId& device);
     [[nodiscard]] Result<std::vector<trust::Block>> blocks();
     [[nodiscard]] Result<void> block(const trust::Block& block);
     [[nodiscard]] Result<void> approve(const trust::Approval& approval);
@@ -167,7 +170,11 @@ private:
     [[nodiscard]] Result<void> put_again(request::RequestRecord& record);
     [[nodiscard]] Result<bool> any(std::string_view rest, const Values& parameters);
     [[nodiscard]] Result<void> put_lease(const RequestId& id, const request::Lease& lease);
+    [[nodiscard]] Result<std::optional<trust::Pin>> pin_of(const DeviceId& device);
     [[nodiscard]] Result<void> put_pin(const trust::Pin& pin, const std::optional<trust::Pin>& seen);
+    [[nodiscard]] Result<std::int64_t> other_devices(const DeviceId& device, const UserId& user,
+                                                     const std::string& user_principal_name);
+    [[nodiscard]] Result<void> room_for(const trust::Pin& pin, std::uint32_t most);
     [[nodiscard]] Result<void> use_window(UtcTime now);
     [[nodiscard]] Result<void> note_key(const Sha256& spki, const RequestId& request, UtcTime now);
     [[nodiscard]] Result<void> put_issued(const ports::IssuedCertificate& certificate);

@@ -83,7 +83,9 @@ ports::State Context::state() const {
     if (down != 0 && down == breakers.size()) return ports::State::not_ready;
     const bool directory_down = status.directory.state == Check::State::down;
     const bool behind = clock_floor.told != ClockFloor::State::good;
-    const bool degraded = down != 0 || behind || directory_down || stopped || status.leasing_paused;
+    const bool lists_down = status.revocation.state == Check::State::down;
+    const bool degraded =
+        down != 0 || behind || directory_down || lists_down || stopped || status.leasing_paused;
     return degraded ? ports::State::degraded : ports::State::ready;
 }
 

@@ -19,7 +19,9 @@
 #include "core/ports/offload.hpp"
 #include "core/ports/packager.hpp"
 #include "core/ports/pfx_opener.hpp"
+#include "core/ports/revocation.hpp"
 #include "core/ports/sealer.hpp"
+#include "core/ports/statements.hpp"
 #include "core/ports/telemetry.hpp"
 #include "core/request/machine.hpp"
 #include "core/request/policy.hpp"
@@ -70,7 +72,9 @@ struct Ports {
     ports::EventSink& events;
     ports::Telemetry& telemetry;
     std::map<std::string, ports::Authority*, std::less<>> authorities;
-    ports::Directory* directory = nullptr;  // there where binding or identity ask it
+    ports::Directory* directory = nullptr;               // there where binding or identity ask it
+    ports::RevocationSource* revocation = nullptr;       // there where [recipients] names lists
+    const ports::StatementReader* statements = nullptr;  // there where the binding is by statement
 };
 
 // One thing that may be up or down, since when, and why.
@@ -87,6 +91,7 @@ struct Status {
     Check service;
     Check ledger;
     Check directory;
+    Check revocation;  // the device authorities' lists
     std::optional<UtcTime> last_lease_at;
     std::optional<UtcTime> last_delivery_at;
     std::optional<UtcTime> certificate_expires_at;

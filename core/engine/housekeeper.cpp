@@ -16,20 +16,6 @@ namespace {
 constexpr std::size_t k_most_renewed = 500;
 constexpr auto k_between_listings = 30s;
 
-request::Failure end_of_hold(request::HeldReason reason) {
-    switch (reason) {
-        case request::HeldReason::key_change:
-        case request::HeldReason::user_change:
-            return {"recipientChanged", "a changed recipient was not approved in time", true, std::nullopt};
-        case request::HeldReason::limit:
-            return {"limitReached", "over a limit, and not let go in time", true, std::nullopt};
-        case request::HeldReason::new_recipient:
-        case request::HeldReason::too_many_devices:
-        case request::HeldReason::approval: break;
-    }
-    return {"approvalNeeded", "nobody approved it in time", true, std::nullopt};
-}
-
 }  // namespace
 
 asio::awaitable<void> Housekeeper::run() {
@@ -316,8 +302,8 @@ asio::awaitable<void> Housekeeper::end_old_holds() {
     if (!held) co_return;
     for (const auto& record : *held) {
         if (!ages_count() || !record.held_since || context_.now() - *record.held_since < context_.rules.hold) continue;
-        auto ending =
-            end(record, end_of_hold(record.held_reason.value_or(request::HeldReason::approval)), event::k_hold_expired);
+        auto ending = end(record, request::end_of_hold(record.held_reason.value_or(request::HeldReason::approval)),
+                          event::k_hold_expired);
         co_await std::move(ending);
     }
 }
@@ -406,6 +392,7 @@ void Housekeeper::tell_state() {
         if (breaker.state() == Breaker::State::down) add("authority " + name);
     if (status.directory.state == Check::State::down) add("directory: " + status.directory.detail);
     if (context_.clock_floor.told != ClockFloor::State::good) add("the clock is behind the newest time seen");
+    if (status.revocation.state == Check::State::down) add("revocation: " + status.revocation.detail);
     for (const auto kind : context_.stopping.stopped_kinds()) add(std::string(to_string(kind)) + " is stopped");
     if (status.leasing_paused) add("no new requests are taken");
     Event event(event::k_state_changed);

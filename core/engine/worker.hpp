@@ -36,8 +36,8 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> count_unopened();
     // Recipient and person, or the record has been refused or held and the answer is empty.
     [[nodiscard]] boost::asio::awaitable<std::optional<Proved>> proved(std::string_view when);
-    // Put off until the directory can be asked again; given up after [recipients] hold_days.
-    [[nodiscard]] Going wait_for_directory(Error error);
+    // Put off until the directory or a revocation list can be asked again; given up after [recipients] hold_days.
+    [[nodiscard]] Going wait_for_proof(Error error);
     // Wraps identities for the proved recipient and seals the finished package for the ledger.
     struct Wrapped {
         Bytes sealed;

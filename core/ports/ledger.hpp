@@ -101,6 +101,9 @@ struct Commit {
     std::optional<trust::Pin>
         pin_seen;              // as it was when proved. kind conflict, code pinChanged, where it has changed since
     bool uses_window = false;  // kind refused, code windowClosed, where no place is left
+    // The pin is a further device of its user, who may have so many with it; 0: not asked. kind conflict, code
+    // pinChanged, where others have taken the places since it was proved.
+    std::uint32_t most_devices = 0;
     // A package goes with it. kind refused, code recipientUntrusted, where its device, user or key is blocked by now.
     std::optional<Addressee> wrapped_for;
     std::optional<IssuedCertificate> issued;
@@ -188,6 +191,12 @@ public:
                                                              std::string user_principal_name, Sha256 spki,
                                                              UtcTime now) = 0;
     [[nodiscard]] virtual Async<std::vector<trust::Pin>> pins() = 0;
+    // By hand: all of them or none; in the order given, each as it was before. Without `replace` kind conflict, code
+    // recipientKnown, where a device is pinned for another user or key.
+    [[nodiscard]] virtual Async<std::vector<std::optional<trust::Pin>>> bind(std::vector<trust::Pin> pins,
+                                                                             bool replace) = 0;
+    // What was known of the device.
+    [[nodiscard]] virtual Async<std::optional<trust::Pin>> forget(DeviceId device) = 0;
     [[nodiscard]] virtual Async<std::vector<trust::Block>> blocks() = 0;
     [[nodiscard]] virtual Async<void> block(trust::Block block) = 0;
     [[nodiscard]] virtual Async<void> approve(trust::Approval approval) = 0;

@@ -74,6 +74,10 @@ ports::Async<json::value> Operations::perform(std::string command, json::object 
     if (command == "status") co_return co_await status();
     if (command == "requests.list") co_return co_await list(std::move(arguments));
     if (command == "recipients.list") co_return co_await recipients();
+    if (command == "recipients.show") co_return co_await show_recipient(std::move(arguments));
+    if (command == "recipients.bind") co_return co_await bind(std::move(arguments), std::move(caller));
+    if (command == "recipients.import") co_return co_await import_recipients(std::move(arguments), std::move(caller));
+    if (command == "recipients.forget") co_return co_await forget(std::move(arguments), std::move(caller));
     if (command == "recipients.window") co_return co_await window(std::move(arguments), std::move(caller));
     if (command == "recipients.block") co_return co_await block(std::move(arguments), std::move(caller));
     if (command == "issued.list") co_return co_await issued(std::move(arguments));

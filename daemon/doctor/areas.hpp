@@ -47,6 +47,8 @@ struct Daemon {
 [[nodiscard]] std::vector<Check> check_mail(const config::Settings& settings);
 // Whom the configuration believes; the device authorities against our own.
 [[nodiscard]] std::vector<Check> check_trust(const config::Settings& settings, UtcTime now);
+// The device authorities' revocation lists, where any are named: each read or fetched, each authority covered.
+[[nodiscard]] std::vector<Check> check_revocation(const config::Settings& settings, UtcTime now);
 // Control socket, health port, and a configuration that is newer than the daemon.
 [[nodiscard]] std::vector<Check> check_daemon(const config::Settings& settings, const Daemon& daemon);
 

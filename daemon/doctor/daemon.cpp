@@ -68,6 +68,22 @@ void running(Checks& checks, const boost::json::object& status) {
         checks.good("daemon", std::move(detail));
 }
 
+// [recipients] max_per_user, and who stands at it.
+void devices_per_user(Checks& checks, const config::Settings& settings, const boost::json::object& status) {
+    const std::string name = "devices of a user";
+    const auto most = settings.recipients.rules.max_per_user;
+    if (most == 0) return checks.good(name, "no limit (recipients.max_per_user = 0)");
+    const std::string limit = "at most " + std::to_string(most) + " (recipients.max_per_user)";
+    const auto* held = status.if_contains("heldBy");
+    const auto* waiting =
+        held != nullptr && held->is_object() ? held->get_object().if_contains("too_many_devices") : nullptr;
+    const auto number = waiting != nullptr && waiting->is_number() ? waiting->to_number<std::int64_t>() : 0;
+    if (number == 0) return checks.good(name, limit);
+    checks.warning(name, limit + "; " + count_of(number, "request") + " of a further device held",
+                   "pfx-connector requests list --stage held; approve what is honest, and take old devices out: "
+                   "pfx-connector recipients forget");
+}
+
 // It is read at the start alone; what `enroll --renew` put in its place is the only one that the service accepts.
 void certificate_in_use(Checks& checks, const config::Settings& settings, const boost::json::object& status) {
     constexpr std::string_view k_check = "certificate in use";
@@ -95,6 +111,7 @@ void control(Checks& checks, const config::Settings& settings, const Daemon& dae
         case Daemon::State::answers:
             running(checks, daemon.status);
             certificate_in_use(checks, settings, daemon.status);
+            devices_per_user(checks, settings, daemon.status);
             break;
         case Daemon::State::forbidden:
             checks.fault("control socket", daemon.complaint,

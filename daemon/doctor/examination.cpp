@@ -115,6 +115,7 @@ std::vector<Check> examine(const config::Settings& settings, const AskRunning& a
     };
     const Daemon daemon = find_daemon(settings, ask);
     add(check_trust(settings, now));
+    add(check_revocation(settings, now));
     add(check_files(settings));
     add(check_database(settings, daemon, now));
     add(secrets(settings, daemon, ask, now));

@@ -142,6 +142,11 @@ HealthSnapshot snapshot_of(const engine::Context& context) {
         snapshot.checks.push_back(
             {"directory", away ? "degraded" : "ok", status.directory.since, status.directory.detail, false});
     }
+    if (context.ports.revocation != nullptr) {
+        const bool away = status.revocation.state == engine::Check::State::down;
+        snapshot.checks.push_back(
+            {"revocation", away ? "degraded" : "ok", status.revocation.since, status.revocation.detail, false});
+    }
     if (status.leasing_paused)
         snapshot.checks.push_back(
             {"backlog", "degraded", status.started_at, "leasing is paused above max_pending", false});

@@ -459,6 +459,16 @@ ports::Async<std::vector<trust::Pin>> SimLedger::pins() {
     return run<std::vector<trust::Pin>>(Point::ledger_other, Use::reads,
                                         [](SqliteLedger& file) { return file.pins(); });
 }
+ports::Async<std::vector<std::optional<trust::Pin>>> SimLedger::bind(std::vector<trust::Pin> pins, bool replace) {
+    return run<std::vector<std::optional<trust::Pin>>>(
+        Point::ledger_other, Use::writes,
+        [pins = std::move(pins), replace](SqliteLedger& file) { return file.bind(pins, replace); });
+}
+ports::Async<std::optional<trust::Pin>> SimLedger::forget(DeviceId device) {
+    return run<std::optional<trust::Pin>>(
+        Point::ledger_other, Use::writes,
+        [device = std::move(device)](SqliteLedger& file) { return file.forget(device); });
+}
 ports::Async<std::vector<trust::Block>> SimLedger::blocks() {
     return run<std::vector<trust::Block>>(Point::ledger_other, Use::reads,
                                           [](SqliteLedger& file) { return file.blocks(); });

@@ -74,6 +74,8 @@ public:
     ports::Async<trust::RegisterView> look_up(DeviceId device, UserId user, std::string user_principal_name,
                                               Sha256 spki, UtcTime now) override;
     ports::Async<std::vector<trust::Pin>> pins() override;
+    ports::Async<std::vector<std::optional<trust::Pin>>> bind(std::vector<trust::Pin> pins, bool replace) override;
+    ports::Async<std::optional<trust::Pin>> forget(DeviceId device) override;
     ports::Async<std::vector<trust::Block>> blocks() override;
     ports::Async<void> block(trust::Block block) override;
     ports::Async<void> approve(trust::Approval approval) override;

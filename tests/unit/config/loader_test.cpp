@@ -70,7 +70,7 @@ TEST_F(ConfigLoader, what_has_no_default_explains_the_choices) {
     for (const auto* words :
          {"recipients.binding: is missing", "\"certificate\": the device certificate names the user",
           "\"register\": a local register", "\"service\": nobody: the service's word is taken",
-          "\"directory\": LDAP says whose", "Not built yet: \"statement\""})
+          "\"directory\": LDAP says whose", "\"statement\": a statement in the request"})
         EXPECT_NE(text.find(words), std::string::npos) << words << " in " << text;
     expect_one(with("identity = \"certificate\"\n", ""), "policy.identity",
                {"\"certificate\": the user name in the device certificate", "\"service\": nobody",
@@ -148,9 +148,12 @@ TEST_F(ConfigLoader, single_faults) {
         {seal, "key = \"credential:../x\"\n", "sealing.key", "has no `/`"},
         {seal, "key = \"credential:\"\n", "sealing.key", "is not empty"},
         {seal, "", "sealing.key", "is missing; it is needed by run"},
-        {binding, "binding = \"statement\"\n", "recipients.binding", "\"statement\" is not built yet"},
-        {binding, binding + "statement_signers = \"x.pem\"\n", "recipients.statement_signers", "is not built yet"},
-        {binding, binding + "crl_files = [\"device.crl\"]\n", "recipients.crl_files", "is not built yet"},
+        {binding, "binding = \"statement\"\n", "recipients.statement_signers",
+         "is missing; it is needed by recipients.binding = \"statement\""},
+        {binding, binding + "statement_signers = \"x.pem\"\n", "recipients.statement_signers", "x.pem does not exist"},
+        {binding, binding + "crl_urls = [\"https://pki.corp.example/a.crl\"]\n", "recipients.crl_urls",
+         "https would add nothing"},
+        {binding, binding + "crl_urls = [\"ftp://pki.corp.example/a.crl\"]\n", "recipients.crl_urls", "http://host"},
         {binding, binding + "hold_days = 0\n", "recipients.hold_days", "from 1 to 90"},
         {identity, identity + "allowed_key_usages = [\"keyCertSign\"]\n", "policy.allowed_key_usages",
          "must be a list of"},
