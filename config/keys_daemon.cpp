@@ -21,7 +21,7 @@ constexpr std::array<Choice, 3> k_journal{
 constexpr std::array<Choice, 2> k_users{{{"clear"}, {"hashed", "persons stand as a keyed hash"}}};
 constexpr std::array<Choice, 3> k_page{{{"summary"}, {"full", "names persons; needs health.token"}, {"off"}}};
 
-constexpr auto k_keys =
+constexpr auto k_daemon_keys =
     std::to_array<Key>({
         // management
         {.section = "management",
@@ -404,7 +404,7 @@ constexpr auto k_keys =
 }  // namespace
 
 std::span<const Key> daemon_keys() noexcept {
-    return k_keys;
+    return k_daemon_keys;
 }
 
 }  // namespace connector::config

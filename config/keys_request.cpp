@@ -80,7 +80,7 @@ constexpr Key limit(std::string_view name, std::string_view default_value, std::
             .set = into::number<&Settings::limits, Member>};
 }
 
-constexpr auto k_keys = std::to_array<Key>({
+constexpr auto k_request_keys = std::to_array<Key>({
     // recipients
     {.section = "recipients",
      .name = "ca_file",
@@ -581,7 +581,7 @@ constexpr auto k_keys = std::to_array<Key>({
 }  // namespace
 
 std::span<const Key> request_keys() noexcept {
-    return k_keys;
+    return k_request_keys;
 }
 
 }  // namespace connector::config

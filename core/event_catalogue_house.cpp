@@ -8,7 +8,7 @@ namespace {
 
 using enum Severity;
 
-constexpr auto k_events = std::to_array<EventDefinition>({
+constexpr auto k_house_events = std::to_array<EventDefinition>({
     {event::k_heartbeat_sent, debug, false, "The service has our state.", "A heartbeat was accepted.", "Nothing."},
     {event::k_heartbeat_will_retry, warning, false, "The service could not be told our state; it will be tried again.",
      "It cannot be reached at the moment. Its console may show this connector as lost.", "See MGT-6001."},
@@ -282,7 +282,7 @@ constexpr auto k_events = std::to_array<EventDefinition>({
 }  // namespace
 
 std::span<const EventDefinition> house_events() noexcept {
-    return k_events;
+    return k_house_events;
 }
 
 }  // namespace connector

@@ -8,7 +8,7 @@ namespace {
 
 using enum Severity;
 
-constexpr auto k_events = std::to_array<EventDefinition>({
+constexpr auto k_request_events = std::to_array<EventDefinition>({
     {event::k_issue_request_done, info, true, "A certificate request is done.",
      "The certificate was issued, packed for the device, and the service has accepted the report.", "Nothing."},
     {event::k_issue_request_failed, warning, true, "A certificate request has failed and was reported so.",
@@ -230,7 +230,7 @@ constexpr auto k_events = std::to_array<EventDefinition>({
 }  // namespace
 
 std::span<const EventDefinition> request_events() noexcept {
-    return k_events;
+    return k_request_events;
 }
 
 }  // namespace connector

@@ -16,7 +16,8 @@ Engine::Engine(const asio::any_io_executor& executor, Ports ports, Rules rules)
       poller_(context_, leases_),
       dispatcher_(context_, cache_, executor),
       reporter_(context_),
-      housekeeper_(context_, leases_),
+      housekeeper_(context_),
+      lease_keeper_(context_, leases_),
       drain_asked_(executor) {
     context_.status.started_at = context_.now();
 }
@@ -67,6 +68,8 @@ asio::awaitable<void> Engine::run() {
     rooms_.spawn(dispatcher_.run());
     rooms_.spawn(reporter_.run());
     rooms_.spawn(housekeeper_.run());
+    rooms_.spawn(lease_keeper_.renew());
+    rooms_.spawn(lease_keeper_.keep_book());
     while (!context_.status.draining) {
         auto waiting = drain_asked_.wait(clock, clock.tick() + 1h);
         co_await std::move(waiting);

@@ -3,6 +3,7 @@
 #include "core/printable.hpp"
 #include "core/request/mailbox.hpp"
 #include "core/text.hpp"
+#include "core/trust/refusal.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -29,18 +30,8 @@ namespace {
 using Fault = std::optional<Error>;
 using request::HeldReason;
 
-constexpr std::string_view k_certificate = "/device/recipientCertificate: ";
-constexpr std::string_view k_user = "/user/userPrincipalName: ";
 constexpr std::string_view k_device = "/device/id: ";
 constexpr std::string_view k_device_urn = "urn:device:";
-constexpr std::size_t k_longest_shown = 100;
-
-Error untrusted(const std::string& why) {
-    return Error(ErrorKind::refused, "recipientUntrusted", std::string(k_certificate) + why);
-}
-Error unbound(const std::string& why) {
-    return Error(ErrorKind::refused, "recipientUnbound", std::string(k_user) + why);
-}
 
 bool among(std::string_view value, const std::vector<std::string>& list) {
     return std::find(list.begin(), list.end(), value) != list.end();
@@ -150,8 +141,8 @@ Fault check_key(const CertificateFacts& facts) {
         case KeyAlgorithm::other: break;
     }
     return Error(ErrorKind::refused, "unsupported",
-                 std::string(k_certificate) +
-                     "its key is neither RSA nor EC (RSA-PSS, Ed25519 and X25519 cannot be wrapped for)");
+                 "/device/recipientCertificate: "
+                 "its key is neither RSA nor EC (RSA-PSS, Ed25519 and X25519 cannot be wrapped for)");
 }
 
 // (1)–(6) of the management API's page, in its order.

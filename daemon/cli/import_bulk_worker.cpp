@@ -16,7 +16,7 @@ using importer::RowOutcome;
 constexpr int k_attempts = 4;
 // Longer than that a person has better things to do: the run ends, and goes on when it is called again.
 constexpr std::chrono::seconds k_longest_wait{60};
-constexpr std::chrono::milliseconds k_look_up{50};
+constexpr std::chrono::milliseconds k_between_looks{50};
 
 bool is_transient(ErrorKind kind) noexcept {
     return kind == ErrorKind::throttled || kind == ErrorKind::unavailable || kind == ErrorKind::timed_out;
@@ -44,7 +44,7 @@ Result<T> BulkWorker::patiently(Call call) {
         const auto wait = answer.error().retry_after.value_or(std::chrono::seconds(1 << (attempt - 1)));
         if (wait > k_longest_wait) return answer;
         const auto until = std::chrono::steady_clock::now() + wait;
-        while (!stop_ && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(k_look_up);
+        while (!stop_ && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(k_between_looks);
     }
 }
 

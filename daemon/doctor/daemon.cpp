@@ -24,7 +24,7 @@ namespace asio = boost::asio;
 namespace fs = std::filesystem;
 using asio::ip::tcp;
 
-std::string text(const boost::json::object& status, std::string_view name) {
+std::string text_of(const boost::json::object& status, std::string_view name) {
     const auto* found = status.if_contains(name);
     return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
 }
@@ -43,17 +43,18 @@ std::string what_is_wrong(const boost::json::object& status) {
     if (rows == nullptr || !rows->is_array()) return all;
     for (const auto& element : rows->get_array()) {
         const auto* row = element.if_object();
-        if (row == nullptr || text(*row, "status") == "ok") continue;
-        const std::string detail = text(*row, "detail");
-        all += (all.empty() ? "" : "; ") + text(*row, "name") + ": " + (detail.empty() ? text(*row, "status") : detail);
+        if (row == nullptr || text_of(*row, "status") == "ok") continue;
+        const std::string detail = text_of(*row, "detail");
+        all += (all.empty() ? "" : "; ") + text_of(*row, "name") + ": " +
+               (detail.empty() ? text_of(*row, "status") : detail);
     }
     return all;
 }
 
 void running(Checks& checks, const boost::json::object& status) {
-    const std::string state = text(status, "status");
+    const std::string state = text_of(status, "status");
     std::string detail =
-        "runs: version " + text(status, "version") + ", since " + text(status, "startedAt") + ", " + state;
+        "runs: version " + text_of(status, "version") + ", since " + text_of(status, "startedAt") + ", " + state;
     if (const std::string wrong = what_is_wrong(status); !wrong.empty()) detail += "; " + wrong;
     if (state == "notReady")
         checks.fault("daemon", std::move(detail),
@@ -87,7 +88,7 @@ void devices_per_user(Checks& checks, const config::Settings& settings, const bo
 // It is read at the start alone; what `enroll --renew` put in its place is the only one that the service accepts.
 void certificate_in_use(Checks& checks, const config::Settings& settings, const boost::json::object& status) {
     constexpr std::string_view k_check = "certificate in use";
-    const std::string in_use = text(status, "certificateExpiresAt");
+    const std::string in_use = text_of(status, "certificateExpiresAt");
     const auto files = keys::load_certificates(settings.management.certificate);
     const auto facts = files ? crypto::inspect(files->front()) : Result<CertificateFacts>(files.error());
     if (facts && !in_use.empty() && to_rfc3339(facts->not_after) != in_use) {
@@ -182,7 +183,7 @@ void health(Checks& checks, const config::Settings& settings, const Daemon& daem
         return checks.fault("health port", "the daemon does not listen at " + health.listen,
                             "restart the daemon; its log says why (pfx-connector explain SVC-5024)");
     // Its start is its mark: two daemons do not begin in the same second at the same port.
-    const std::string began = text(daemon.status, "startedAt");
+    const std::string began = text_of(daemon.status, "startedAt");
     if (health.tls_certificate.empty() && (began.empty() || answer.find(began) == std::string::npos))
         return checks.fault("health port", "another program answers at " + health.listen,
                             mend + ", and restart the daemon");
@@ -191,7 +192,7 @@ void health(Checks& checks, const config::Settings& settings, const Daemon& daem
 
 void age(Checks& checks, const config::Settings& settings, const Daemon& daemon) {
     if (daemon.state != Daemon::State::answers) return;
-    const auto began = from_rfc3339(text(daemon.status, "startedAt"));
+    const auto began = from_rfc3339(text_of(daemon.status, "startedAt"));
     struct stat about {};
     if (!began || ::stat(settings.file.c_str(), &about) != 0) return;
     if (about.st_mtim.tv_sec > began->time_since_epoch().count())

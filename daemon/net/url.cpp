@@ -1,6 +1,7 @@
 #include "daemon/net/url.hpp"
 
 #include "core/printable.hpp"
+#include "core/text.hpp"
 
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
@@ -15,10 +16,6 @@ namespace {
 Error not_fit(std::string_view text, std::string_view why) {
     return Error(ErrorKind::misconfigured, "urlInvalid",
                  printable(text.substr(0, text.find('?'))) + ": " + std::string(why));
-}
-
-char lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
 bool is_host(std::string_view text) noexcept {
@@ -72,8 +69,7 @@ Result<Url> parse(std::string_view text, bool tls) {
     Url url;
     url.tls = tls;
     url.port = tls ? 443 : 80;
-    url.host = view.host_address();
-    std::transform(url.host.begin(), url.host.end(), url.host.begin(), lower);
+    url.host = ascii_lower(view.host_address());
     if (!is_host(url.host)) return not_fit(text, "has no usable host");
     if (view.has_port() && !view.port().empty()) {
         const std::string digits(view.port());

@@ -172,8 +172,6 @@ asio::awaitable<std::optional<Error>> SimLedger::enter(Point point, Use use) {
     if (use != Use::looks || random_.chance(k_slow_looks)) {
         const bool slow = world.troubled() && random_.chance(static_cast<unsigned>(world.scenario.slow_disk));
         const std::chrono::microseconds taken{slow ? random_.between(500'000, 30'000'000) : random_.between(20, 4000)};
-        // The housekeeper looks at its ledger before it renews leases: a disk that hangs disturbs that too.
-        if (slow) process_.home.disturbed = std::max(process_.home.disturbed, world.timeline.now() + taken);
         auto pausing = process_.pause(taken);
         co_await std::move(pausing);
         if (process_.dead()) co_return gone();

@@ -9,10 +9,6 @@ namespace {
 using ports::Commit;
 using request::Stage;
 
-request::Charge charge_of(const std::string& subject, std::uint32_t limit, bool distinct = false) {
-    return {"issue_per_hour", "", subject, 1h, limit, distinct};
-}
-
 TEST_F(LedgerTest, RegisterAnswersForOneClaim) {
     const auto user = *UserId::parse("user-1");
     const auto device = *DeviceId::parse("phone");
