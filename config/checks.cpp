@@ -1,5 +1,6 @@
 #include "config/checks.hpp"
 
+#include "core/events.hpp"
 #include "core/printable.hpp"
 #include "core/request/mailbox.hpp"
 
@@ -94,6 +95,12 @@ Complaint published_url(std::string_view text) {
                   "an http address that devices can reach: http://host[:port]/path");
 }
 
+Complaint plain_url(std::string_view text) {
+    constexpr std::string_view k_scheme = "http://";
+    return unless(text.starts_with(k_scheme) && url_fit(text.substr(k_scheme.size()), false, true),
+                  "http://host[:port]/path (a list is signed: https would add nothing)");
+}
+
 std::optional<ListenAddress> parse_listen(std::string_view text) {
     const Authority where = split(text);
     const auto port = where.has_port ? port_of(where.port) : std::nullopt;
@@ -170,6 +177,38 @@ Complaint account_name(std::string_view text) {
                      std::all_of(text.begin(), text.end(),
                                  [](char c) { return letter(c) || digit(c) || c == '_' || c == '-' || c == '.'; });
     return unless(fit, "the name of a group");
+}
+
+Complaint mail_server(std::string_view text) {
+    auto rest = text;
+    if (rest.starts_with("smtps://"))
+        rest.remove_prefix(8);
+    else if (rest.starts_with("smtp://"))
+        rest.remove_prefix(7);
+    else
+        return "smtp://host[:port] or smtps://host[:port]";
+    const auto colon = rest.find(':');
+    const auto host = rest.substr(0, colon);
+    const auto port = colon == std::string_view::npos ? std::string_view("25") : rest.substr(colon + 1);
+    const bool fit = !host_name(host) && !port.empty() && port.size() <= 5 &&
+                     std::all_of(port.begin(), port.end(), [](char c) { return digit(c); });
+    return unless(fit, "smtp://host[:port] or smtps://host[:port], and no path, user or password");
+}
+
+// RFC 5321 4.1.2 without quoted local parts and SMTPUTF8: what stands in headers and commands unchanged.
+Complaint mail_address(std::string_view text) {
+    const auto at = text.find('@');
+    const bool fit =
+        text.size() <= 254 && at != 0 && at != std::string_view::npos && at + 1 < text.size() && text.front() != '-' &&
+        text.find('@', at + 1) == std::string_view::npos && std::all_of(text.begin(), text.end(), [](char c) {
+            return letter(c) || digit(c) || std::string_view("@.!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
+        });
+    return unless(fit, "one plain mail address, like connector@corp.example");
+}
+
+Complaint notify_event(std::string_view text) {
+    return unless(text == "newRecipient" || text == "held" || text == "limit" || find_event(text) != nullptr,
+                  "newRecipient, held, limit, or the id of an event (pfx-connector explain events)");
 }
 
 Complaint element_name(std::string_view text) {

@@ -15,6 +15,7 @@ using Complaint = std::optional<std::string>;
 [[nodiscard]] Complaint service_url(std::string_view text);    // https, host, no user, query or fragment
 [[nodiscard]] Complaint proxy_url(std::string_view text);      // http://host:port and nothing else
 [[nodiscard]] Complaint published_url(std::string_view text);  // http or https, stands in certificates
+[[nodiscard]] Complaint plain_url(std::string_view text);      // http, host, path; no user or fragment
 [[nodiscard]] Complaint listen_address(std::string_view text);
 [[nodiscard]] Complaint oid(std::string_view text);
 [[nodiscard]] Complaint mail_domain(std::string_view text);
@@ -29,6 +30,9 @@ using Complaint = std::optional<std::string>;
 [[nodiscard]] Complaint user_filter(std::string_view text);     // RFC 4515 with {upn}
 [[nodiscard]] Complaint device_filter(std::string_view text);   // RFC 4515 with {device}
 [[nodiscard]] Complaint attribute_name(std::string_view text);  // RFC 4512 descr or numericoid
+[[nodiscard]] Complaint mail_server(std::string_view text);     // smtp:// or smtps://, host, at most a port
+[[nodiscard]] Complaint mail_address(std::string_view text);    // one mailbox, fit for a header as it stands
+[[nodiscard]] Complaint notify_event(std::string_view text);    // newRecipient, held, limit, or an event's id
 [[nodiscard]] Complaint element_name(std::string_view text);  // NAME of [authority.NAME]: labels of metrics, arguments
 
 [[nodiscard]] std::vector<std::string> split_words(std::string_view text);

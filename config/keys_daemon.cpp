@@ -21,7 +21,7 @@ constexpr std::array<Choice, 3> k_journal{
 constexpr std::array<Choice, 2> k_users{{{"clear"}, {"hashed", "persons stand as a keyed hash"}}};
 constexpr std::array<Choice, 3> k_page{{{"summary"}, {"full", "names persons; needs health.token"}, {"off"}}};
 
-constexpr auto k_keys =
+constexpr auto k_daemon_keys =
     std::to_array<Key>({
         // management
         {.section = "management",
@@ -399,22 +399,12 @@ constexpr auto k_keys =
          .most = 2,
          .description = "How many persons an approval takes, each with an account of their own.",
          .set = into::number<&Settings::control, &Control::approvers>},
-
-        // not built yet: known, so that they are not taken for misspelt
-        {.section = "notify", .name = "smtp", .type = text, .description = "The mail server.", .built = false},
-        {.section = "notify", .name = "from", .type = text, .description = "The sender.", .built = false},
-        {.section = "notify",
-         .name = "events",
-         .type = text_list,
-         .default_value = "[]",
-         .description = "Which events are mailed.",
-         .built = false},
     });
 
 }  // namespace
 
 std::span<const Key> daemon_keys() noexcept {
-    return k_keys;
+    return k_daemon_keys;
 }
 
 }  // namespace connector::config

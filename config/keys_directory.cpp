@@ -25,7 +25,7 @@ constexpr Key attribute(std::string_view name, std::string_view default_value, s
             .set = into::text<&Settings::directory, Member>};
 }
 
-constexpr auto k_keys = std::to_array<Key>({
+constexpr auto k_directory_keys = std::to_array<Key>({
     {.section = "directory",
      .name = "url",
      .type = text,
@@ -146,7 +146,7 @@ constexpr auto k_keys = std::to_array<Key>({
 }  // namespace
 
 std::span<const Key> directory_keys() noexcept {
-    return k_keys;
+    return k_directory_keys;
 }
 
 }  // namespace connector::config

@@ -11,7 +11,7 @@ constexpr std::array<Choice, 3> k_device{{{"san-uri", "exactly urn:device:<id>"}
 constexpr std::array<Choice, 5> k_binding{
     {{"certificate", "the device certificate names the user, and its authority does not take the service's word"},
      {"directory", "LDAP says whose device it is, and that the account is not disabled"},
-     {"statement", "a statement in the request, signed by a signer you pinned", false},
+     {"statement", "a statement in the request, signed by a signer you pinned"},
      {"register", "a local register: bound by hand, or first use inside an enrolment window; else it is held"},
      {"service", "nobody: the service's word is taken, and `doctor` shows a cross for it"}}};
 constexpr std::array<Choice, 2> k_user_identity{{{"san-upn"}, {"san-email"}}};
@@ -80,7 +80,7 @@ constexpr Key limit(std::string_view name, std::string_view default_value, std::
             .set = into::number<&Settings::limits, Member>};
 }
 
-constexpr auto k_keys = std::to_array<Key>({
+constexpr auto k_request_keys = std::to_array<Key>({
     // recipients
     {.section = "recipients",
      .name = "ca_file",
@@ -142,8 +142,12 @@ constexpr auto k_keys = std::to_array<Key>({
     {.section = "recipients",
      .name = "statement_signers",
      .type = path,
-     .description = "PEM: who may sign statements of binding.",
-     .built = false},
+     .must_exist = true,
+     .required = when::statements_are_asked,
+     .needed_by = "recipients.binding = \"statement\"",
+     .description = "PEM: who may sign statements of binding. Each certificate is itself trusted: compared whole, no "
+                    "chain.",
+     .set = into::path<&Settings::recipients, &Recipients::statement_signers_file>},
     {.section = "recipients",
      .name = "key_change",
      .type = choice,
@@ -172,14 +176,18 @@ constexpr auto k_keys = std::to_array<Key>({
      .name = "crl_files",
      .type = path_list,
      .default_value = "[]",
-     .description = "Revocation lists of the device authority.",
-     .built = false},
+     .constraint = "each at most 16 MiB",
+     .description = "Revocation lists of the device authorities, DER or PEM; read again when they change. Where any is "
+                    "named, here or below, each authority in ca_file needs a current one: without it its devices wait.",
+     .set = [](const Target& target, const Value& value) { target.settings.recipients.crl_files = value.paths; }},
     {.section = "recipients",
      .name = "crl_urls",
      .type = text_list,
      .default_value = "[]",
-     .description = "The same, fetched.",
-     .built = false},
+     .check = check::plain_url,
+     .constraint = "http:// URLs",
+     .description = "The same, fetched in time before they end. A list is signed, so plain HTTP is enough.",
+     .set = [](const Target& target, const Value& value) { target.settings.recipients.crl_urls = value.texts; }},
     {.section = "recipients",
      .name = "hold_days",
      .type = integer,
@@ -573,7 +581,7 @@ constexpr auto k_keys = std::to_array<Key>({
 }  // namespace
 
 std::span<const Key> request_keys() noexcept {
-    return k_keys;
+    return k_request_keys;
 }
 
 }  // namespace connector::config

@@ -12,6 +12,7 @@ namespace connector::config {
 [[nodiscard]] std::span<const Key> daemon_keys() noexcept;   // management … control
 [[nodiscard]] std::span<const Key> request_keys() noexcept;  // recipients, policy, importer, limits, import, authority
 [[nodiscard]] std::span<const Key> directory_keys() noexcept;
+[[nodiscard]] std::span<const Key> notify_keys() noexcept;
 
 namespace into {
 
@@ -59,6 +60,7 @@ namespace when {
 [[nodiscard]] bool names_are_certified(const Settings& settings, Need need) noexcept;
 [[nodiscard]] bool directory_is_asked(const Settings& settings, Need need) noexcept;
 [[nodiscard]] bool device_owner_is_asked(const Settings& settings, Need need) noexcept;
+[[nodiscard]] bool statements_are_asked(const Settings& settings, Need need) noexcept;
 [[nodiscard]] bool mail_domains_decide(const Settings& settings, Need need) noexcept;
 [[nodiscard]] bool signatures_are_checked(const Settings& settings, Need need) noexcept;
 

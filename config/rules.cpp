@@ -42,7 +42,10 @@ void recipients(const Settings& settings, const Tell& problem, const Tell& warni
                     "name the extended key usage of device certificates, often 1.3.6.1.5.5.7.3.2");
     if (rules.binding == trust::Binding::service)
         warning("recipients.binding", "the service's word is taken for whose device it is",
-                "`certificate`, `directory` or `register` prove it");
+                "`certificate`, `directory`, `statement` or `register` prove it");
+    if (rules.binding != trust::Binding::statement && !settings.recipients.statement_signers_file.empty())
+        warning("recipients.statement_signers", "is set, and nobody asks for statements",
+                "set recipients.binding to \"statement\", or take it out");
 }
 
 void policy(const Settings& settings, const Tell& warning) {
@@ -147,6 +150,31 @@ void authorities(const Settings& settings, const Tell& problem, const Tell& warn
     }
 }
 
+void notify(const Settings& settings, const Tell& problem, const Tell& warning) {
+    const auto& notify = settings.notify;
+    if (notify.smtp.empty()) {
+        if (!notify.events.empty())
+            warning("notify.events", "is set, and nothing is mailed without notify.smtp", "set smtp, or leave it out");
+        return;
+    }
+    pair_is_whole(!notify.user.empty(), notify.password.has_value(), "notify.user", "notify.password", problem);
+    const bool clear = !notify.starttls && notify.smtp.starts_with("smtp://");
+    if (clear && notify.password)
+        problem("notify.starttls", "\"off\" would send notify.password in clear",
+                "leave starttls out, use smtps://, or take user and password out");
+    else if (clear)
+        warning("notify.starttls", "persons, devices and requests go over the network in clear",
+                "leave it out, unless the relay is on this machine");
+    if (notify.from.empty()) problem("notify.from", "is missing; it is needed by notify.smtp", "name the sender");
+    if (notify.to.empty() && !notify.tell_users)
+        problem("notify.to", "is empty, and no mail would go to anybody", "name the administrators");
+    if (notify.events.empty())
+        warning("notify.events", "is empty: nothing is mailed", "events = [\"newRecipient\", \"held\", \"limit\"]");
+    if (notify.tell_users && settings.policy.identity == trust::IdentitySource::service)
+        problem("notify.tell_users", "would write to whomever the service names",
+                "set policy.identity to \"directory\" or \"certificate\"");
+}
+
 void house(const Settings& settings, const Tell& problem, const Tell& warning) {
     const auto& management = settings.management;
     if (management.ca_system)
@@ -195,6 +223,7 @@ void check_rules(const Settings& settings, const Tell& problem, const Tell& warn
     importing(settings, problem, warning);
     authorities(settings, problem, warning);
     house(settings, problem, warning);
+    notify(settings, problem, warning);
 }
 
 }  // namespace connector::config

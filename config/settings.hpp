@@ -92,7 +92,12 @@ struct Delivery {
 struct Recipients {
     trust::RecipientRules rules;    // `issuers` is for the daemon to fill, from ca_file
     std::filesystem::path ca_file;  // PEM
+    std::filesystem::path
+        statement_signers_file;  // PEM, or empty; the rules' statement_signers are the daemon's to fill
+    std::vector<std::filesystem::path> crl_files;
+    std::vector<std::string> crl_urls;
     std::chrono::days hold{};
+    [[nodiscard]] bool asks_lists() const noexcept { return !crl_files.empty() || !crl_urls.empty(); }
 };
 
 enum class DirectoryBind { gssapi, simple };
@@ -215,6 +220,21 @@ struct Control {
     std::uint32_t approvers = 1;
 };
 
+// Mail about events; off while `smtp` is empty.
+struct Notify {
+    std::string smtp;  // smtp:// or smtps://, host and port
+    bool starttls = true;
+    std::string from;
+    std::vector<std::string> to;
+    std::vector<std::string> events;  // newRecipient, held, limit, or ids of the catalogue
+    bool tell_users = false;
+    std::string user;  // "" = none
+    std::optional<SecretRef> password;
+    std::filesystem::path ca_file;  // empty: the system's
+    std::chrono::seconds interval{};
+    bool operator==(const Notify&) const = default;
+};
+
 struct Settings {
     std::filesystem::path file;  // where it was read from, absolute
     Management management;
@@ -235,6 +255,7 @@ struct Settings {
     Audit audit;
     Health health;
     Control control;
+    Notify notify;
 };
 
 // `/etc/pfx-connector/connector.toml`, `%ProgramData%\pfx-connector\connector.toml`.

@@ -37,7 +37,7 @@ constexpr std::array<Section, 20> k_sections{{
     {"audit", "The audit log.", k_run | k_local_ca | k_control},
     {"health", "Health, metrics and the page.", k_run},
     {"control", "The command line's way to the daemon.", k_run | k_control},
-    {"notify", "Mail about events.", k_run, false},
+    {"notify", "Mail about events.", k_run, true, true},
 }};
 
 // Edits (insert, delete, replace, swap of neighbours) between two short words.
@@ -109,7 +109,7 @@ std::span<const Key> keys() noexcept {
     static const std::vector<Key> all = [] {
         std::vector<Key> joined;
         for (const Section& section : k_sections)
-            for (const auto part : {daemon_keys(), request_keys(), directory_keys()})
+            for (const auto part : {daemon_keys(), request_keys(), directory_keys(), notify_keys()})
                 std::copy_if(part.begin(), part.end(), std::back_inserter(joined),
                              [&](const Key& key) { return key.section == section.name; });
         return joined;
@@ -216,6 +216,9 @@ bool directory_is_asked(const Settings& settings, Need need) noexcept {
 }
 bool device_owner_is_asked(const Settings& settings, Need need) noexcept {
     return keys_are_delivered(settings, need) && settings.recipients.rules.binding == trust::Binding::directory;
+}
+bool statements_are_asked(const Settings& settings, Need need) noexcept {
+    return keys_are_delivered(settings, need) && settings.recipients.rules.binding == trust::Binding::statement;
 }
 bool mail_domains_decide(const Settings& settings, Need need) noexcept {
     return names_are_certified(settings, need) || (need == Need::run && on(settings, {request::Kind::pfx_deliver}) &&

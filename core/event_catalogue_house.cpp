@@ -8,7 +8,7 @@ namespace {
 
 using enum Severity;
 
-constexpr auto k_events = std::to_array<EventDefinition>({
+constexpr auto k_house_events = std::to_array<EventDefinition>({
     {event::k_heartbeat_sent, debug, false, "The service has our state.", "A heartbeat was accepted.", "Nothing."},
     {event::k_heartbeat_will_retry, warning, false, "The service could not be told our state; it will be tried again.",
      "It cannot be reached at the moment. Its console may show this connector as lost.", "See MGT-6001."},
@@ -63,6 +63,17 @@ constexpr auto k_events = std::to_array<EventDefinition>({
     {event::k_service_word_taken, warning, true, "The service's word is taken without proof.",
      "[recipients] binding or [policy] identity is \"service\": who controls the service can have any key or name.",
      "`doctor --trust`; choose a binding and an identity that prove it."},
+    {event::k_mail_failed, warning, false, "A notification could not be mailed.",
+     "The mail server's reason stands in this line; what it was about stands in the log as its own event. It is tried "
+     "again with the next digest, and nothing waits for it.",
+     "`doctor` tests the server's name, TLS and credential. Events are in the log and the audit log whatever becomes "
+     "of "
+     "the mail."},
+    {event::k_mail_dropped, warning, false, "Notifications were left out.",
+     "More came together than the queue holds, or the mail server took none for too long. Their number stands in this "
+     "line; each of them is in the log.",
+     "Read the log. If it lasts: `doctor`, and look at the mail server."},
+    {event::k_mail_works, info, false, "Notifications are mailed again.", "The mail server has taken one.", "Nothing."},
     {event::k_audit_broken, error, true, "The audit log was changed, cut or moved.",
      "Its last line is not the one that the database remembers, or its chain does not hold. The chain goes on from the "
      "remembered head, so the gap stays visible.",
@@ -76,6 +87,26 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "What waits goes on waiting for as long as it would have. Nothing is proved or packed until an answer of the "
      "service agrees with the clock, and nobody is refused for a validity while it is doubtful.",
      "Check time synchronisation (`timedatectl`)."},
+    {event::k_clock_behind, warning, true, "The clock is behind the newest time that was seen here.",
+     "By more than ten minutes; by how much stands in this line. Validities go by the newest time, less ten minutes, "
+     "so "
+     "that nothing is valid again that was over. Behind by more than a day, certificates and deliveries stop "
+     "(SVC-5035).",
+     "Check time synchronisation (`timedatectl`). If the newest time was the wrong one: `clock accept`."},
+    {event::k_clock_held, error, true, "The clock is behind by more than a day: what hangs on time is stopped.",
+     "The newest time seen here is durable, and the clock is more than a day before it: an expired or revoked device "
+     "certificate would count again, and the limits would begin anew. pkcs.issue, pkcs.renew and pfx.deliver are "
+     "neither "
+     "leased nor worked nor sent, also across restarts, until the clock is right again or a person says which one is.",
+     "Set the clock right; the stop then ends by itself. If the clock is right now and was ahead before: "
+     "`pfx-connector "
+     "clock accept --reason TEXT`."},
+    {event::k_clock_right, info, true, "The clock is no longer behind the newest time seen here.",
+     "What was stopped for it goes on.", "Nothing."},
+    {event::k_clock_accepted, warning, true, "A person has accepted the clock as it is.",
+     "The newest time seen here was later than the clock, and an administrator has said that the clock is right. The "
+     "account and the reason stand in this line.",
+     "Nothing, if you know the account and the reason."},
     {event::k_internal_fault, error, true, "The connector found a fault of its own.",
      "A request that meets it is set aside; the others go on.", "Please report it with this line and the version."},
 
@@ -192,6 +223,21 @@ constexpr auto k_events = std::to_array<EventDefinition>({
     {event::k_waits_for_directory, debug, false, "A request waits for the directory.",
      "Its device or person cannot be proved before the directory answers. It stays leased and goes on by itself.",
      "See AUTH-7021."},
+    {event::k_crls_current, info, false, "Each device authority has a current revocation list again.",
+     "Since when one had none stands in this line.",
+     "Nothing: what waited for it goes on by itself within two minutes."},
+    {event::k_crls_not_current, error, false, "A device authority has no current revocation list.",
+     "Whether its device certificates still count cannot be told: their requests wait and are not given up before "
+     "recipients.hold_days; nothing is wrapped or certified for them.",
+     "Let the authority publish a new list, or put it where recipients.crl_files or crl_urls look; `doctor` says which "
+     "one. Nothing has to be approved or sent again."},
+    {event::k_crl_not_obtained, warning, false, "A revocation list could not be read or fetched.",
+     "The list from before serves as long as it is current. It is tried again; the same cause is told once.",
+     "Look at the place in this line. crlOlder: somebody offers an older list than the one that is held, which would "
+     "bring revoked devices back; find out who."},
+    {event::k_waits_for_crl, debug, false, "A request waits for a revocation list.",
+     "Whether its device certificate still counts cannot be told before. It stays leased and goes on by itself.",
+     "See AUTH-7031."},
 
     {event::k_storage_opened, info, false, "The database is open.", "How many requests are open stands in this line.",
      "Nothing."},
@@ -242,7 +288,7 @@ constexpr auto k_events = std::to_array<EventDefinition>({
 }  // namespace
 
 std::span<const EventDefinition> house_events() noexcept {
-    return k_events;
+    return k_house_events;
 }
 
 }  // namespace connector

@@ -8,7 +8,7 @@ namespace {
 
 using enum Severity;
 
-constexpr auto k_events = std::to_array<EventDefinition>({
+constexpr auto k_request_events = std::to_array<EventDefinition>({
     {event::k_issue_request_done, info, true, "A certificate request is done.",
      "The certificate was issued, packed for the device, and the service has accepted the report.", "Nothing."},
     {event::k_issue_request_failed, warning, true, "A certificate request has failed and was reported so.",
@@ -107,6 +107,26 @@ constexpr auto k_events = std::to_array<EventDefinition>({
      "Nothing, if a renewal was imported. If not, or if the old one has come back: `import list`, and ask who can "
      "write "
      "to the store."},
+    {event::k_import_left_out, warning, true, "The store leaves out records that the importer's list names.",
+     "Each record's signature names all certificates of its owner for that purpose; the list with the highest sequence "
+     "counts, and it is remembered here. Those that no record shown is signed for stand in this line, as SHA-256 (the "
+     "first twenty). The rest is delivered, and the device lacks the old mail of what is left out.",
+     "Nothing, if the record was taken out on purpose: `import remove` signs a new list, and for what was removed "
+     "before "
+     "or by other means `import inventory --publish` does. If not, the service loses or hides records: import them "
+     "again "
+     "from their source."},
+    {event::k_import_list_older, warning, true, "The store shows an older importer's list than one seen here.",
+     "The newest signed list of this owner and purpose has a lower sequence than one that was shown before: records "
+     "were "
+     "put back or taken away. What is signed is delivered; what the newer list names and is not there is IMP-2080.",
+     "Ask who can write to the store; a service that was restored from a copy shows the same. Import again what is "
+     "missing, or sign a new list with `import inventory --publish`."},
+    {event::k_import_list_withheld, warning, true, "The store shows no importer's list where one was seen before.",
+     "Every record of this owner and purpose has lost its importer's signature, or all of them are gone. Where "
+     "[importer] signatures is \"adopted\", unsigned records of this owner are refused from the first signed list on.",
+     "Nothing, if all of the owner's records were removed on purpose. If not, ask who can write to the store, and "
+     "import the records again or sign them with `import adopt`."},
 
     {event::k_revoke_request_done, info, true, "A revocation request is done.",
      "The certificate is revoked, and the service has accepted the report.", "Nothing."},
@@ -210,7 +230,7 @@ constexpr auto k_events = std::to_array<EventDefinition>({
 }  // namespace
 
 std::span<const EventDefinition> request_events() noexcept {
-    return k_events;
+    return k_request_events;
 }
 
 }  // namespace connector

@@ -39,6 +39,9 @@ inline constexpr std::string_view k_import_expired_delivered = "IMP-2066";
 inline constexpr std::string_view k_parser_broken = "IMP-2067";
 inline constexpr std::string_view k_import_expiring = "IMP-2068";
 inline constexpr std::string_view k_current_import_changed = "IMP-2069";
+inline constexpr std::string_view k_import_left_out = "IMP-2080";
+inline constexpr std::string_view k_import_list_older = "IMP-2081";
+inline constexpr std::string_view k_import_list_withheld = "IMP-2082";
 
 // REV: revocation. 3050–3052 are Microsoft's numbers.
 inline constexpr std::string_view k_revoke_request_done = "REV-3000";
@@ -95,11 +98,18 @@ inline constexpr std::string_view k_control_done = "SVC-5022";
 inline constexpr std::string_view k_control_refused = "SVC-5023";
 inline constexpr std::string_view k_health_not_listening = "SVC-5024";
 inline constexpr std::string_view k_service_word_taken = "SVC-5025";
-inline constexpr std::string_view k_locked_down = "SVC-5026";
+inline constexpr std::string_view k_locked_down = "SVC-5029";
+inline constexpr std::string_view k_mail_failed = "SVC-5026";
+inline constexpr std::string_view k_mail_dropped = "SVC-5027";
+inline constexpr std::string_view k_mail_works = "SVC-5028";
 inline constexpr std::string_view k_audit_broken = "SVC-5030";
 inline constexpr std::string_view k_audit_write_failed = "SVC-5031";
 inline constexpr std::string_view k_log_write_failed = "SVC-5032";
 inline constexpr std::string_view k_clock_moved = "SVC-5033";
+inline constexpr std::string_view k_clock_behind = "SVC-5034";
+inline constexpr std::string_view k_clock_held = "SVC-5035";
+inline constexpr std::string_view k_clock_right = "SVC-5036";
+inline constexpr std::string_view k_clock_accepted = "SVC-5037";
 inline constexpr std::string_view k_internal_fault = "SVC-5040";
 
 // MGT: the management service.
@@ -145,6 +155,11 @@ inline constexpr std::string_view k_directory_up = "AUTH-7020";
 inline constexpr std::string_view k_directory_down = "AUTH-7021";
 inline constexpr std::string_view k_directory_refused_us = "AUTH-7022";
 inline constexpr std::string_view k_waits_for_directory = "AUTH-7023";
+
+inline constexpr std::string_view k_crls_current = "AUTH-7030";
+inline constexpr std::string_view k_crls_not_current = "AUTH-7031";
+inline constexpr std::string_view k_crl_not_obtained = "AUTH-7032";
+inline constexpr std::string_view k_waits_for_crl = "AUTH-7033";
 
 // STO: the database and the disk.
 inline constexpr std::string_view k_storage_opened = "STO-8000";

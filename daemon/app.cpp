@@ -6,6 +6,7 @@
 #include "core/crypto/self_test.hpp"
 #include "core/engine/directory.hpp"
 #include "core/engine/engine.hpp"
+#include "core/engine/revocation.hpp"
 #include "daemon/assembly.hpp"
 #include "daemon/authority/caretaker.hpp"
 #include "daemon/authority/roster.hpp"
@@ -14,11 +15,16 @@
 #include "daemon/directory/ldap_connection.hpp"
 #include "daemon/doctor/areas.hpp"
 #include "daemon/health/telemetry.hpp"
+#include "daemon/management/binding_statement.hpp"
 #include "daemon/management/client.hpp"
+#include "daemon/net/plain_http_client.hpp"
+#include "daemon/notify/notifier.hpp"
+#include "daemon/notify/server.hpp"
 #include "daemon/own_certificates.hpp"
 #include "daemon/parser/parser_process.hpp"
 #include "daemon/pool_offload.hpp"
 #include "daemon/reload.hpp"
+#include "daemon/revocation/list_keeper.hpp"
 #include "daemon/service/lockdown.hpp"
 #include "daemon/service/manager.hpp"
 #include "daemon/state_directory.hpp"
@@ -37,6 +43,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -144,6 +151,30 @@ ports::Async<json::value> look_at_secrets(std::shared_ptr<const config::Settings
     json::object answer;
     if (checks) answer["checks"] = doctor::to_json(*checks);
     co_return json::value(std::move(answer));
+}
+
+// Off without [notify] smtp. What it is given it takes at once; everything else is its own thread's.
+Result<std::unique_ptr<notify::Notifier>> start_notifier(const config::Settings& settings, Evidence& evidence) {
+    const auto& notify = settings.notify;
+    if (notify.smtp.empty() || notify.events.empty()) return std::unique_ptr<notify::Notifier>();
+    auto server = notify::server_of(notify);
+    if (!server) return unreadable(evidence, server.error());
+    notify::NotifyRules rules;
+    rules.from = notify.from;
+    rules.to = notify.to;
+    rules.events = notify.events;
+    rules.tell_users = notify.tell_users;
+    rules.interval = notify.interval;
+    std::array<char, 256> host{};
+    if (::gethostname(host.data(), host.size() - 1) == 0) rules.host = host.data();
+    auto send = [server = std::move(*server)](const notify::Letter& letter, const std::function<bool()>& give_up) {
+        return notify::send(server, letter, give_up);
+    };
+    auto notifier = std::make_unique<notify::Notifier>(
+        std::move(rules), std::move(send), [&evidence](const Event& event) { evidence.raise(event); },
+        [] { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); });
+    evidence.also_to([mail = notifier.get()](const Event& event) { mail->note(event); });
+    return notifier;
 }
 
 // Keeps the database's memory of the audit log's head close behind the log itself.
@@ -270,6 +301,11 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     };
 
     evidence.raise(Event(event::k_locked_down).with("active", lockdown.text()));
+    auto notifier = start_notifier(settings, evidence);
+    if (!notifier) return refuse(notifier.error());
+    // The evidence outlives it, and other threads raise events to the end.
+    const std::unique_ptr<Evidence, void (*)(Evidence*)> until_the_end(&evidence,
+                                                                       [](Evidence* all) { all->also_to({}); });
     const auto& kinds = settings.connector.kinds;
     const bool asks_directory = settings.recipients.rules.binding == trust::Binding::directory ||
                                 settings.policy.identity == trust::IdentitySource::directory;
@@ -320,6 +356,22 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     engine::Ports ports{clock,      offload,    crypto,        parsers,  import_keys, *state.sealer,    packager,
                         management, management, *state.ledger, evidence, telemetry,   roster.in_force()};
     ports.directory = made->directory ? &ldap : nullptr;
+    net::PlainHttpClient plain_http(clock, resolver, std::string("pfx-connector/") + CONNECTOR_VERSION);
+    std::unique_ptr<revocation::ListKeeper> lists;
+    if (settings.recipients.asks_lists()) {
+        revocation::ListKeeper::Places places;
+        places.files = settings.recipients.crl_files;
+        for (const auto& text : settings.recipients.crl_urls) {
+            auto url = net::parse_plain_url(text);
+            if (!url) return refuse(url.error().in("[recipients] crl_urls"));
+            places.urls.push_back(std::move(*url));
+        }
+        lists = std::make_unique<revocation::ListKeeper>(std::move(places), made->rules.recipients.issuers, plain_http,
+                                                         clock, offload, evidence);
+    }
+    ports.revocation = lists.get();
+    const management::WireStatementReader statements;
+    ports.statements = &statements;
     engine::Engine engine(executor, std::move(ports), std::move(made->rules));
     engine.context().status.certificate_expires_at = made->certificate_expires;
     if (!state.restored.empty()) {
@@ -403,6 +455,8 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     asio::co_spawn(executor, std::move(attending), rethrow);
     auto asking = engine::watch_directory(engine.context(), ending);
     asio::co_spawn(executor, std::move(asking), rethrow);
+    auto listing = engine::watch_revocation(engine.context(), ending);
+    asio::co_spawn(executor, std::move(listing), rethrow);
     auto gauging = [](engine::Engine& the_engine, health::Metrics& the_metrics, ports::Clock& the_clock,
                       const bool& over) -> asio::awaitable<void> {
         while (!over) {

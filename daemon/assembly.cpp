@@ -116,6 +116,11 @@ std::string needs_restart(const config::Settings& old, const config::Settings& f
     };
     compare("management.url", old.management.url, fresh.management.url);
     compare("management.request_timeout_seconds", old.management.request_timeout, fresh.management.request_timeout);
+    compare("recipients.crl_files", old.recipients.crl_files, fresh.recipients.crl_files);
+    compare("recipients.crl_urls", old.recipients.crl_urls, fresh.recipients.crl_urls);
+    if (old.recipients.asks_lists())
+        compare("recipients.ca_file (of the revocation lists)", old.recipients.ca_file, fresh.recipients.ca_file);
+    compare("notify", old.notify, fresh.notify);
     compare("connector.crypto_threads", old.connector.crypto_threads, fresh.connector.crypto_threads);
     compare("connector.drain_seconds", old.connector.drain, fresh.connector.drain);
     compare("storage.directory", old.storage.directory, fresh.storage.directory);

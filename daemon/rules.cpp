@@ -19,6 +19,11 @@ Result<engine::Rules> rules_from(const config::Settings& settings) {
         if (!issuers) return issuers.error().in("[recipients] ca_file");
         rules.recipients.issuers = std::move(*issuers);
     }
+    if (!settings.recipients.statement_signers_file.empty()) {
+        auto signers = keys::load_certificates(settings.recipients.statement_signers_file);
+        if (!signers) return signers.error().in("[recipients] statement_signers");
+        rules.recipients.statement_signers = std::move(*signers);
+    }
     if (!settings.importer.signers_file.empty()) {
         auto signers = keys::load_certificates(settings.importer.signers_file);
         if (!signers) return signers.error().in("[importer] signers");

@@ -115,6 +115,13 @@ Severity severity_of(config::LogLevel level) noexcept {
 void Evidence::raise(const Event& event) {
     audit_->raise(event);
     log_->raise(event);
+    const std::lock_guard lock(mutex_);
+    if (also_) also_(event);
+}
+
+void Evidence::also_to(std::function<void(const Event&)> sink) {
+    const std::lock_guard lock(mutex_);
+    also_ = std::move(sink);
 }
 
 Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {

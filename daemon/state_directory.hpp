@@ -10,7 +10,9 @@
 #include "storage/async_ledger.hpp"
 #include "storage/instance_lock.hpp"
 
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 namespace connector::daemon {
@@ -21,12 +23,16 @@ public:
     Evidence(std::unique_ptr<LogSink> log, std::unique_ptr<AuditLog> audit)
         : log_(std::move(log)), audit_(std::move(audit)) {}
     void raise(const Event& event) override;
+    // Every event also there, after both logs; empty ends it. Has to return at once. Any thread.
+    void also_to(std::function<void(const Event&)> sink);
     [[nodiscard]] LogSink& log() noexcept { return *log_; }
     [[nodiscard]] AuditLog& audit() noexcept { return *audit_; }
 
 private:
     std::unique_ptr<LogSink> log_;
     std::unique_ptr<AuditLog> audit_;
+    std::mutex mutex_;
+    std::function<void(const Event&)> also_;
 };
 
 struct StateDirectory {

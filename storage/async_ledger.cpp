@@ -270,6 +270,16 @@ ports::Async<std::vector<trust::Pin>> AsyncLedger::pins() {
     return run<std::vector<trust::Pin>>([](SqliteLedger& ledger) { return ledger.pins(); });
 }
 
+ports::Async<std::vector<std::optional<trust::Pin>>> AsyncLedger::bind(std::vector<trust::Pin> pins, bool replace) {
+    return run<std::vector<std::optional<trust::Pin>>>(
+        [pins = std::move(pins), replace](SqliteLedger& ledger) { return ledger.bind(pins, replace); });
+}
+
+ports::Async<std::optional<trust::Pin>> AsyncLedger::forget(DeviceId device) {
+    return run<std::optional<trust::Pin>>(
+        [device = std::move(device)](SqliteLedger& ledger) { return ledger.forget(device); });
+}
+
 ports::Async<std::vector<trust::Block>> AsyncLedger::blocks() {
     return run<std::vector<trust::Block>>([](SqliteLedger& ledger) { return ledger.blocks(); });
 }
@@ -327,9 +337,36 @@ ports::Async<std::vector<ports::ExpiringImport>> AsyncLedger::expiring_imports(U
         [now, until](SqliteLedger& ledger) { return ledger.expiring_imports(now, until); });
 }
 
-ports::Async<std::optional<Sha256>> AsyncLedger::current_import(UserId user) {
-    return run<std::optional<Sha256>>(
+ports::Async<std::optional<ports::CurrentImport>> AsyncLedger::current_import(UserId user) {
+    return run<std::optional<ports::CurrentImport>>(
         [user = std::move(user)](SqliteLedger& ledger) { return ledger.current_import(user); });
+}
+
+ports::Async<std::vector<trust::SignedList>> AsyncLedger::signed_lists(std::vector<std::string> owners,
+                                                                       request::Purpose purpose) {
+    return run<std::vector<trust::SignedList>>(
+        [owners = std::move(owners), purpose](SqliteLedger& ledger) { return ledger.signed_lists(owners, purpose); });
+}
+
+ports::Async<void> AsyncLedger::keep_lists(std::vector<trust::SignedList> lists, UtcTime now) {
+    return run<void>([lists = std::move(lists), now](SqliteLedger& ledger) { return ledger.keep_lists(lists, now); });
+}
+
+ports::Async<UtcTime> AsyncLedger::newest_time() {
+    return run<UtcTime>([](SqliteLedger& ledger) { return ledger.newest_time(); });
+}
+
+ports::Async<void> AsyncLedger::note_time(UtcTime now) {
+    return run<void>([now](SqliteLedger& ledger) { return ledger.note_time(now); });
+}
+
+ports::Async<void> AsyncLedger::stop_for_clock(std::string reason, UtcTime now) {
+    return run<void>(
+        [reason = std::move(reason), now](SqliteLedger& ledger) { return ledger.stop_for_clock(reason, now); });
+}
+
+ports::Async<void> AsyncLedger::accept_time(UtcTime now) {
+    return run<void>([now](SqliteLedger& ledger) { return ledger.accept_time(now); });
 }
 
 ports::Async<std::vector<request::Stop>> AsyncLedger::stops() {

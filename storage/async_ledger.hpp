@@ -51,6 +51,8 @@ public:
     ports::Async<trust::RegisterView> look_up(DeviceId device, UserId user, std::string user_principal_name,
                                               Sha256 spki, UtcTime now) override;
     ports::Async<std::vector<trust::Pin>> pins() override;
+    ports::Async<std::vector<std::optional<trust::Pin>>> bind(std::vector<trust::Pin> pins, bool replace) override;
+    ports::Async<std::optional<trust::Pin>> forget(DeviceId device) override;
     ports::Async<std::vector<trust::Block>> blocks() override;
     ports::Async<void> block(trust::Block block) override;
     ports::Async<void> approve(trust::Approval approval) override;
@@ -67,7 +69,14 @@ public:
     ports::Async<std::vector<ports::DeliveredImport>> deliveries_of(std::string user) override;
     ports::Async<std::vector<ports::ExpiringImport>> expiring_imports(UtcTime now, UtcTime until) override;
 
-    ports::Async<std::optional<Sha256>> current_import(UserId user) override;
+    ports::Async<std::optional<ports::CurrentImport>> current_import(UserId user) override;
+    ports::Async<std::vector<trust::SignedList>> signed_lists(std::vector<std::string> owners,
+                                                              request::Purpose purpose) override;
+    ports::Async<void> keep_lists(std::vector<trust::SignedList> lists, UtcTime now) override;
+    ports::Async<UtcTime> newest_time() override;
+    ports::Async<void> note_time(UtcTime now) override;
+    ports::Async<void> stop_for_clock(std::string reason, UtcTime now) override;
+    ports::Async<void> accept_time(UtcTime now) override;
 
     ports::Async<std::vector<request::Stop>> stops() override;
     ports::Async<void> freeze(std::vector<request::Stop> stops) override;

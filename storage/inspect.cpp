@@ -48,6 +48,11 @@ Result<LedgerFacts> look(const fs::path& file, const ports::Sealer* sealer, bool
         facts.key = KeyFits::no;
     else if (!state->empty())
         facts.key = KeyFits::yes;
+    const auto marks = rows.list(tables::k_high_water, "", {});
+    if (!marks) return marks.error();
+    if (marks->empty()) return facts;
+    if (const auto mark = high_water_from(marks->front()); mark && mark->newest_time != UtcTime{})
+        facts.newest_time = mark->newest_time;
     return facts;
 }
 

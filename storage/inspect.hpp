@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/ports/sealer.hpp"
+#include "core/time.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -19,6 +20,7 @@ struct LedgerFacts {
     std::int64_t known_schema = 0;  // the newest that this program knows
     std::string findings;           // quick_check's; "" = sound
     KeyFits key = KeyFits::unknown;
+    std::optional<UtcTime> newest_time;  // that the clock has shown, where the key is there
 };
 
 // `sealer`: of the configured key, or nullptr. `daemon_has_it`: a process works on it at present.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/ports/ledger.hpp"
+#include "core/trust/signed_list.hpp"
 #include "storage/checked_rows.hpp"
 
 #include <cstdint>
@@ -30,6 +31,8 @@ extern const Table k_stop;
 extern const Table k_raise;
 extern const Table k_thaw;
 extern const Table k_vote;
+extern const Table k_signed_list;
+extern const Table k_high_water;
 }  // namespace tables
 
 // What ties the tables together (ledger_state). `audit_seq` 0: no anchor yet.
@@ -45,6 +48,12 @@ struct LedgerState {
     std::uint64_t delivered = 0;
     std::uint64_t failed = 0;
     std::uint64_t stops = 0;
+};
+
+// What may not go back (high_water).
+struct HighWater {
+    UtcTime newest_time;      // that the clock has shown
+    std::uint64_t lists = 0;  // rows of signed_list
 };
 
 struct MeterHead {
@@ -106,6 +115,10 @@ struct DeliveredRow {
 [[nodiscard]] Result<request::Raise> raise_from(const Values& row);
 [[nodiscard]] Values to_row(const trust::Vote& vote);
 [[nodiscard]] Result<trust::Vote> vote_from(const Values& row);
+[[nodiscard]] Values to_row(const trust::SignedList& list, UtcTime seen_at);
+[[nodiscard]] Result<trust::SignedList> signed_list_from(const Values& row);
+[[nodiscard]] Values to_row(const HighWater& mark);
+[[nodiscard]] Result<HighWater> high_water_from(const Values& row);
 [[nodiscard]] Values to_row(const LedgerState& state);
 [[nodiscard]] Result<LedgerState> state_from(const Values& row);
 

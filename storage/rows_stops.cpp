@@ -37,7 +37,7 @@ Result<request::Stop> stop_from(const Values& row) {
     request::Stop stop;
     const auto kind = request::parse_kind(reader.text());
     const auto cause = reader.text();
-    for (const auto known : {request::StopCause::frozen, request::StopCause::tripped})
+    for (const auto known : {request::StopCause::frozen, request::StopCause::tripped, request::StopCause::clock})
         if (cause == request::to_string(known)) stop.cause = known;
     reader.require(cause == request::to_string(stop.cause));
     stop.limit = reader.text();

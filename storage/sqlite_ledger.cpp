@@ -57,6 +57,19 @@ Result<void> sign_state_anew(Database& database, const ports::Sealer& sealer) {
     return {};
 }
 
+// Only beside a state that is sound, or in a new file: elsewhere it stays missing, and is found so.
+Result<void> begin_high_water(Database& database, const ports::Sealer& sealer) {
+    CheckedRows rows(database, sealer, {});
+    const auto sound = rows.list(tables::k_state, "", {});
+    if (!sound) return sound.error();
+    if (sound->empty()) {
+        const auto any = database.number("SELECT EXISTS(SELECT 1 FROM ledger_state) + EXISTS(SELECT 1 FROM request)");
+        if (!any) return any.error();
+        if (*any != 0) return {};
+    }
+    return rows.put(tables::k_high_water, to_row(HighWater{}));
+}
+
 // Its report was taken, or nobody waits for one: there is no lease to keep.
 bool needs_lease(Stage stage, bool reported) noexcept {
     return stage != Stage::closed && stage != Stage::revoking && !(stage == Stage::abandoned && reported);
@@ -92,7 +105,8 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const InstanceLock& loc
     layout.complete_step = [&](Database& opened, std::size_t schema) -> Result<void> {
         if (!first_step) first_step = schema;
         if (schema == 2) return sign_generated_keys(opened, sealer);
-        return schema == 3 ? sign_state_anew(opened, sealer) : Result<void>();
+        if (schema == 3) return sign_state_anew(opened, sealer);
+        return schema == 4 ? begin_high_water(opened, sealer) : Result<void>();
     };
     auto database = open_database(lock.directory(), layout);
     if (!database) return database.error();
@@ -111,6 +125,11 @@ Result<void> SqliteLedger::take_stock() {
         if (auto rows = rows_.list(*table, "", {}); !rows) return rows.error();
     }
     if (auto loaded = stops_.load(); !loaded) return loaded;
+    if (auto complete = lists_complete();
+        !complete && (complete.error().kind != ErrorKind::integrity || complete.error().code == "storageCorrupt"))
+        return complete;
+    else if (!complete && complete.error().code == "registerTampered")
+        rows_.report(tables::k_signed_list.name, "*");
     if (auto sound = book_.verify(state_);
         !sound && (sound.error().kind != ErrorKind::integrity || sound.error().code == "storageCorrupt"))
         return sound;

@@ -73,6 +73,9 @@ public:
                                                       const std::string& user_principal_name, const Sha256& spki,
                                                       UtcTime now);
     [[nodiscard]] Result<std::vector<trust::Pin>> pins();
+    [[nodiscard]] Result<std::vector<std::optional<trust::Pin>>> bind(const std::vector<trust::Pin>& pins,
+                                                                      bool replace);
+    [[nodiscard]] Result<std::optional<trust::Pin>> forget(const DeviceId& device);
     [[nodiscard]] Result<std::vector<trust::Block>> blocks();
     [[nodiscard]] Result<void> block(const trust::Block& block);
     [[nodiscard]] Result<void> approve(const trust::Approval& approval);
@@ -91,7 +94,16 @@ public:
     [[nodiscard]] Result<std::vector<ports::DeliveredImport>> deliveries_of(const std::string& user);
     [[nodiscard]] Result<std::vector<ports::ExpiringImport>> expiring_imports(UtcTime now, UtcTime until);
 
-    [[nodiscard]] Result<std::optional<Sha256>> current_import(const UserId& user);
+    [[nodiscard]] Result<std::optional<ports::CurrentImport>> current_import(const UserId& user);
+
+    // What may not go back (sqlite_ledger_evidence.cpp).
+    [[nodiscard]] Result<std::vector<trust::SignedList>> signed_lists(const std::vector<std::string>& owners,
+                                                                      request::Purpose purpose);
+    [[nodiscard]] Result<void> keep_lists(const std::vector<trust::SignedList>& lists, UtcTime now);
+    [[nodiscard]] Result<UtcTime> newest_time();
+    [[nodiscard]] Result<void> note_time(UtcTime now);
+    [[nodiscard]] Result<void> stop_for_clock(const std::string& reason, UtcTime now);
+    [[nodiscard]] Result<void> accept_time(UtcTime now);
 
     // What is stopped (sqlite_ledger_stops.cpp).
     [[nodiscard]] Result<std::vector<request::Stop>> stops();
@@ -158,7 +170,11 @@ private:
     [[nodiscard]] Result<void> put_again(request::RequestRecord& record);
     [[nodiscard]] Result<bool> any(std::string_view rest, const Values& parameters);
     [[nodiscard]] Result<void> put_lease(const RequestId& id, const request::Lease& lease);
+    [[nodiscard]] Result<std::optional<trust::Pin>> pin_of(const DeviceId& device);
     [[nodiscard]] Result<void> put_pin(const trust::Pin& pin, const std::optional<trust::Pin>& seen);
+    [[nodiscard]] Result<std::int64_t> other_devices(const DeviceId& device, const UserId& user,
+                                                     const std::string& user_principal_name);
+    [[nodiscard]] Result<void> room_for(const trust::Pin& pin, std::uint32_t most);
     [[nodiscard]] Result<void> use_window(UtcTime now);
     [[nodiscard]] Result<void> note_key(const Sha256& spki, const RequestId& request, UtcTime now);
     [[nodiscard]] Result<void> put_issued(const ports::IssuedCertificate& certificate);
@@ -166,6 +182,9 @@ private:
     [[nodiscard]] Result<std::optional<trust::Block>> block_of(const DeviceId& device, const UserId& user,
                                                                const std::string& user_principal_name,
                                                                const Sha256& spki);
+    [[nodiscard]] Result<HighWater> high_water();
+    [[nodiscard]] Result<void> lists_complete();
+    [[nodiscard]] Result<void> rebuild_high_water();
     [[nodiscard]] Result<bool> key_is_ours(const Sha256& spki);
     [[nodiscard]] Result<std::int64_t> count_where(std::string_view sql, const Values& parameters);
     [[nodiscard]] Result<bool> purge_closed(UtcTime closed_before);

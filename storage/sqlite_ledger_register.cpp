@@ -63,6 +63,7 @@ Result<void> SqliteLedger::save_claims(const ports::Commit& commit, UtcTime now)
     }
     // Before the window: a device that is known by now is proved again, and then needs no place.
     if (commit.pin) {
+        if (auto done = room_for(*commit.pin, commit.most_devices); !done) return done;
         if (auto done = put_pin(*commit.pin, commit.pin_seen); !done) return done;
     }
     if (commit.uses_window) {
@@ -102,17 +103,21 @@ Result<void> SqliteLedger::note_key(const Sha256& spki, const RequestId& request
     return rows_.put(tables::k_generated_key, row);
 }
 
+Result<std::optional<trust::Pin>> SqliteLedger::pin_of(const DeviceId& device) {
+    const auto row = rows_.get(tables::k_pin, {device.text()});
+    if (!row) return row.error();
+    if (!*row) return std::optional<trust::Pin>();
+    auto read = pin_from(**row);
+    if (!read) return read.error();
+    return std::optional(std::move(*read));
+}
+
 // Several orders of one device may be proved side by side, all of them as its first use. The first commit makes it
 // known; the others rest on what is no longer so and are proved again, as the uses of a known device that they are.
 Result<void> SqliteLedger::put_pin(const trust::Pin& pin, const std::optional<trust::Pin>& seen) {
-    const auto row = rows_.get(tables::k_pin, {pin.device.text()});
-    if (!row) return row.error();
-    std::optional<trust::Pin> present;
-    if (*row) {
-        auto read = pin_from(**row);
-        if (!read) return read.error();
-        present = std::move(*read);
-    }
+    const auto read = pin_of(pin.device);
+    if (!read) return read.error();
+    const auto& present = *read;
     const bool as_seen = present.has_value() == seen.has_value() &&
                          (!present || (present->spki_sha256 == seen->spki_sha256 && present->user == seen->user &&
                                        present->user_principal_name == seen->user_principal_name));
@@ -170,6 +175,24 @@ Result<std::optional<trust::Block>> SqliteLedger::block_of(const DeviceId& devic
     return std::optional<trust::Block>();
 }
 
+// By both: the id is the service's word, and a fresh one for each device would else count none of them.
+Result<std::int64_t> SqliteLedger::other_devices(const DeviceId& device, const UserId& user,
+                                                 const std::string& user_principal_name) {
+    return count_where(
+        "SELECT count(*) FROM pin WHERE (user_id=?1 OR user_principal_name=?2 COLLATE NOCASE) AND device<>?3"
+        " AND NOT EXISTS(SELECT 1 FROM block WHERE thing='device' AND value=lower(pin.device))",
+        {user.text(), user_principal_name, device.text()});
+}
+
+Result<void> SqliteLedger::room_for(const trust::Pin& pin, std::uint32_t most) {
+    if (most == 0) return {};
+    const auto others = other_devices(pin.device, pin.user, pin.user_principal_name);
+    if (!others) return others.error();
+    if (*others < std::int64_t{most}) return {};
+    return Error(ErrorKind::conflict, "pinChanged",
+                 pin.user_principal_name + " has got other devices while the request was proved");
+}
+
 Result<bool> SqliteLedger::key_is_ours(const Sha256& spki) {
     const Bytes key(spki.octets.begin(), spki.octets.end());
     const auto made = rows_.get(tables::k_generated_key, {key});
@@ -205,10 +228,7 @@ Result<trust::RegisterView> SqliteLedger::look_up(const DeviceId& device, const 
         } else if (!pins_complete_) {
             return incomplete("pins");
         }
-        const auto others = count_where(
-            "SELECT count(*) FROM pin WHERE user_id=? AND device<>?"
-            " AND NOT EXISTS(SELECT 1 FROM block WHERE thing='device' AND value=lower(pin.device))",
-            {user.text(), device.text()});
+        const auto others = other_devices(device, user, user_principal_name);
         if (!others) return others.error();
         view.devices_of_user = static_cast<std::uint32_t>(*others);
 
@@ -230,6 +250,12 @@ Result<trust::RegisterView> SqliteLedger::look_up(const DeviceId& device, const 
         } else if (!window_row && window_row.error().kind != ErrorKind::integrity) {
             return window_row.error();
         }
+        if (view.pin && view.pin->spki_sha256 != spki) {
+            const auto blocked = rows_.get(
+                tables::k_block, {std::string(to_string(trust::BlockedThing::key)), view.pin->spki_sha256.hex()});
+            if (!blocked) return blocked.error();
+            view.pinned_key_blocked = blocked->has_value();
+        }
         const auto ours = key_is_ours(spki);
         if (!ours) return ours.error();
         view.key_is_ours = *ours;
@@ -239,6 +265,38 @@ Result<trust::RegisterView> SqliteLedger::look_up(const DeviceId& device, const 
 
 Result<std::vector<trust::Pin>> SqliteLedger::pins() {
     return read([&] { return all_from<trust::Pin>(rows_.list(tables::k_pin, "ORDER BY device", {}), pin_from); });
+}
+
+Result<std::vector<std::optional<trust::Pin>>> SqliteLedger::bind(const std::vector<trust::Pin>& pins, bool replace) {
+    using Before = std::vector<std::optional<trust::Pin>>;
+    return write([&]() -> Result<Before> {
+        Before before;
+        before.reserve(pins.size());
+        for (const auto& pin : pins) {
+            auto present = pin_of(pin.device);
+            if (!present) return present.error();
+            if (*present && !replace && !trust::same_binding(**present, pin))
+                return Error(ErrorKind::conflict, "recipientKnown",
+                             "device " + pin.device.text() + " is known as that of " + (*present)->user_principal_name +
+                                 (trust::key_known(**present) ? " with the key " + (*present)->spki_sha256.hex() : ""));
+            const bool same = *present && trust::same_binding(**present, pin);
+            const auto stated = same ? trust::completed(**present, pin) : pin;
+            if (!*present) ++state_.pins;
+            if (auto done = rows_.put(tables::k_pin, to_row(stated)); !done) return done.error();
+            before.push_back(std::move(*present));
+        }
+        return before;
+    });
+}
+
+Result<std::optional<trust::Pin>> SqliteLedger::forget(const DeviceId& device) {
+    return write([&]() -> Result<std::optional<trust::Pin>> {
+        auto present = pin_of(device);
+        if (!present || !*present) return present;
+        if (auto done = rows_.remove(tables::k_pin, {device.text()}); !done) return done.error();
+        --state_.pins;
+        return present;
+    });
 }
 
 Result<std::vector<trust::Block>> SqliteLedger::blocks() {
@@ -432,7 +490,8 @@ Result<ports::Counts> SqliteLedger::counts() {
 
 Result<void> SqliteLedger::accept_as_found() {
     // First into the quarantine with all that is unsound, so that it is emptied of everything.
-    for (const auto* table : {&tables::k_meter, &tables::k_meter_entry}) {
+    for (const auto* table :
+         {&tables::k_meter, &tables::k_meter_entry, &tables::k_signed_list, &tables::k_high_water}) {
         if (auto rows = rows_.list(*table, "", {}); !rows) return rows.error();
     }
     if (auto loaded = stops_.load(); !loaded) return loaded;
@@ -441,6 +500,7 @@ Result<void> SqliteLedger::accept_as_found() {
     auto done = write([&]() -> Result<void> {
         if (auto emptied = database_.execute("DELETE FROM quarantine"); !emptied) return emptied;
         if (auto rebuilt = book_.rebuild(state_); !rebuilt) return rebuilt;
+        if (auto marked = rebuild_high_water(); !marked) return marked;
         const auto pins = count_where("SELECT count(*) FROM pin", {});
         if (!pins) return pins.error();
         const auto blocks = count_where("SELECT count(*) FROM block", {});

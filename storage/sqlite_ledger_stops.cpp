@@ -96,8 +96,8 @@ Result<std::vector<trust::Vote>> SqliteLedger::votes(const RequestId& request, U
 }
 
 // Newest is what the management API calls so: by start, end, then hash.
-Result<std::optional<Sha256>> SqliteLedger::current_import(const UserId& user) {
-    using Current = std::optional<Sha256>;
+Result<std::optional<ports::CurrentImport>> SqliteLedger::current_import(const UserId& user) {
+    using Current = std::optional<ports::CurrentImport>;
     return read([&]() -> Result<Current> {
         const auto purpose = std::string(request::to_string(request::Purpose::smime_encryption));
         const auto rows =
@@ -109,7 +109,8 @@ Result<std::optional<Sha256>> SqliteLedger::current_import(const UserId& user) {
         if (rows->empty()) return Current();
         auto newest = delivered_certificate_from(rows->front());
         if (!newest) return newest.error();
-        return Current(newest->certificate.sha256);
+        const auto& certificate = newest->certificate;
+        return Current(ports::CurrentImport{certificate.not_before, certificate.not_after, certificate.sha256});
     });
 }
 

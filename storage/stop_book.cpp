@@ -92,19 +92,36 @@ Result<void> StopBook::put_thaw(const std::string& limit, UtcTime at) {
 Result<std::vector<request::Stop>> StopBook::thaw(const std::vector<request::Kind>& kinds, UtcTime now,
                                                   LedgerState& state) {
     auto ended = stops();
-    std::erase_if(ended, [&](const request::Stop& stop) { return std::ranges::find(kinds, stop.kind) == kinds.end(); });
+    const auto stays = [&kinds](const request::Stop& stop) {
+        return stop.cause == request::StopCause::clock || std::ranges::find(kinds, stop.kind) == kinds.end();
+    };
+    std::erase_if(ended, stays);
     for (const auto& stop : ended) {
         const auto row = to_row(stop);
         if (auto done = rows_->remove(tables::k_stop, {row[0], row[1], row[2]}); !done) return done.error();
         if (stop.cause != request::StopCause::tripped) continue;
         if (auto done = put_thaw(stop.limit, now); !done) return done.error();
     }
-    std::erase_if(memory_.stops,
-                  [&](const request::Stop& stop) { return std::ranges::find(kinds, stop.kind) != kinds.end(); });
+    std::erase_if(memory_.stops, [&](const request::Stop& stop) { return !stays(stop); });
     // A person has decided what is stopped from now on.
     if (kinds.size() == request::all_kinds().size()) memory_.complete = true;
     if (memory_.complete) state.stops = memory_.stops.size();
     return ended;
+}
+
+bool StopBook::stopped_for_clock() const noexcept {
+    return std::ranges::any_of(memory_.stops, [](const auto& stop) { return stop.cause == request::StopCause::clock; });
+}
+
+Result<void> StopBook::end_clock_stops(LedgerState& state) {
+    for (const auto& stop : memory_.stops) {
+        if (stop.cause != request::StopCause::clock) continue;
+        const auto row = to_row(stop);
+        if (auto done = rows_->remove(tables::k_stop, {row[0], row[1], row[2]}); !done) return done.error();
+    }
+    std::erase_if(memory_.stops, [](const auto& stop) { return stop.cause == request::StopCause::clock; });
+    if (memory_.complete) state.stops = memory_.stops.size();
+    return {};
 }
 
 Result<void> StopBook::raise(const request::Raise& raise) {

@@ -25,8 +25,12 @@ public:
     [[nodiscard]] std::vector<request::Stop> stops() const;
     [[nodiscard]] bool is_stopped(request::Kind kind) const noexcept;
     [[nodiscard]] Result<void> freeze(const std::vector<request::Stop>& stops, LedgerState& state);
+    // Not what is stopped for the clock.
     [[nodiscard]] Result<std::vector<request::Stop>> thaw(const std::vector<request::Kind>& kinds, UtcTime now,
                                                           LedgerState& state);
+
+    [[nodiscard]] bool stopped_for_clock() const noexcept;
+    [[nodiscard]] Result<void> end_clock_stops(LedgerState& state);
 
     [[nodiscard]] const std::map<std::string, request::Raise, std::less<>>& raises() const noexcept {
         return memory_.raises;

@@ -59,6 +59,10 @@ Result<ports::VerifiedContent> OpenSslCrypto::verify_attached(ByteView cms, cons
     return crypto::verify_attached(cms, trusted);
 }
 
+Result<Bytes> OpenSslCrypto::verify_detached(ByteView cms, ByteView content, const Sha256& signer_spki) const {
+    return crypto::verify_detached(cms, content, signer_spki, {});
+}
+
 Result<Bytes> OpenSslCrypto::envelop(ByteView content, ByteView recipient_certificate) const {
     return crypto::envelop(content, recipient_certificate);
 }

@@ -21,6 +21,8 @@ public:
                                           const std::vector<Bytes>& chain, ports::PfxStyle style) const override;
     [[nodiscard]] Result<ports::Identity> open_pfx(ByteView pfx, const SecretBytes& password) const override;
     [[nodiscard]] Result<SecretBytes> sign_attached(ByteView content, const ports::Signer& signer) const override;
+    [[nodiscard]] Result<Bytes> verify_detached(ByteView cms, ByteView content,
+                                                const Sha256& signer_spki) const override;
     [[nodiscard]] Result<ports::VerifiedContent> verify_attached(ByteView cms,
                                                                  const std::vector<Bytes>& trusted) const override;
     [[nodiscard]] Result<Bytes> envelop(ByteView content, ByteView recipient_certificate) const override;

@@ -71,8 +71,6 @@ namespace {
 
 constexpr unsigned k_largest_key = 8192;
 constexpr std::size_t k_longest_password = 1024;
-constexpr int k_deepest_bags = 4;
-constexpr std::string_view k_pbmac1_oid = "1.2.840.113549.1.5.14";
 
 class Costs {
 public:
@@ -207,7 +205,7 @@ private:
         const ASN1_INTEGER* iterations = nullptr;
         PKCS12_get0_mac(nullptr, &algorithm, nullptr, &iterations, file_.get());
         if (algorithm == nullptr) return error_of(PfxFault::no_mac);
-        if (dotted(algorithm->algorithm) == k_pbmac1_oid) return error_of(PfxFault::pbmac1);
+        if (dotted(algorithm->algorithm) == k_oid_pbmac1) return error_of(PfxFault::pbmac1);
         // RFC 7292 4: one where it is left out.
         if (auto counted = iterations == nullptr ? costs_.add_one() : costs_.add(iterations); !counted)
             return counted.error();
@@ -301,7 +299,7 @@ private:
                 }
                 case NID_certBag: take_certificate(bag); break;
                 case NID_safeContentsBag: {
-                    if (depth == k_deepest_bags) return error_of(PfxFault::bags_in_bags);
+                    if (depth == k_pfx_deepest_bags) return error_of(PfxFault::bags_in_bags);
                     if (auto taken = take(PKCS12_SAFEBAG_get0_safes(bag), depth + 1); !taken) return taken.error();
                     break;
                 }

@@ -21,6 +21,8 @@ using ports::PfxStyle;
 // Management API, "Results", importInvalid.
 inline constexpr std::size_t k_pfx_largest = 256UL * 1024;
 inline constexpr std::size_t k_pfx_most_bags = 20;
+inline constexpr int k_pfx_deepest_bags = 4;
+inline constexpr std::string_view k_oid_pbmac1 = "1.2.840.113549.1.5.14";  // RFC 9579
 inline constexpr std::uint64_t k_pfx_most_iterations = 1'000'000;
 inline constexpr std::uint64_t k_pfx_iterations_in_sum = 2'000'000;
 // What is written: the password has 190 bits, iterations add nothing to it.

@@ -10,9 +10,6 @@
 namespace connector::crypto {
 namespace {
 
-constexpr int k_deepest_bags = 4;
-constexpr std::string_view k_pbmac1_oid = "1.2.840.113549.1.5.14";
-
 Error import_invalid(std::string why) {
     return Error(ErrorKind::invalid, "importInvalid", "PFX: " + std::move(why));
 }
@@ -100,7 +97,7 @@ private:
         const ASN1_INTEGER* iterations = nullptr;
         PKCS12_get0_mac(nullptr, &algorithm, nullptr, &iterations, file);
         if (algorithm == nullptr) return;
-        outline_.mac = dotted(algorithm->algorithm) == k_pbmac1_oid ? "PBMAC1" : name_of(algorithm->algorithm);
+        outline_.mac = dotted(algorithm->algorithm) == k_oid_pbmac1 ? "PBMAC1" : name_of(algorithm->algorithm);
         outline_.mac_iterations = count_of(iterations);
     }
 
@@ -118,7 +115,7 @@ private:
                     break;
                 }
                 case NID_safeContentsBag: {
-                    if (depth == k_deepest_bags) return import_invalid("bags in bags in bags");
+                    if (depth == k_pfx_deepest_bags) return import_invalid("bags in bags in bags");
                     if (auto taken = take(PKCS12_SAFEBAG_get0_safes(bag), depth + 1); !taken) return taken;
                     break;
                 }

@@ -103,12 +103,15 @@ ports::State Context::state() const {
     if (status.service.state != Check::State::up || status.ledger.state == Check::State::down)
         return ports::State::not_ready;
     const bool stopped = !stopping.stops.empty();
-    if (stopping.tripped() || (stopped && stopping.going(rules.kinds).empty())) return ports::State::not_ready;
+    if (stopping.tripped() || stopping.by_clock() || (stopped && stopping.going(rules.kinds).empty()))
+        return ports::State::not_ready;
     std::size_t down = 0;
     for (const auto& [name, breaker] : breakers) down += breaker.state() == Breaker::State::down ? 1U : 0U;
     if (down != 0 && down == breakers.size()) return ports::State::not_ready;
     const bool directory_down = status.directory.state == Check::State::down;
-    const bool degraded = down != 0 || directory_down || stopped || status.leasing_paused;
+    const bool behind = clock_floor.told != ClockFloor::State::good;
+    const bool lists_down = status.revocation.state == Check::State::down;
+    const bool degraded = down != 0 || behind || directory_down || lists_down || stopped || status.leasing_paused;
     return degraded ? ports::State::degraded : ports::State::ready;
 }
 

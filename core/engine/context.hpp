@@ -4,6 +4,7 @@
 
 #include "core/async/wake.hpp"
 #include "core/engine/breaker.hpp"
+#include "core/engine/clock_floor.hpp"
 #include "core/engine/clock_watch.hpp"
 #include "core/engine/stopping.hpp"
 #include "core/event_ids.hpp"
@@ -18,7 +19,9 @@
 #include "core/ports/offload.hpp"
 #include "core/ports/packager.hpp"
 #include "core/ports/pfx_opener.hpp"
+#include "core/ports/revocation.hpp"
 #include "core/ports/sealer.hpp"
+#include "core/ports/statements.hpp"
 #include "core/ports/telemetry.hpp"
 #include "core/request/machine.hpp"
 #include "core/request/policy.hpp"
@@ -69,7 +72,9 @@ struct Ports {
     ports::EventSink& events;
     ports::Telemetry& telemetry;
     std::map<std::string, ports::Authority*, std::less<>> authorities;
-    ports::Directory* directory = nullptr;  // there where binding or identity ask it
+    ports::Directory* directory = nullptr;               // there where binding or identity ask it
+    ports::RevocationSource* revocation = nullptr;       // there where [recipients] names lists
+    const ports::StatementReader* statements = nullptr;  // there where the binding is by statement
 };
 
 // One thing that may be up or down, since when, and why.
@@ -86,6 +91,7 @@ struct Status {
     Check service;
     Check ledger;
     Check directory;
+    Check revocation;  // the device authorities' lists
     std::optional<UtcTime> last_lease_at;
     std::optional<UtcTime> last_delivery_at;
     std::optional<UtcTime> certificate_expires_at;
@@ -107,6 +113,7 @@ struct Context {
     // Of authorities that are configured no more, for those who have not left them.
     std::map<std::string, Breaker, std::less<>> left_breakers;
     ClockWatch clock_watch;
+    ClockFloor clock_floor;
     Stopping stopping;
     // When the service took our last word on a request: a lease asked for before that is older than our result.
     std::map<RequestId, Tick> told;
@@ -130,6 +137,8 @@ struct Context {
     // Other rules and other authorities from now on; who is parked may try again. The authorities that were there
     // before stay alive: workers may have them.
     void use(Rules the_rules, std::map<std::string, ports::Authority*, std::less<>> authorities);
+    // For validities: a clock that was set back makes nothing valid again.
+    [[nodiscard]] UtcTime valid_now() const { return clock_floor.at_least(now()); }
     [[nodiscard]] AuthorityRules rules_of(std::string_view authority) const;
     // In [0,1), from the operating system's generator.
     [[nodiscard]] double jitter() const;
@@ -145,6 +154,8 @@ struct Context {
     void stops_are(std::vector<request::Stop> stops);
     // Asks the ledger, after it has been told what it could not take before.
     [[nodiscard]] boost::asio::awaitable<void> look_at_stops();
+    // Holds the clock against the newest time seen, stops what hangs on it, notes a newer one.
+    [[nodiscard]] boost::asio::awaitable<void> look_at_clock_floor();
     [[nodiscard]] ports::State state() const;
 };
 

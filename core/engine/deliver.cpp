@@ -119,6 +119,10 @@ Worker::Going Worker::deliver() {
     const bool migrating = context_.rules.importer.signatures == trust::SignatureRule::adopted;
     auto all = std::make_shared<const std::vector<trust::ImportedRecord>>(
         migrating ? cached->records : std::vector<trust::ImportedRecord>());
+    // What is cached may be another's by the time this comes back: it is copied above, and not looked at again.
+    auto judging = judge_lists(*cached, order.purpose, proof->person, !fetched->not_modified);
+    const auto list_seen = co_await std::move(judging);
+    if (!list_seen) co_return false;
     if (selection->records.empty() && (unreadable.empty() || !order.thumbprints.empty())) {
         const std::string_view which =
             order.thumbprints.empty() ? "the store has no " : "/thumbprints: the store has none of these as a ";
@@ -138,6 +142,7 @@ Worker::Going Worker::deliver() {
     counted.pin = proof->pin;
     counted.pin_seen = proof->pin_seen;
     counted.uses_window = proof->uses_window;
+    counted.most_devices = proof->most_devices;
     auto counting = save_with(request::Outcome(request::Counted{}), std::move(counted));
     const bool going = co_await std::move(counting);
     if (!going || record_.stage != request::Stage::accepted) co_return false;
@@ -147,12 +152,15 @@ Worker::Going Worker::deliver() {
     // The meter's own number bounds what one request may try; a person who let it go on has waived that.
     const std::size_t most_failures =
         request::limit_waived(record_) ? 0 : context_.rules.limits.unwrap_failures_per_hour;
-    auto job = [most_failures, flags = context_.stopping.flags, selection, all, purpose = order.purpose,
-                person = proof->person, pfx_style = *style, rules = context_.rules.importer,
+    auto job = [most_failures, list_seen = *list_seen, flags = context_.stopping.flags, selection, all,
+                purpose = order.purpose, person = proof->person, pfx_style = *style, rules = context_.rules.importer,
                 &crypto = context_.ports.crypto, &opener = context_.ports.pfx_opener, &keys = context_.ports.keys] {
         auto opened = std::make_shared<Opened>();
         auto applied = rules;
         applied.signatures = rule_for(*all, rules, crypto);
+        // A signed list was seen: who takes all signatures away puts nobody back among those who wait for theirs.
+        if (list_seen && applied.signatures == trust::SignatureRule::adopted)
+            applied.signatures = trust::SignatureRule::required;
         for (const auto& record : selection->records) {
             if (flags->stopped(request::Kind::pfx_deliver)) {
                 opened->stopped = true;
@@ -230,17 +238,21 @@ Worker::Going Worker::deliver() {
     }
 
     // What correspondents will encrypt to from now on.
-    const Sha256 newest = opened->good.back().facts.sha256;
+    const auto& last = opened->good.back().facts;
+    const ports::CurrentImport newest{last.not_before, last.not_after, last.sha256};
     std::optional<std::string> change;
-    if (order.purpose == request::Purpose::smime_encryption && order.thumbprints.empty()) {
+    // An order that names certificates brings a part on purpose; what is newer than all before is a change all the
+    // same.
+    if (order.purpose == request::Purpose::smime_encryption) {
         auto asking = context_.ports.ledger.current_import(user);
         const auto current = co_await std::move(asking);
         if (!current) {
             context_.ledger_failed(current.error(), "looking for a person's current certificate");
             co_return false;
         }
-        if (*current && **current != newest)
-            change = "the current encryption certificate changes from " + (**current).hex() + " to " + newest.hex();
+        if (*current && (order.thumbprints.empty() ? **current != newest : **current < newest))
+            change = "the current encryption certificate changes from " + (**current).sha256.hex() + " to " +
+                     newest.sha256.hex();
     }
     if (change && trust::is_named(proof->person, record_.request.user, context_.rules.protected_users)) {
         auto approving = approvals(context_, record_, proof->recipient.certificate().key.spki_sha256, change);

@@ -16,7 +16,8 @@ Engine::Engine(const asio::any_io_executor& executor, Ports ports, Rules rules)
       poller_(context_, leases_),
       dispatcher_(context_, cache_, executor),
       reporter_(context_),
-      housekeeper_(context_, leases_),
+      housekeeper_(context_),
+      lease_keeper_(context_, leases_),
       drain_asked_(executor) {
     context_.status.started_at = context_.now();
 }
@@ -59,12 +60,16 @@ asio::awaitable<void> Engine::run() {
     // Before anything is leased or worked.
     auto looking = context_.look_at_stops();
     co_await std::move(looking);
+    auto timing = context_.look_at_clock_floor();
+    co_await std::move(timing);
     auto first_beat = housekeeper_.beat();
     co_await std::move(first_beat);
     pollers_.spawn(poller_.run());
     rooms_.spawn(dispatcher_.run());
     rooms_.spawn(reporter_.run());
     rooms_.spawn(housekeeper_.run());
+    rooms_.spawn(lease_keeper_.renew());
+    rooms_.spawn(lease_keeper_.keep_book());
     while (!context_.status.draining) {
         auto waiting = drain_asked_.wait(clock, clock.tick() + 1h);
         co_await std::move(waiting);

@@ -4,6 +4,7 @@
 
 #include "core/engine/dispatcher.hpp"
 #include "core/engine/housekeeper.hpp"
+#include "core/engine/lease_keeper.hpp"
 #include "core/engine/poller.hpp"
 #include "core/engine/reporter.hpp"
 
@@ -34,6 +35,7 @@ private:
     Dispatcher dispatcher_;
     Reporter reporter_;
     Housekeeper housekeeper_;
+    LeaseKeeper lease_keeper_;
     async::Wake drain_asked_;
     std::chrono::seconds drain_most_{25};
 };

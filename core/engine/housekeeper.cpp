@@ -13,22 +13,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t k_most_renewed = 500;
-constexpr auto k_between_listings = 30s;
-
-request::Failure end_of_hold(request::HeldReason reason) {
-    switch (reason) {
-        case request::HeldReason::key_change:
-        case request::HeldReason::user_change:
-            return {"recipientChanged", "a changed recipient was not approved in time", true, std::nullopt};
-        case request::HeldReason::limit:
-            return {"limitReached", "over a limit, and not let go in time", true, std::nullopt};
-        case request::HeldReason::new_recipient:
-        case request::HeldReason::too_many_devices:
-        case request::HeldReason::approval: break;
-    }
-    return {"approvalNeeded", "nobody approved it in time", true, std::nullopt};
-}
+constexpr std::size_t k_page = 500;
 
 }  // namespace
 
@@ -38,6 +23,8 @@ asio::awaitable<void> Housekeeper::run() {
     for (;;) {
         auto watching = watch_clock();
         co_await std::move(watching);
+        auto flooring = context_.look_at_clock_floor();
+        co_await std::move(flooring);
         auto counting = count();
         co_await std::move(counting);
         const auto tick = clock.tick();
@@ -46,10 +33,6 @@ asio::awaitable<void> Housekeeper::run() {
             next_probe_ = tick + 5s;
             auto probing = probe();
             co_await std::move(probing);
-        }
-        if (!context_.status.lease_lost.empty()) {
-            auto writing = write_lost();
-            co_await std::move(writing);
         }
         if (tick >= next_window_look_) {
             next_window_look_ = tick + 10s;
@@ -75,11 +58,6 @@ asio::awaitable<void> Housekeeper::run() {
             delivered_at_look_ = context_.status.counts.delivered;
             auto looking = look_at_expiring_imports();
             co_await std::move(looking);
-        }
-        if (context_.status.service.state != Check::State::unknown && !context_.status.credential_refused &&
-            !context_.status.ledger_barred) {
-            auto renewing = renew();
-            co_await std::move(renewing);
         }
         auto waiting = context_.state_changed.wait(clock, clock.tick() + 1s);
         const auto before = clock.tick();
@@ -220,79 +198,6 @@ asio::awaitable<void> Housekeeper::probe() {
     context_.report_waiting.call();
 }
 
-asio::awaitable<void> Housekeeper::renew() {
-    auto& clock = context_.ports.clock;
-    if (clock.tick() >= next_listing_) {
-        const auto asked = clock.tick();
-        auto listing = context_.ports.ledger.open_leases();
-        const auto open = co_await std::move(listing);
-        if (!open) {
-            context_.ledger_failed(open.error(), "looking for leases to renew");
-            co_return;
-        }
-        leases_.compare(*open, asked);
-        next_listing_ = asked + k_between_listings;
-    }
-    const auto tick = clock.tick();
-    if (tick < next_renewal_) co_return;
-    const auto due = leases_.due(tick, k_most_renewed);
-    if (due.empty()) co_return;
-    // A full call is followed by the next at once; what an answer left out is asked for again a little later.
-    next_renewal_ = due.size() == k_most_renewed ? tick : tick + 2s;
-    std::map<LeaseId, RequestId> requests(due.begin(), due.end());
-    std::vector<LeaseId> ids;
-    for (const auto& [lease, request] : due) ids.push_back(lease);
-    auto renewing = context_.ports.management.renew_leases(std::move(ids));
-    const auto answer = co_await std::move(renewing);
-    if (!answer) {
-        next_renewal_ = clock.tick() + 2s;
-        co_return;
-    }
-    context_.clock_watch.compare(answer->date, context_.now());
-    for (const auto& renewed : answer->renewed) {
-        const auto found = requests.find(renewed.id);
-        if (found == requests.end()) continue;
-        leases_.note(renewed.id, found->second, lease_end(renewed.expires_at, answer->date, context_.now(), tick),
-                     tick);
-    }
-    for (const auto& lease : answer->lost) {
-        const auto found = requests.find(lease);
-        if (found == requests.end()) continue;
-        leases_.lost(lease);
-        context_.status.lease_lost.insert_or_assign(found->second, lease);
-    }
-    auto writing = write_lost();
-    co_await std::move(writing);
-}
-
-asio::awaitable<void> Housekeeper::write_lost() {
-    const auto told = context_.status.lease_lost;
-    for (const auto& [request, lease] : told) {
-        auto losing = lost(request, lease);
-        const bool written = co_await std::move(losing);
-        if (written) context_.status.lease_lost.erase(request);
-    }
-}
-
-// False: it could not be written, and has to be.
-asio::awaitable<bool> Housekeeper::lost(const RequestId& id, const LeaseId& lease) {
-    auto reading = context_.ports.ledger.get(id);
-    auto found = co_await std::move(reading);
-    if (!found) co_return found.error().kind == ErrorKind::integrity;
-    if (!*found) co_return true;
-    auto& record = **found;
-    if (record.lease.id != lease) co_return true;  // leased anew meanwhile
-    ports::Commit commit;
-    commit.record =
-        request::after(record, request::Outcome(request::LeaseLost{}), context_.rules.retry, context_.now(), 0.0);
-    // Its worker may find it lost just before it sends, and then it was never submitted.
-    if (commit.record.stage == record.stage) co_return !context_.status.in_flight.contains(id);
-    auto saving = context_.ports.ledger.save(std::move(commit), context_.now());
-    const auto saved = co_await std::move(saving);
-    if (saved) context_.ports.events.raise(about(event::k_lease_lost, record));
-    co_return saved.has_value();
-}
-
 asio::awaitable<void> Housekeeper::end(const request::RequestRecord& record, request::Failure failure,
                                        std::string_view event_id) {
     request::Dropped dropped{std::move(failure)};
@@ -308,14 +213,14 @@ asio::awaitable<void> Housekeeper::end(const request::RequestRecord& record, req
 asio::awaitable<void> Housekeeper::end_old_holds() {
     ports::PageFilter filter;
     filter.stage = request::Stage::held;
-    filter.limit = k_most_renewed;
+    filter.limit = k_page;
     auto asking = context_.ports.ledger.page(std::move(filter));
     auto held = co_await std::move(asking);
     if (!held) co_return;
     for (const auto& record : *held) {
         if (!ages_count() || !record.held_since || context_.now() - *record.held_since < context_.rules.hold) continue;
-        auto ending =
-            end(record, end_of_hold(record.held_reason.value_or(request::HeldReason::approval)), event::k_hold_expired);
+        auto ending = end(record, request::end_of_hold(record.held_reason.value_or(request::HeldReason::approval)),
+                          event::k_hold_expired);
         co_await std::move(ending);
     }
 }
@@ -324,7 +229,7 @@ asio::awaitable<void> Housekeeper::end_old_holds() {
 asio::awaitable<void> Housekeeper::drop_uncollected() {
     ports::PageFilter filter;
     filter.stage = request::Stage::packaged;
-    filter.limit = k_most_renewed;
+    filter.limit = k_page;
     auto asking = context_.ports.ledger.page(std::move(filter));
     auto packaged = co_await std::move(asking);
     if (!packaged) co_return;
@@ -403,6 +308,8 @@ void Housekeeper::tell_state() {
     for (const auto& [name, breaker] : context_.breakers)
         if (breaker.state() == Breaker::State::down) add("authority " + name);
     if (status.directory.state == Check::State::down) add("directory: " + status.directory.detail);
+    if (context_.clock_floor.told != ClockFloor::State::good) add("the clock is behind the newest time seen");
+    if (status.revocation.state == Check::State::down) add("revocation: " + status.revocation.detail);
     for (const auto kind : context_.stopping.stopped_kinds()) add(std::string(to_string(kind)) + " is stopped");
     if (status.leasing_paused) add("no new requests are taken");
     Event event(event::k_state_changed);

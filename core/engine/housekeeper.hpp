@@ -1,8 +1,8 @@
-// The housekeeper keeps time: heartbeats, leases renewed before they end, holds that lasted too long, purging, and the
+// The housekeeper keeps time: heartbeats, holds that lasted too long, purging, and the
 // figures that health shows. cc-io.
 #pragma once
 
-#include "core/engine/poller.hpp"
+#include "core/engine/context.hpp"
 
 #include <chrono>
 #include <optional>
@@ -14,7 +14,7 @@ namespace connector::engine {
 
 class Housekeeper {
 public:
-    Housekeeper(Context& context, LeaseBook& leases) : context_(context), leases_(leases) {}
+    explicit Housekeeper(Context& context) : context_(context) {}
 
     // Until cancelled.
     [[nodiscard]] boost::asio::awaitable<void> run();
@@ -27,9 +27,6 @@ private:
     [[nodiscard]] bool ages_count() const noexcept { return context_.clock_watch.believed(); }
     [[nodiscard]] boost::asio::awaitable<void> count();
     [[nodiscard]] boost::asio::awaitable<void> probe();
-    [[nodiscard]] boost::asio::awaitable<void> renew();
-    [[nodiscard]] boost::asio::awaitable<bool> lost(const RequestId& id, const LeaseId& lease);
-    [[nodiscard]] boost::asio::awaitable<void> write_lost();
     [[nodiscard]] boost::asio::awaitable<void> end(const request::RequestRecord& record, request::Failure failure,
                                                    std::string_view event_id);
     [[nodiscard]] boost::asio::awaitable<void> end_old_holds();
@@ -40,7 +37,6 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> look_at_expiring_imports();
 
     Context& context_;
-    LeaseBook& leases_;
     Tick next_beat_{};
     // Nothing is to wait longer than this; tried until the ledger has done it.
     std::optional<std::chrono::seconds> pull_to_;
@@ -48,9 +44,7 @@ private:
     Tick next_pull_{};
     Tick next_purge_{};
     Tick next_hold_check_{};
-    Tick next_renewal_{};
     Tick next_probe_{};
-    Tick next_listing_{};
     Tick next_expiry_look_{};
     std::uint64_t delivered_at_look_ = 0;
     Tick next_window_look_{};

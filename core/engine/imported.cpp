@@ -1,6 +1,7 @@
 #include "core/engine/imported.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace connector::engine {
 namespace {
@@ -81,6 +82,23 @@ trust::SignatureRule rule_for(const std::vector<trust::ImportedRecord>& all, con
         return !record.importer_signature.empty() && signed_statement(record, rules, crypto).has_value();
     });
     return adopted ? trust::SignatureRule::required : trust::SignatureRule::adopted;
+}
+
+std::vector<trust::ImporterStatement> read_statements(const std::vector<trust::ImportedRecord>& records,
+                                                      request::Purpose purpose, const trust::ImporterRules& rules,
+                                                      const ports::Crypto& crypto) {
+    std::vector<trust::ImporterStatement> statements;
+    for (const auto& record : records) {
+        if (record.importer_signature.empty()) continue;
+        const auto content = crypto.verify_attached(record.importer_signature, rules.signers);
+        if (!content) continue;
+        auto statement = trust::parse_statement(content->content);
+        // Beyond the database's own numbers is beyond any clock's milliseconds.
+        constexpr std::uint64_t k_most = std::numeric_limits<std::int64_t>::max();
+        if (statement && statement->purpose == purpose && statement->sequence <= k_most)
+            statements.push_back(std::move(*statement));
+    }
+    return statements;
 }
 
 Result<OpenedImport> open_imported(const trust::ImportedRecord& record, request::Purpose purpose,

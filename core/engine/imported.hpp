@@ -42,6 +42,12 @@ struct OpenedImport {
 [[nodiscard]] trust::SignatureRule rule_for(const std::vector<trust::ImportedRecord>& all,
                                             const trust::ImporterRules& rules, const ports::Crypto& crypto);
 
+// What importers have signed of a history, whoever's record it is beside. Verifies signatures; pool.
+[[nodiscard]] std::vector<trust::ImporterStatement> read_statements(const std::vector<trust::ImportedRecord>& records,
+                                                                    request::Purpose purpose,
+                                                                    const trust::ImporterRules& rules,
+                                                                    const ports::Crypto& crypto);
+
 // Signature, key, password, PFX, address, purpose; then packed again under a fresh password.
 // Error codes: importUnsigned, importUndecryptable, importInvalid, unsupported. kind unavailable: no verdict on the
 // record.

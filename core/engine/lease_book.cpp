@@ -6,6 +6,12 @@
 
 namespace connector::engine {
 
+Tick lease_end(UtcTime expires_at, std::optional<UtcTime> date, UtcTime now, Tick sent) {
+    const auto left = std::clamp<std::chrono::seconds>(expires_at - date.value_or(now), std::chrono::seconds{0},
+                                                       std::chrono::hours{24});
+    return sent + left;
+}
+
 void LeaseBook::note(const LeaseId& lease, const RequestId& request, Tick end, Tick now) {
     leases_[lease] = Held{request, end, end - now, now};
 }

@@ -7,10 +7,14 @@
 #include "core/time.hpp"
 
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
 namespace connector::engine {
+
+// Time left = expiry − the answer's Date, counted from the sending, at most a day.
+[[nodiscard]] Tick lease_end(UtcTime expires_at, std::optional<UtcTime> date, UtcTime now, Tick sent);
 
 class LeaseBook {
 public:

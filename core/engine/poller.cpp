@@ -10,11 +10,6 @@ namespace connector::engine {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-Tick lease_end(UtcTime expires_at, std::optional<UtcTime> date, UtcTime now, Tick sent) {
-    const auto left = std::clamp<std::chrono::seconds>(expires_at - date.value_or(now), 0s, 24h);
-    return sent + left;
-}
-
 namespace {
 
 bool asked_for(request::Kind kind, const std::vector<request::Kind>& kinds) noexcept {

@@ -11,9 +11,6 @@
 
 namespace connector::engine {
 
-// Time left = expiry − the answer's Date, counted from the sending, at most a day.
-[[nodiscard]] Tick lease_end(UtcTime expires_at, std::optional<UtcTime> date, UtcTime now, Tick sent);
-
 class Poller {
 public:
     Poller(Context& context, LeaseBook& leases) : context_(context), leases_(leases) {}

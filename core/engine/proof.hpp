@@ -18,6 +18,7 @@ struct Proved {
     bool uses_window = false;
     bool new_recipient = false;
     std::vector<std::string> notes;
+    std::uint32_t most_devices = 0;
 };
 using Proof = std::variant<Proved, trust::Hold, Error>;
 

@@ -12,6 +12,10 @@ bool Stopping::tripped() const noexcept {
     return std::ranges::any_of(stops, [](const auto& stop) { return stop.cause == request::StopCause::tripped; });
 }
 
+bool Stopping::by_clock() const noexcept {
+    return std::ranges::any_of(stops, [](const auto& stop) { return stop.cause == request::StopCause::clock; });
+}
+
 std::vector<request::Kind> Stopping::going(const std::vector<request::Kind>& kinds) const {
     std::vector<request::Kind> rest;
     std::ranges::copy_if(kinds, std::back_inserter(rest), [this](request::Kind kind) { return !stopped(kind); });

@@ -31,6 +31,7 @@ struct Stopping {
 
     [[nodiscard]] bool stopped(request::Kind kind) const noexcept { return flags->stopped(kind); }
     [[nodiscard]] bool tripped() const noexcept;
+    [[nodiscard]] bool by_clock() const noexcept;
     // The ledger has taken these; what was said meanwhile is still to be written.
     void are_written(const std::vector<request::Stop>& taken);
     // Of `kinds`, those that are not stopped.

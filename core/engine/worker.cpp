@@ -1,6 +1,7 @@
 #include "core/engine/worker.hpp"
 
 #include "core/engine/directory.hpp"
+#include "core/engine/revocation.hpp"
 #include "core/request/limits.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -177,8 +178,9 @@ asio::awaitable<std::optional<Proved>> Worker::proved(std::string_view when) {
     }
     auto proving = prove(context_, record_, when != "intake");
     auto proof = co_await std::move(proving);
-    if (const auto* away = std::get_if<Error>(&proof); away != nullptr && is_directory_away(*away)) {
-        auto waiting = wait_for_directory(*away);
+    if (const auto* away = std::get_if<Error>(&proof);
+        away != nullptr && (is_directory_away(*away) || is_list_away(*away))) {
+        auto waiting = wait_for_proof(*away);
         co_await std::move(waiting);
         co_return std::nullopt;
     }
@@ -200,23 +202,31 @@ asio::awaitable<std::optional<Proved>> Worker::proved(std::string_view when) {
     co_return answer;
 }
 
-Worker::Going Worker::wait_for_directory(Error error) {
+Worker::Going Worker::wait_for_proof(Error error) {
     using namespace std::chrono_literals;
     const auto now = context_.now();
+    const bool of_list = is_list_away(error);
     if (now - record_.accepted_at >= context_.rules.hold) {
         // What is not decided by a person ends as what a person did not decide does.
         Error over(ErrorKind::misconfigured, "approvalNeeded",
-                   "the directory, which is to prove whose this is, could not be asked in all this time");
+                   of_list ? "no current revocation list was there in all this time to say that the device "
+                             "certificate still counts"
+                           : "the directory, which is to prove whose this is, could not be asked in all this time");
         Bytes certificate = record_.certificate;
         auto failing = fail(std::move(over), std::move(certificate));
         co_return co_await std::move(failing);
     }
     // The longer it is away, the longer they wait; yet never so long that people notice once it is back.
-    const auto away = std::chrono::duration_cast<std::chrono::seconds>(now - context_.status.directory.since);
+    const auto& check = of_list ? context_.status.revocation : context_.status.directory;
+    // Not looked at yet: the first answer is on its way.
+    const auto away = check.state == Check::State::down
+                          ? std::chrono::duration_cast<std::chrono::seconds>(now - check.since)
+                          : std::chrono::seconds{0};
     const auto longest = std::clamp<std::chrono::seconds>(away / 4, 2s, 120s);
     const auto seconds = static_cast<std::int64_t>(static_cast<double>(longest.count()) * context_.jitter());
-    context_.ports.events.raise(
-        about(event::k_waits_for_directory, record_).with("code", error.code).with("reason", error.message));
+    context_.ports.events.raise(about(of_list ? event::k_waits_for_crl : event::k_waits_for_directory, record_)
+                                    .with("code", error.code)
+                                    .with("reason", error.message));
     request::Postponed later{std::chrono::seconds{1 + seconds}};
     auto saving = save(request::Outcome(later));
     co_await std::move(saving);
@@ -225,15 +235,19 @@ Worker::Going Worker::wait_for_directory(Error error) {
 
 // After the commit, which holds only where nothing of the device has changed since the proof: once for each change.
 void Worker::note(const Proved& proof) {
+    // As proved: where a notification to the person goes.
+    const auto mailbox = proof.person.mailboxes().empty() ? std::string() : proof.person.mailboxes().front();
     if (proof.new_recipient)
         context_.ports.events.raise(about(event::k_recipient_pinned, record_)
                                         .with("key", proof.recipient.certificate().key.spki_sha256.hex())
-                                        .with("source", proof.recipient.source()));
+                                        .with("source", proof.recipient.source())
+                                        .with("mailbox", mailbox));
     if (proof.uses_window)
         context_.ports.events.raise(
             about(event::k_window_used, record_).with("key", proof.recipient.certificate().key.spki_sha256.hex()));
     for (const auto& text : proof.notes)
-        context_.ports.events.raise(about(event::k_recipient_changed, record_).with("reason", text));
+        context_.ports.events.raise(
+            about(event::k_recipient_changed, record_).with("reason", text).with("mailbox", mailbox));
 }
 
 asio::awaitable<Result<Worker::Wrapped>> Worker::wrap(const trust::Recipient& recipient, std::string purpose,

@@ -36,8 +36,8 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> count_unopened();
     // Recipient and person, or the record has been refused or held and the answer is empty.
     [[nodiscard]] boost::asio::awaitable<std::optional<Proved>> proved(std::string_view when);
-    // Put off until the directory can be asked again; given up after [recipients] hold_days.
-    [[nodiscard]] Going wait_for_directory(Error error);
+    // Put off until the directory or a revocation list can be asked again; given up after [recipients] hold_days.
+    [[nodiscard]] Going wait_for_proof(Error error);
     // Wraps identities for the proved recipient and seals the finished package for the ledger.
     struct Wrapped {
         Bytes sealed;
@@ -84,6 +84,11 @@ private:
     // deliver.cpp
     [[nodiscard]] Going deliver();
     void note_omitted(const request::Omitted& omitted);
+    // signed_list.cpp. Holds what the store shows against the importers' lists: true where one was ever seen, nullopt
+    // where it cannot be told. `fresh`: read anew just now, so what is found is told.
+    [[nodiscard]] boost::asio::awaitable<std::optional<bool>> judge_lists(const ports::ImportedHistory& history,
+                                                                          request::Purpose purpose,
+                                                                          const trust::Person& person, bool fresh);
     // What devices had from the store of this purpose and is no longer in it.
     [[nodiscard]] boost::asio::awaitable<void> note_vanished(const ports::ImportedHistory& history,
                                                              request::Purpose purpose);

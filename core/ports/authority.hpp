@@ -20,6 +20,9 @@
 
 namespace connector::ports {
 
+// The alias of the template where a profile names none.
+inline constexpr std::string_view k_default_template = "default";
+
 struct Submission {
     Bytes csr;    // DER; every claim about the person stands in here and nowhere else
     Bytes nonce;  // 16 octets, durable before the call: the same nonce and CSR never give two certificates where

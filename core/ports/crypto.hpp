@@ -85,6 +85,10 @@ public:
     // One signer, whose certificate is octet for octet one of `trusted` (no chain, no dates). kind: refused.
     [[nodiscard]] virtual Result<VerifiedContent> verify_attached(ByteView cms,
                                                                   const std::vector<Bytes>& trusted) const = 0;
+    // Detached, over `content`, by the key whose SubjectPublicKeyInfo has this SHA-256. Gives the certificate of it
+    // that came along (no chain, no dates). kind: refused.
+    [[nodiscard]] virtual Result<Bytes> verify_detached(ByteView cms, ByteView content,
+                                                        const Sha256& signer_spki) const = 0;
     // CMS AuthEnvelopedData (RFC 5083, 5084): AES-256-GCM, one recipient, as the management API has it.
     [[nodiscard]] virtual Result<Bytes> envelop(ByteView content, ByteView recipient_certificate) const = 0;
 

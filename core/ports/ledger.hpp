@@ -10,6 +10,7 @@
 #include "core/request/record.hpp"
 #include "core/request/stops.hpp"
 #include "core/trust/register.hpp"
+#include "core/trust/signed_list.hpp"
 
 #include <map>
 #include <optional>
@@ -75,6 +76,15 @@ struct ExpiringImport {
     UtcTime not_after;
 };
 
+// A user's newest imported encryption certificate, as far as delivered from here: what correspondents encrypt to.
+struct CurrentImport {
+    UtcTime not_before;
+    UtcTime not_after;
+    Sha256 sha256;
+    // Later in the management API's order: by start, end, then hash.
+    auto operator<=>(const CurrentImport&) const = default;
+};
+
 // Whom a package was wrapped for.
 struct Addressee {
     DeviceId device;
@@ -91,6 +101,9 @@ struct Commit {
     std::optional<trust::Pin>
         pin_seen;              // as it was when proved. kind conflict, code pinChanged, where it has changed since
     bool uses_window = false;  // kind refused, code windowClosed, where no place is left
+    // The pin is a further device of its user, who may have so many with it; 0: not asked. kind conflict, code
+    // pinChanged, where others have taken the places since it was proved.
+    std::uint32_t most_devices = 0;
     // A package goes with it. kind refused, code recipientUntrusted, where its device, user or key is blocked by now.
     std::optional<Addressee> wrapped_for;
     std::optional<IssuedCertificate> issued;
@@ -178,6 +191,12 @@ public:
                                                              std::string user_principal_name, Sha256 spki,
                                                              UtcTime now) = 0;
     [[nodiscard]] virtual Async<std::vector<trust::Pin>> pins() = 0;
+    // By hand: all of them or none; in the order given, each as it was before. Without `replace` kind conflict, code
+    // recipientKnown, where a device is pinned for another user or key.
+    [[nodiscard]] virtual Async<std::vector<std::optional<trust::Pin>>> bind(std::vector<trust::Pin> pins,
+                                                                             bool replace) = 0;
+    // What was known of the device.
+    [[nodiscard]] virtual Async<std::optional<trust::Pin>> forget(DeviceId device) = 0;
     [[nodiscard]] virtual Async<std::vector<trust::Block>> blocks() = 0;
     [[nodiscard]] virtual Async<void> block(trust::Block block) = 0;
     [[nodiscard]] virtual Async<void> approve(trust::Approval approval) = 0;
@@ -198,7 +217,20 @@ public:
     // Users' newest delivered encryption certificates that end after `now` and at or before `until`; soonest first.
     [[nodiscard]] virtual Async<std::vector<ExpiringImport>> expiring_imports(UtcTime now, UtcTime until) = 0;
     // The user's newest encryption certificate, as far as delivered from here.
-    [[nodiscard]] virtual Async<std::optional<Sha256>> current_import(UserId user) = 0;
+    [[nodiscard]] virtual Async<std::optional<CurrentImport>> current_import(UserId user) = 0;
+
+    // Importers' newest lists of these owners (lower case). kind integrity where any list is missing.
+    [[nodiscard]] virtual Async<std::vector<trust::SignedList>> signed_lists(std::vector<std::string> owners,
+                                                                             request::Purpose purpose) = 0;
+    // Where there is a newer one it stays.
+    [[nodiscard]] virtual Async<void> keep_lists(std::vector<trust::SignedList> lists, UtcTime now) = 0;
+    // The newest time noted; 1970 where none was.
+    [[nodiscard]] virtual Async<UtcTime> newest_time() = 0;
+    [[nodiscard]] virtual Async<void> note_time(UtcTime now) = 0;
+    // certificates and deliveries, until a time that is newer than the newest is noted, or accept_time().
+    [[nodiscard]] virtual Async<void> stop_for_clock(std::string reason, UtcTime now) = 0;
+    // A person's word: `now` is right, whatever was noted.
+    [[nodiscard]] virtual Async<void> accept_time(UtcTime now) = 0;
 
     [[nodiscard]] virtual Async<std::vector<request::MeterUse>> meters(UtcTime now) = 0;
     // Where rows of it are missing: everything, for that reason.

@@ -320,4 +320,18 @@ RequestRecord recover(RequestRecord record, UtcTime now) {
     return record;
 }
 
+Failure end_of_hold(HeldReason reason) {
+    switch (reason) {
+        case HeldReason::key_change:
+        case HeldReason::user_change:
+            return {"recipientChanged", "a changed recipient was not approved in time", true, std::nullopt};
+        case HeldReason::limit:
+        case HeldReason::too_many_devices:
+            return {"limitReached", "over a limit, and not let go in time", true, std::nullopt};
+        case HeldReason::new_recipient:
+        case HeldReason::approval: break;
+    }
+    return {"approvalNeeded", "nobody approved it in time", true, std::nullopt};
+}
+
 }  // namespace connector::request

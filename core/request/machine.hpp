@@ -116,4 +116,8 @@ inline constexpr std::uint32_t k_deaths_until_alone = 2;
 [[nodiscard]] bool is_final(const RequestRecord& record, const Error& error, const RetryRules& rules,
                             UtcTime now) noexcept;
 
+// What the service is told of a request that nobody has let go in [recipients] hold_days. Retryable, whatever the
+// reason.
+[[nodiscard]] Failure end_of_hold(HeldReason reason);
+
 }  // namespace connector::request

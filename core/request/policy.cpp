@@ -2,6 +2,7 @@
 
 #include "core/printable.hpp"
 #include "core/request/mailbox.hpp"
+#include "core/request/profile_error.hpp"
 #include "core/text.hpp"
 
 #include <algorithm>
@@ -10,15 +11,8 @@
 namespace connector::request {
 namespace {
 
-constexpr std::string_view k_subject = "/profile/subject";
-constexpr std::size_t k_longest_message = 400;
-
 Error refused(std::string_view pointer, const std::string& message) {
     return Error(ErrorKind::refused, "policyRefused",
-                 std::string(pointer) + ": " + printable(message, k_longest_message));
-}
-Error invalid(std::string_view pointer, const std::string& message) {
-    return Error(ErrorKind::invalid, "invalidRequest",
                  std::string(pointer) + ": " + printable(message, k_longest_message));
 }
 

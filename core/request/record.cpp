@@ -4,6 +4,8 @@
 // values by 0 or 1; enumerations stand as the management API's words, which outlive a reordered enum.
 #include "core/request/record.hpp"
 
+#include "core/request/word.hpp"
+
 #include <concepts>
 #include <initializer_list>
 #include <limits>
@@ -279,13 +281,6 @@ Result<T> decode_as(ByteView octets, const char* what) {
     archive(value);
     if (!archive.consumed_all()) return unreadable;
     return value;
-}
-
-template <class E>
-std::optional<E> find_word(std::initializer_list<E> all, std::string_view word) noexcept {
-    for (const E value : all)
-        if (to_string(value) == word) return value;
-    return std::nullopt;
 }
 
 }  // namespace

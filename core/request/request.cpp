@@ -1,19 +1,10 @@
 #include "core/request/request.hpp"
 
-#include <initializer_list>
+#include "core/request/word.hpp"
+
 #include <type_traits>
 
 namespace connector::request {
-namespace {
-
-template <class E>
-std::optional<E> find_word(std::initializer_list<E> all, std::string_view word) noexcept {
-    for (const E value : all)
-        if (to_string(value) == word) return value;
-    return std::nullopt;
-}
-
-}  // namespace
 
 std::string_view to_string(Kind kind) noexcept {
     switch (kind) {

@@ -5,7 +5,12 @@
 namespace connector::request {
 
 std::string_view to_string(StopCause cause) noexcept {
-    return cause == StopCause::frozen ? "frozen" : "tripped";
+    switch (cause) {
+        case StopCause::frozen: return "frozen";
+        case StopCause::tripped: return "tripped";
+        case StopCause::clock: return "clock";
+    }
+    return "";
 }
 
 const std::vector<std::string_view>& limit_names() noexcept {
@@ -42,6 +47,11 @@ std::optional<Kind> act_of(std::string_view limit, Kind kind) noexcept {
 const std::vector<Kind>& all_kinds() noexcept {
     static const std::vector<Kind> k_kinds{Kind::pkcs_issue, Kind::pkcs_renew, Kind::pfx_deliver, Kind::pfx_withdraw,
                                            Kind::certificate_revoke};
+    return k_kinds;
+}
+
+const std::vector<Kind>& kinds_by_time() noexcept {
+    static const std::vector<Kind> k_kinds{Kind::pkcs_issue, Kind::pkcs_renew, Kind::pfx_deliver};
     return k_kinds;
 }
 

@@ -12,7 +12,8 @@
 
 namespace connector::request {
 
-enum class StopCause { frozen, tripped };
+// clock: behind the newest time seen; ends when it is right again, or by `clock accept`.
+enum class StopCause { frozen, tripped, clock };
 [[nodiscard]] std::string_view to_string(StopCause cause) noexcept;
 
 struct Stop {
@@ -47,5 +48,7 @@ struct Raise {
 [[nodiscard]] std::optional<Kind> act_of(std::string_view limit, Kind kind) noexcept;
 // Everything there is, for `freeze` without kinds.
 [[nodiscard]] const std::vector<Kind>& all_kinds() noexcept;
+// What hangs on validities and meters.
+[[nodiscard]] const std::vector<Kind>& kinds_by_time() noexcept;
 
 }  // namespace connector::request

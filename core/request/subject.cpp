@@ -2,6 +2,7 @@
 
 #include "core/printable.hpp"
 #include "core/request/mailbox.hpp"
+#include "core/request/profile_error.hpp"
 #include "core/text.hpp"
 
 #include <algorithm>
@@ -11,7 +12,6 @@
 namespace connector::request {
 namespace {
 
-constexpr std::string_view k_subject = "/profile/subject";
 constexpr std::size_t k_most_alternative_names = 20;
 
 enum class Part { whole, before_at };
@@ -46,12 +46,6 @@ const Variable* find_variable(std::string_view name) {
     const auto* found = std::find_if(k_variables.begin(), k_variables.end(),
                                      [&](const auto& variable) { return ascii_equal(variable.name, name); });
     return found == k_variables.end() ? nullptr : found;
-}
-
-Error invalid(std::string_view pointer, const std::string& message) {
-    constexpr std::size_t k_longest_message = 400;
-    return Error(ErrorKind::invalid, "invalidRequest",
-                 std::string(pointer) + ": " + printable(message, k_longest_message));
 }
 
 // /user/mail is user.mail to people.

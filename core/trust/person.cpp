@@ -3,18 +3,13 @@
 #include "core/printable.hpp"
 #include "core/request/mailbox.hpp"
 #include "core/text.hpp"
+#include "core/trust/refusal.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace connector::trust {
 namespace {
-
-constexpr std::size_t k_longest_shown = 100;
-
-Error unbound(const std::string& why) {
-    return Error(ErrorKind::refused, "recipientUnbound", "/user/userPrincipalName: " + why);
-}
 
 // The value of an attribute that stands exactly once: two would leave it open which is meant.
 std::optional<std::string> only_value(const Name& name, std::string_view type) {

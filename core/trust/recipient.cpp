@@ -3,6 +3,7 @@
 #include "core/printable.hpp"
 #include "core/request/mailbox.hpp"
 #include "core/text.hpp"
+#include "core/trust/refusal.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -29,18 +30,8 @@ namespace {
 using Fault = std::optional<Error>;
 using request::HeldReason;
 
-constexpr std::string_view k_certificate = "/device/recipientCertificate: ";
-constexpr std::string_view k_user = "/user/userPrincipalName: ";
 constexpr std::string_view k_device = "/device/id: ";
 constexpr std::string_view k_device_urn = "urn:device:";
-constexpr std::size_t k_longest_shown = 100;
-
-Error untrusted(const std::string& why) {
-    return Error(ErrorKind::refused, "recipientUntrusted", std::string(k_certificate) + why);
-}
-Error unbound(const std::string& why) {
-    return Error(ErrorKind::refused, "recipientUnbound", std::string(k_user) + why);
-}
 
 bool among(std::string_view value, const std::vector<std::string>& list) {
     return std::find(list.begin(), list.end(), value) != list.end();
@@ -150,20 +141,27 @@ Fault check_key(const CertificateFacts& facts) {
         case KeyAlgorithm::other: break;
     }
     return Error(ErrorKind::refused, "unsupported",
-                 std::string(k_certificate) +
-                     "its key is neither RSA nor EC (RSA-PSS, Ed25519 and X25519 cannot be wrapped for)");
+                 "/device/recipientCertificate: "
+                 "its key is neither RSA nor EC (RSA-PSS, Ed25519 and X25519 cannot be wrapped for)");
 }
 
 // (1)–(6) of the management API's page, in its order.
 Fault check_certificate(const request::CertificateRequest& request, const CertificateFacts& facts, bool directly_issued,
-                        const RecipientRules& rules, const RegisterView& known, UtcTime now) {
+                        const RecipientRules& rules, const RegisterView& known, UtcTime now,
+                        const Revocation* revocation) {
     if (!directly_issued) return untrusted("no certificate of [recipients] ca_file is its direct issuer");
     if (auto fault = check_kind(facts, rules)) return fault;
     if (auto fault = check_name(facts, request.device.id, rules.device)) return fault;
     if (auto fault = check_key(facts)) return fault;
     if (now < facts.not_before) return untrusted("it is not valid before " + to_rfc3339(facts.not_before));
     if (now > facts.not_after) return untrusted("it expired at " + to_rfc3339(facts.not_after));
+    if (revocation != nullptr && revocation->state == Revocation::State::revoked)
+        return untrusted("its authority has revoked it");
     if (known.key_is_ours) return untrusted("its key was made or certified by this connector");
+    // Fail closed: what no list can judge is kept waiting before it comes here.
+    if (revocation != nullptr && revocation->state == Revocation::State::unknown)
+        return Error(ErrorKind::unavailable, revocation->code,
+                     std::string(k_certificate) + "no revocation list of its authority is at hand");
     return std::nullopt;
 }
 
@@ -179,6 +177,7 @@ struct Standing {
     bool known_device = false;
     bool same_user = false;
     bool same_key = false;
+    bool first_key = false;  // bound by hand before its key was known
     bool approved = false;
 };
 
@@ -194,6 +193,7 @@ Standing standing_of(const request::CertificateRequest& request, const Certifica
         standing.same_user = (known.pin->user.empty() || known.pin->user == user.id) &&
                              ascii_equal(known.pin->user_principal_name, user.user_principal_name);
         standing.same_key = known.pin->spki_sha256 == key;
+        standing.first_key = !key_known(*known.pin);
     }
     if (const auto& approval = known.approval)
         standing.approved = now < approval->expires && approval->user == user.id &&
@@ -204,12 +204,12 @@ Standing standing_of(const request::CertificateRequest& request, const Certifica
 class Judge {
 public:
     Judge(const request::CertificateRequest& request, const CertificateFacts& facts, const RecipientRules& rules,
-          const RegisterView& known, UtcTime now, const DirectoryView* directory)
+          const RegisterView& known, UtcTime now, const Evidence& evidence)
         : request_(request),
           facts_(facts),
           rules_(rules),
           known_(known),
-          directory_(directory),
+          evidence_(evidence),
           now_(now),
           standing_(standing_of(request, facts, known, now)) {}
 
@@ -220,19 +220,15 @@ public:
             case Binding::register_: return by_register();
             case Binding::service: return by_service();
             case Binding::directory: return by_directory();
-            case Binding::statement: return not_built("statement");
+            case Binding::statement: return by_statement();
         }
-        return not_built("unknown");
+        return refuse(Error(ErrorKind::internal, "internal", "a binding that nobody knows"));
     }
 
 private:
     static RecipientVerdict refuse(Error error) { return {std::move(error), std::nullopt, false, false, {}}; }
     static RecipientVerdict hold(HeldReason reason, std::string detail) {
         return {Hold{reason, std::move(detail)}, std::nullopt, false, false, {}};
-    }
-    static RecipientVerdict not_built(const std::string& binding) {
-        return refuse(Error(ErrorKind::misconfigured, "recipientUnbound",
-                            "[recipients] binding = \"" + binding + "\" is not built yet"));
     }
 
     RecipientVerdict by_certificate() {
@@ -241,11 +237,21 @@ private:
     }
 
     RecipientVerdict by_directory() {
-        if (directory_ == nullptr) return refuse(Error(ErrorKind::internal, "internal", "the directory was not asked"));
-        if (auto fault = judge_person_entry(directory_->person, request_.user.user_principal_name, now_))
+        if (evidence_.directory == nullptr)
+            return refuse(Error(ErrorKind::internal, "internal", "the directory was not asked"));
+        if (auto fault = judge_person_entry(evidence_.directory->person, request_.user.user_principal_name, now_))
             return refuse(std::move(*fault));
         if (auto fault = check_owner()) return refuse(std::move(*fault));
         return accept_proved("directory", "the directory");
+    }
+
+    RecipientVerdict by_statement() {
+        if (evidence_.statement == nullptr)
+            return refuse(Error(ErrorKind::internal, "internal", "the statement was not looked at"));
+        if (!*evidence_.statement) return refuse(evidence_.statement->error());
+        if (auto fault = judge_statement(**evidence_.statement, request_, facts_.key.spki_sha256, now_))
+            return refuse(std::move(*fault));
+        return accept_proved("statement", "a statement by " + (*evidence_.statement)->signer);
     }
 
     // The proof holds whatever the register knew of the device; what changed is put down.
@@ -253,20 +259,25 @@ private:
         if (!standing_.approved && too_many()) return hold_for_number();
         if (standing_.known_device && !standing_.same_user)
             notes_.push_back("user of a known device changed from " + known_user() + ", proved by " + by);
-        if (standing_.known_device && !standing_.same_key)
+        if (standing_.known_device && !standing_.same_key && !standing_.first_key)
             notes_.push_back("key of a known device changed from " + known_key() + ", proved by " + by);
         return accept(source);
     }
 
     RecipientVerdict by_register() {
         if (standing_.known_device && standing_.same_user && standing_.same_key) return accept(known_.pin->source);
+        if (standing_.same_user && standing_.first_key) {
+            // The device's name is the certificate's, whose it is was said here: the key that has both is its key.
+            notes_.push_back("first key of a device that was bound by hand: " + new_key());
+            return accept(known_.pin->source);
+        }
         if (standing_.approved) {
             notes_.push_back("approved by " + known_.approval->by);
             return accept("register:approval");
         }
         if (standing_.known_device) {
             if (auto held = hold_for_change()) return std::move(*held);
-            return accept(known_.pin->source);
+            return accept(key_change_proved() ? "register:key-change-proof" : known_.pin->source);
         }
         if (too_many()) return hold_for_number();
         if (known_.window && known_.window->open_at(now_)) {
@@ -304,7 +315,7 @@ private:
     // The directory's entry of the device counts, and its one owner is the person. Who else owns it is not told: the
     // service reads this.
     Fault check_owner() const {
-        const auto& device = directory_->device;
+        const auto& device = evidence_.directory->device;
         const auto of_device = [](const std::string& why) {
             return Error(ErrorKind::refused, "recipientUnbound", std::string(k_device) + why);
         };
@@ -318,7 +329,7 @@ private:
         if (device.owners.empty()) return of_device("the directory names no owner of this device");
         if (device.owners.size() > 1) return of_device("the directory names several owners of this device");
         const auto& owner = device.owners[0];
-        const auto& person = directory_->person;
+        const auto& person = evidence_.directory->person;
         const bool his = ascii_equal(owner, person.entry.distinguished_name) ||
                          ascii_equal(owner, request_.user.user_principal_name);
         if (!his) return unbound("the directory names another owner of this device");
@@ -342,17 +353,27 @@ private:
             if (auto held = passes(rules_.user_change, HeldReason::user_change, what)) return held;
             if (too_many()) return hold_for_number();
         }
-        if (!standing_.same_key) {
-            const std::string what = "key of a known device changed from " + known_key() + " to " + new_key();
+        if (!standing_.same_key && !standing_.first_key) {
+            std::string what = "key of a known device changed from " + known_key() + " to " + new_key();
+            if (key_change_proved()) {
+                notes_.push_back(what + ", proved by its previous key (keyChangeProof)");
+                return std::nullopt;
+            }
+            if (evidence_.key_change != nullptr)
+                what += "; its keyChangeProof does not count: " + evidence_.key_change->error().message;
             if (auto held = passes(rules_.key_change, HeldReason::key_change, what)) return held;
         }
         return std::nullopt;
     }
 
+    [[nodiscard]] bool key_change_proved() const {
+        return evidence_.key_change != nullptr && evidence_.key_change->has_value();
+    }
+
     // A device that is already this user's takes no further place.
+    [[nodiscard]] bool takes_a_place() const { return !(standing_.known_device && standing_.same_user); }
     [[nodiscard]] bool too_many() const {
-        const bool counted = standing_.known_device && standing_.same_user;
-        return !counted && rules_.max_per_user != 0 && known_.devices_of_user >= rules_.max_per_user;
+        return takes_a_place() && rules_.max_per_user != 0 && known_.devices_of_user >= rules_.max_per_user;
     }
     [[nodiscard]] RecipientVerdict hold_for_number() const {
         return hold(HeldReason::too_many_devices, request_.user.user_principal_name + " has " +
@@ -361,7 +382,8 @@ private:
     }
 
     RecipientVerdict accept(const std::string& source) {
-        const bool unchanged = standing_.known_device && standing_.same_user && standing_.same_key;
+        const bool unchanged =
+            standing_.known_device && standing_.same_user && (standing_.same_key || standing_.first_key);
         Pin pin;
         pin.device = request_.device.id;
         pin.user = request_.user.id;
@@ -371,8 +393,12 @@ private:
         pin.source = source;
         pin.first_seen = unchanged ? known_.pin->first_seen : now_;
         pin.last_seen = now_;
-        return {RecipientProof::make(request_, facts_, source), std::move(pin), false,
-                !unchanged && !standing_.approved, std::move(notes_)};
+        return {RecipientProof::make(request_, facts_, source),
+                std::move(pin),
+                false,
+                !unchanged && !standing_.approved,
+                std::move(notes_),
+                takes_a_place() && !standing_.approved ? rules_.max_per_user : 0};
     }
 
     [[nodiscard]] std::string known_user() const {
@@ -385,7 +411,7 @@ private:
     const CertificateFacts& facts_;
     const RecipientRules& rules_;
     const RegisterView& known_;
-    const DirectoryView* directory_;
+    const Evidence& evidence_;
     UtcTime now_;
     Standing standing_;
     std::vector<std::string> notes_;
@@ -412,7 +438,7 @@ std::optional<std::string> named_user(const CertificateFacts& certificate, UserI
 
 RecipientVerdict prove_recipient(const request::CertificateRequest& request, const CertificateFacts& facts,
                                  bool directly_issued, const RecipientRules& rules, const RegisterView& known,
-                                 UtcTime now, const DirectoryView* directory) {
+                                 UtcTime now, const Evidence& evidence) {
     const auto refuse = [](Error error) { return RecipientVerdict{std::move(error), std::nullopt, false, false, {}}; };
     // What is proved is what will be encrypted to.
     if (facts.der != request.device.recipient_certificate)
@@ -420,16 +446,16 @@ RecipientVerdict prove_recipient(const request::CertificateRequest& request, con
             Error(ErrorKind::internal, "internal", "the facts are of another certificate than the request's"));
     if (request.device.id.empty() || request.user.id.empty() || request.user.user_principal_name.empty())
         return refuse(unbound("user.id, user.userPrincipalName and device.id are needed"));
-    if (auto fault = judge_certificate(request, facts, directly_issued, rules, known, now))
+    if (auto fault = judge_certificate(request, facts, directly_issued, rules, known, now, evidence.revocation))
         return refuse(std::move(*fault));
-    return Judge(request, facts, rules, known, now, directory).run();
+    return Judge(request, facts, rules, known, now, evidence).run();
 }
 
 std::optional<Error> judge_certificate(const request::CertificateRequest& request, const CertificateFacts& facts,
                                        bool directly_issued, const RecipientRules& rules, const RegisterView& known,
-                                       UtcTime now) {
+                                       UtcTime now, const Revocation* revocation) {
     if (auto fault = check_block(known)) return fault;
-    return check_certificate(request, facts, directly_issued, rules, known, now);
+    return check_certificate(request, facts, directly_issued, rules, known, now, revocation);
 }
 
 std::optional<Error> judge_person_entry(const DirectoryPerson& person, std::string_view claimed_upn, UtcTime now) {

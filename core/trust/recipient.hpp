@@ -6,8 +6,10 @@
 #include "core/certificate.hpp"
 #include "core/error.hpp"
 #include "core/request/record.hpp"
+#include "core/trust/binding_statement.hpp"
 #include "core/trust/directory.hpp"
 #include "core/trust/register.hpp"
+#include "core/trust/revocation.hpp"
 
 #include <optional>
 #include <string>
@@ -32,7 +34,20 @@ struct RecipientRules {
     UserIdentity user_identity = UserIdentity::san_upn;
     ChangeRule key_change = ChangeRule::hold;
     ChangeRule user_change = ChangeRule::hold;
-    std::uint32_t max_per_user = 10;  // 0 = no limit
+    std::uint32_t max_per_user = 10;       // 0 = no limit
+    std::vector<Bytes> statement_signers;  // DER: each is itself trusted, compared whole
+};
+
+// What others than the service said of the claim, as far as they were asked. Pointers may be null: not asked.
+struct Evidence {
+    const DirectoryView* directory = nullptr;
+    // The signed statement in the request; kind refused where there is none or it does not count.
+    const Result<SignedBinding>* statement = nullptr;
+    // Whether the key that is pinned for the device has signed the new one; kind refused where it has not.
+    const Result<void>* key_change = nullptr;
+    // What the revocation lists say of the device certificate, where the operator named any. One that they cannot judge
+    // is for the caller to keep waiting.
+    const Revocation* revocation = nullptr;
 };
 
 class Recipient {
@@ -67,6 +82,9 @@ struct RecipientVerdict {
     // First use of this key for this user, let in by neither a window nor a person: counts as new_recipients_per_day.
     bool new_recipient = false;
     std::vector<std::string> notes;  // for the audit log: "key of a known device changed, proved by its certificate"
+    // A further device of the user takes a place: so many he may have with it, or 0. For the commit, where several of
+    // them may have been proved side by side.
+    std::uint32_t most_devices = 0;
 };
 
 // The one user that a device certificate names in the configured way; nullopt where it names none or several.
@@ -79,7 +97,7 @@ struct RecipientVerdict {
 [[nodiscard]] std::optional<Error> judge_certificate(const request::CertificateRequest& request,
                                                      const CertificateFacts& facts, bool directly_issued,
                                                      const RecipientRules& rules, const RegisterView& known,
-                                                     UtcTime now);
+                                                     UtcTime now, const Revocation* revocation = nullptr);
 
 // kind refused, code recipientUnbound: the directory has not exactly one person of that UPN, or does not let it count.
 [[nodiscard]] std::optional<Error> judge_person_entry(const DirectoryPerson& person, std::string_view claimed_upn,
@@ -87,10 +105,9 @@ struct RecipientVerdict {
 
 // `facts` are those of the request's recipient certificate; `directly_issued` says whether one of rules.issuers
 // signed it (crypto's word). Everything else is judged here. Called at intake and again when wrapping.
-// `directory`: its answer, where the binding is by directory.
 [[nodiscard]] RecipientVerdict prove_recipient(const request::CertificateRequest& request,
                                                const CertificateFacts& facts, bool directly_issued,
                                                const RecipientRules& rules, const RegisterView& known, UtcTime now,
-                                               const DirectoryView* directory = nullptr);
+                                               const Evidence& evidence = {});
 
 }  // namespace connector::trust

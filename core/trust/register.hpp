@@ -26,6 +26,16 @@ struct Pin {
     UtcTime last_seen;
 };
 
+// Bound by hand before anybody has seen its key: the first that its certificate proves is its key.
+[[nodiscard]] inline bool key_known(const Pin& pin) noexcept {
+    return pin.spki_sha256 != Sha256();
+}
+// A second binding by hand that says nothing else: the same user, and the key or user id that is known, if it names
+// one.
+[[nodiscard]] bool same_binding(const Pin& known, const Pin& wanted) noexcept;
+// What is known stays, and what was not is filled in; for same_binding() alone.
+[[nodiscard]] Pin completed(const Pin& known, const Pin& wanted);
+
 enum class BlockedThing { device, user, key };
 struct Block {
     BlockedThing thing = BlockedThing::device;
@@ -69,11 +79,12 @@ struct EnrolmentWindow {
 // All that the register knows about one claim of user, device and key.
 struct RegisterView {
     std::optional<Pin> pin;             // of the device
-    std::uint32_t devices_of_user = 0;  // live pins of that user, other devices
+    std::uint32_t devices_of_user = 0;  // other devices, not blocked, pinned for that user's id or UPN
     std::optional<Block> block;         // the first that fits device, user or key
     std::optional<Approval> approval;   // for exactly this user, device and key, not expired
     std::optional<EnrolmentWindow> window;
-    bool key_is_ours = false;  // generated or certified here
+    bool key_is_ours = false;         // generated or certified here
+    bool pinned_key_blocked = false;  // where it is another than the claim's
 };
 
 }  // namespace connector::trust

@@ -10,7 +10,6 @@ namespace {
 
 using est::Operation;
 
-constexpr std::string_view k_default_template = "default";
 constexpr std::chrono::hours k_known_for{1};
 constexpr int k_most_signatures = 3;  // a stale nonce, then a fresh one
 
@@ -32,7 +31,7 @@ ports::AuthorityTraits EstAuthority::traits() const {
 }
 
 std::optional<std::string> EstAuthority::label_of(const std::optional<std::string>& alias) const {
-    const auto found = settings_.templates.find(alias.value_or(std::string(k_default_template)));
+    const auto found = settings_.templates.find(alias.value_or(std::string(ports::k_default_template)));
     if (found != settings_.templates.end()) return found->second.empty() ? settings_.label : found->second;
     return alias ? std::nullopt : std::optional<std::string>(settings_.label);
 }

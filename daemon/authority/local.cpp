@@ -14,11 +14,6 @@ namespace connector::authority {
 namespace {
 
 constexpr std::size_t k_nonce_size = 16;
-constexpr std::string_view k_default_template = "default";
-
-Error rejected(const std::string& message) {
-    return {ErrorKind::refused, "authorityRejected", message};
-}
 
 // A job on the pool gives values: what the libraries throw becomes one.
 template <class Job>
@@ -154,7 +149,7 @@ struct LocalAuthority::Core {
 
     [[nodiscard]] const LocalTemplate* template_of(const std::optional<std::string>& alias) const {
         static const LocalTemplate k_built_in;
-        const auto found = templates.find(alias.value_or(std::string(k_default_template)));
+        const auto found = templates.find(alias.value_or(std::string(ports::k_default_template)));
         if (found != templates.end()) return &found->second;
         return alias ? nullptr : &k_built_in;
     }

@@ -16,7 +16,6 @@ namespace connector::authority {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::chrono::minutes k_backdating{5};
 constexpr std::string_view k_root_suffix = " Root";
 
 Error invalid(const std::string& message) {

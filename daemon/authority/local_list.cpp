@@ -13,7 +13,6 @@ namespace connector::authority {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::chrono::minutes k_backdating{5};
 constexpr std::uintmax_t k_largest_list = 16UL * 1024UL * 1024UL;  // inspect_crl()'s
 
 // nullopt where it is not there, not a file, or larger than any list of ours.

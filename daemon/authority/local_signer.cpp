@@ -18,7 +18,6 @@ namespace fs = std::filesystem;
 namespace {
 
 // Devices' clocks run late: a certificate is valid a little before it was made.
-constexpr std::chrono::minutes k_backdating{5};
 constexpr std::string_view k_oid_key_usage = "2.5.29.15";
 constexpr std::string_view k_oid_alternative_names = "2.5.29.17";
 constexpr std::string_view k_oid_extended_key_usage = "2.5.29.37";
@@ -27,10 +26,6 @@ constexpr std::string_view k_oid_security_identifier = "1.3.6.1.4.1.311.25.2";
 Error misconfigured(const std::string& message) {
     return {ErrorKind::misconfigured, "authorityMisconfigured", message};
 }
-Error rejected(const std::string& message) {
-    return {ErrorKind::refused, "authorityRejected", message};
-}
-
 Result<CertificateFacts> load_one(const fs::path& file) {
     auto all = keys::load_certificates(file);
     if (!all) return misconfigured(all.error().message);

@@ -11,6 +11,7 @@
 #include "core/crypto/key.hpp"
 #include "core/error.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -28,6 +29,14 @@ struct LocalTemplate {
     std::string crl_url;
     std::string aia_url;
 };
+
+// For clocks that are a little behind.
+inline constexpr std::chrono::minutes k_backdating{5};
+
+// kind: refused, code authorityRejected.
+[[nodiscard]] inline Error rejected(const std::string& message) {
+    return {ErrorKind::refused, "authorityRejected", message};
+}
 
 class LocalSigner {
 public:

@@ -44,7 +44,7 @@ json::value configured(const config::Settings& settings) {
     return answer;
 }
 
-int list(const Invocation& call) {
+int list_authorities(const Invocation& call) {
     const auto control = call.settings(config::Need::control);
     if (!control) return k_usage;
     const auto told = call.environment.ask_running(*control, "authority.list", {});
@@ -127,7 +127,7 @@ void add_authority_commands(CLI::App& app, Chosen& chosen) {
                     "each one's type and state, calls under way, last success, until when it is left alone",
                     "pfx-connector authority list\n"
                     "pfx-connector authority list --json | jq -r '.authorities[] | select(.state != \"up\") | .name'"),
-        list);
+        list_authorities);
 
     auto tested = std::make_shared<std::string>();
     auto* testing = add_command(

@@ -60,6 +60,7 @@ int run_cli(const std::vector<std::string>& arguments, const Environment& enviro
     add_doctor_command(app, chosen);
     add_status_commands(app, chosen);
     add_authority_commands(app, chosen);
+    add_clock_commands(app, chosen);
     add_audit_commands(app, chosen);
     add_backup_command(app, chosen);
     add_request_commands(app, chosen);

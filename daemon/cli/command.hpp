@@ -56,6 +56,7 @@ void add_daemon_commands(CLI::App& app, Chosen& chosen);               // run, c
 void add_status_commands(CLI::App& app, Chosen& chosen);               // status, limits, issued
 void add_doctor_command(CLI::App& app, Chosen& chosen);                // doctor
 void add_authority_commands(CLI::App& app, Chosen& chosen);            // authority
+void add_clock_commands(CLI::App& app, Chosen& chosen);                // clock
 void add_audit_commands(CLI::App& app, Chosen& chosen);                // audit
 void add_backup_command(CLI::App& app, Chosen& chosen);                // backup
 void add_request_commands(CLI::App& app, Chosen& chosen);              // requests

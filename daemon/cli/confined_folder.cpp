@@ -35,15 +35,13 @@ private:
     int value_;
 };
 
-std::string reason(int code) {
-    return std::error_code(code, std::generic_category()).message();
-}
 Error refused(std::string_view file, const std::string& why) {
     return {ErrorKind::refused, "pathRefused", "\"" + std::string(file) + "\" " + why};
 }
 Error not_opened(std::string_view file, int code) {
     if (code == ELOOP) return refused(file, "is a link, or lies behind one; put the file itself into the folder");
-    return {ErrorKind::refused, "fileUnreadable", "\"" + std::string(file) + "\": " + reason(code)};
+    return {ErrorKind::refused, "fileUnreadable",
+            "\"" + std::string(file) + "\": " + std::generic_category().message(code)};
 }
 
 // A link to a folder answers ENOTDIR where O_DIRECTORY is asked for.
@@ -98,7 +96,8 @@ using Folder = std::unique_ptr<DIR, int (*)(DIR*)>;
 Result<ConfinedFolder> ConfinedFolder::open(const std::filesystem::path& folder) {
     const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0)
-        return Error(ErrorKind::misconfigured, "fileUnreadable", folder.string() + ": " + reason(errno));
+        return Error(ErrorKind::misconfigured, "fileUnreadable",
+                     folder.string() + ": " + std::generic_category().message(errno));
     return ConfinedFolder(descriptor);
 }
 
@@ -148,9 +147,13 @@ Result<std::vector<std::string>> ConfinedFolder::files(std::size_t deepest, std:
         pending.pop_back();
         Descriptor next(::openat(descriptor_, at.path.empty() ? "." : at.path.c_str(),
                                  O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-        if (next.value() < 0) return Error(ErrorKind::misconfigured, "fileUnreadable", at.path + ": " + reason(errno));
+        if (next.value() < 0)
+            return Error(ErrorKind::misconfigured, "fileUnreadable",
+                         at.path + ": " + std::generic_category().message(errno));
         const Folder folder(::fdopendir(next.value()), &::closedir);
-        if (!folder) return Error(ErrorKind::misconfigured, "fileUnreadable", at.path + ": " + reason(errno));
+        if (!folder)
+            return Error(ErrorKind::misconfigured, "fileUnreadable",
+                         at.path + ": " + std::generic_category().message(errno));
         (void)next.release();
         while (const dirent* entry = ::readdir(folder.get())) {
             const std::string name = entry->d_name;

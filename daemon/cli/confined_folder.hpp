@@ -16,6 +16,9 @@
 
 namespace connector::cli {
 
+// Of a folder and those beneath it; more than an organisation has.
+inline constexpr std::size_t k_most_files = 400'000;
+
 class ConfinedFolder {
 public:
     // kind: misconfigured.

@@ -113,6 +113,10 @@ importer::History history_with(const Invocation& call, const Plan& plan,
                                                              : " stored records of this "
                                                                "user and purpose are") +
                               " not signed by a known importer, and not in the signed history");
+    if (history.left_out != 0)
+        call.terminal.warning("the store does not show " + std::to_string(history.left_out) +
+                              " of the certificates that the newest signed list names; they stay in the list. Import "
+                              "them again, or, if they were removed on purpose: import inventory --publish");
     return history;
 }
 
@@ -126,7 +130,7 @@ Result<void> send(const Invocation& call, const config::Settings& settings, cons
     const auto history = history_with(call, plan, *store);
     const crypto::OpenSslCrypto crypto;
     const UtcTime now = call.environment.now();
-    const std::uint64_t sequence = sequence_now();
+    const std::uint64_t sequence = sequence_after(history.newest);
     for (Item& item : plan.items) {
         const auto* stored = importer::find_same(*store, plan.order, item.opened.certificate.thumbprint);
         if (stored != nullptr && importer::says_the_same(*stored, item.opened, plan.key, plan.signer.has_value())) {

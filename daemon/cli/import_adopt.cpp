@@ -3,6 +3,7 @@
 #include "core/request/mailbox.hpp"
 #include "core/text.hpp"
 #include "daemon/cli/import_stored.hpp"
+#include "daemon/cli/view.hpp"
 
 #include <boost/json/array.hpp>
 
@@ -37,12 +38,6 @@ struct Adopting {
     json::array answers;
 };
 
-std::string joined(const std::vector<std::string>& texts) {
-    std::string all;
-    for (const std::string& text : texts) all += (all.empty() ? "" : ", ") + text;
-    return all.empty() ? "-" : all;
-}
-
 bool is_his(const std::string& mailbox, const trust::ImportedRecord& record, const AdoptOptions& options) {
     return request::same_mailbox(mailbox, record.user_principal_name) ||
            std::any_of(options.addresses.begin(), options.addresses.end(),
@@ -56,8 +51,8 @@ std::string against(const Candidate& candidate, const AdoptOptions& options) {
             return is_his(mailbox, candidate.record, options);
         }))
         return {};
-    return "the certificate is for " + joined(mailboxes) + ", not for " + candidate.record.user_principal_name +
-           "; if one of these is his too, say so with --user and --address";
+    return "the certificate is for " + joined(mailboxes, ", ", "-") + ", not for " +
+           candidate.record.user_principal_name + "; if one of these is his too, say so with --user and --address";
 }
 
 void show(const Invocation& call, const Candidate& candidate) {
@@ -69,7 +64,7 @@ void show(const Invocation& call, const Candidate& candidate) {
         const auto& certificate = candidate.stored->opened.certificate;
         call.terminal.field("  subject", to_text(certificate.subject));
         call.terminal.field("  issuer", to_text(certificate.issuer));
-        call.terminal.field("  mailboxes", joined(candidate.stored->opened.mailboxes));
+        call.terminal.field("  mailboxes", joined(candidate.stored->opened.mailboxes, ", ", "-"));
         call.terminal.field("  valid", to_rfc3339(certificate.not_before) + " to " + to_rfc3339(certificate.not_after));
     }
     call.terminal.field("  import key", record.provider_name + "/" + record.key_name);
@@ -130,7 +125,8 @@ Result<void> sign_all(Adopting& work, std::vector<Candidate>& candidates) {
     const auto& first = candidates.front().record;
     const auto history =
         importer::history_with(work.stored.list(), first.user_principal_name, first.purpose, std::move(added));
-    const std::uint64_t sequence = sequence_now();
+    const auto newest = importer::newest_list(work.stored.list(), first.user_principal_name, first.purpose);
+    const std::uint64_t sequence = sequence_after(newest ? newest->sequence : 0);
     const crypto::OpenSslCrypto crypto;
     for (Candidate& candidate : candidates) {
         if (candidate.outcome != "adopted") continue;

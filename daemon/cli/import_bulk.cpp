@@ -22,7 +22,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t k_deepest_folder = 2;
-constexpr std::size_t k_most_files = 400'000;
 constexpr std::size_t k_shown_faults = 20;
 constexpr std::chrono::milliseconds k_look_up{100};
 

@@ -16,7 +16,7 @@ using importer::RowOutcome;
 constexpr int k_attempts = 4;
 // Longer than that a person has better things to do: the run ends, and goes on when it is called again.
 constexpr std::chrono::seconds k_longest_wait{60};
-constexpr std::chrono::milliseconds k_look_up{50};
+constexpr std::chrono::milliseconds k_between_looks{50};
 
 bool is_transient(ErrorKind kind) noexcept {
     return kind == ErrorKind::throttled || kind == ErrorKind::unavailable || kind == ErrorKind::timed_out;
@@ -44,7 +44,7 @@ Result<T> BulkWorker::patiently(Call call) {
         const auto wait = answer.error().retry_after.value_or(std::chrono::seconds(1 << (attempt - 1)));
         if (wait > k_longest_wait) return answer;
         const auto until = std::chrono::steady_clock::now() + wait;
-        while (!stop_ && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(k_look_up);
+        while (!stop_ && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(k_between_looks);
     }
 }
 
@@ -176,7 +176,7 @@ Result<void> BulkWorker::send(std::vector<Item>& items) {
             known.push_back(&item.opened);
     }
     const auto history = importer::history_of(store_, owner, known);
-    const std::uint64_t sequence = sequence_now();
+    const std::uint64_t sequence = sequence_after(history.newest);
     for (Item* item : sending) {
         if (stop_) return {};
         auto& result = shared_.results[item->row];
@@ -184,6 +184,9 @@ Result<void> BulkWorker::send(std::vector<Item>& items) {
             result.warnings.push_back(std::to_string(history.unsigned_records) +
                                       " stored records of this user and purpose are not signed by a known importer and "
                                       "not in the signed history; see import adopt");
+        if (history.left_out != 0)
+            result.warnings.push_back("the store does not show " + std::to_string(history.left_out) +
+                                      " of the certificates that the newest signed list names; they stay in the list");
         if (auto stored = store(*item, history, sequence); !stored) {
             if (ends_the_run(stored.error().kind)) return stored;
             result.refuse(stored.error());

@@ -8,6 +8,8 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include <set>
+
 namespace connector::cli {
 namespace json = boost::json;
 namespace {
@@ -74,13 +76,29 @@ int list(const Invocation& call, const SelectOptions& options) {
     return k_done;
 }
 
+// What is gone on purpose must not be missed: the newest list is signed again without it.
+void sign_without(const Invocation& call, const config::Settings& settings, ImportSession& session,
+                  const std::vector<importer::SignedRecord>& rest, const std::string& user, request::Purpose purpose) {
+    const auto published = publish_list(settings, session, rest, user, purpose, call.environment.now());
+    if (published && *published) return;
+    if (published) {
+        call.terminal.warning("no signed " + std::string(request::to_string(purpose)) + " record of " + user +
+                              " is left, so no list says that they are gone on purpose: the connector will tell that "
+                              "they are missing (IMP-2082)");
+        return;
+    }
+    call.terminal.warning("the signed list of " + user + " still names what was removed (" + published.error().message +
+                          "): the connector will tell that it is missing (IMP-2080)");
+}
+
 int remove(const Invocation& call, const SelectOptions& options) {
     const auto settings = call.settings(config::Need::import_tool);
     if (!settings) return k_usage;
     const auto session = ImportSession::open(*settings);
     if (!session) return call.fail(session.error());
-    const auto store = fetch_store(*settings, **session, options.user);
+    auto store = fetch_store(*settings, **session, options.user);
     if (!store) return call.fail(store.error());
+    std::vector<importer::SignedRecord> gone;
     json::array removed;
     std::optional<Error> failure;
     for (const auto& stored : *store) {
@@ -94,6 +112,7 @@ int remove(const Invocation& call, const SelectOptions& options) {
             break;
         }
         if (!*done) continue;
+        gone.push_back(stored);
         removed.push_back(to_json(stored));
         if (!call.json)
             call.terminal.line("removed " + stored.record.thumbprint + " of " + stored.record.user_principal_name +
@@ -102,6 +121,12 @@ int remove(const Invocation& call, const SelectOptions& options) {
                                stored.record.provider_name + "/" + stored.record.key_name);
     }
     const bool nothing = removed.empty();
+    std::set<request::Purpose> purposes;
+    for (const auto& one : gone) {
+        std::erase_if(*store, [&one](const auto& stored) { return stored.record.id == one.record.id; });
+        if (one.statement) purposes.insert(one.record.purpose);
+    }
+    for (const auto purpose : purposes) sign_without(call, *settings, **session, *store, options.user, purpose);
     if (call.json) {
         json::object answer;
         answer["removed"] = std::move(removed);

@@ -5,7 +5,11 @@
 #include "daemon/cli/import_stored.hpp"
 #include "daemon/keys/files.hpp"
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+
+#include <algorithm>
+#include <iterator>
 
 namespace connector::cli {
 namespace {
@@ -13,6 +17,7 @@ namespace {
 struct InventoryOptions {
     std::string out;
     std::string user;
+    bool publish = false;
 };
 
 void member(std::string& json, std::string_view name, const std::string& text) {
@@ -39,6 +44,50 @@ std::string line_of(const importer::SignedRecord& stored) {
     return json + "}";
 }
 
+// One owner and purpose after the other: the store's newest list names what is there, and no more.
+int publish(const Invocation& call, const config::Settings& settings, ImportSession& session,
+            const std::vector<importer::SignedRecord>& store) {
+    boost::json::array rows;
+    for (const auto& group : importer::group_stored(store)) {
+        const auto& first = store[group.front()].record;
+        const auto newest = importer::newest_list(store, first.user_principal_name, first.purpose);
+        if (!newest) continue;
+        std::vector<Sha256> there;
+        for (const auto index : group)
+            if (store[index].statement) there.push_back(store[index].statement->certificate);
+        std::sort(there.begin(), there.end());
+        there.erase(std::unique(there.begin(), there.end()), there.end());
+        if (newest->certificates == there) continue;
+        const auto done =
+            publish_list(settings, session, store, first.user_principal_name, first.purpose, call.environment.now());
+        if (!done) return call.fail(done.error().in(first.user_principal_name));
+        std::vector<Sha256> dropped;
+        std::set_difference(newest->certificates.begin(), newest->certificates.end(), there.begin(), there.end(),
+                            std::back_inserter(dropped));
+        boost::json::object row;
+        row["userPrincipalName"] = first.user_principal_name;
+        row["purpose"] = std::string(request::to_string(first.purpose));
+        row["certificates"] = there.size();
+        boost::json::array names;
+        for (const auto& one : dropped) names.push_back(boost::json::value(one.hex()));
+        row["dropped"] = std::move(names);
+        if (!call.json) {
+            call.terminal.line(first.user_principal_name + ", " + std::string(request::to_string(first.purpose)) +
+                               ": a new list of " + std::to_string(there.size()) + " certificates");
+            for (const auto& one : dropped) call.terminal.line("  no longer named: " + one.hex());
+        }
+        rows.push_back(std::move(row));
+    }
+    if (call.json) {
+        boost::json::object answer;
+        answer["published"] = std::move(rows);
+        call.terminal.json(answer);
+    } else if (rows.empty()) {
+        call.terminal.line("nothing to publish: each newest list names what is there");
+    }
+    return k_done;
+}
+
 int inventory(const Invocation& call, const InventoryOptions& options) {
     const auto settings = call.settings(config::Need::import_tool);
     if (!settings) return k_usage;
@@ -51,6 +100,7 @@ int inventory(const Invocation& call, const InventoryOptions& options) {
     if (!session) return call.fail(session.error());
     const auto store = fetch_store(*settings, **session, options.user);
     if (!store) return call.fail(store.error());
+    if (options.publish) return publish(call, *settings, **session, *store);
 
     std::string content = "{";
     member(content, "form", "pfx-connector-inventory-v1");
@@ -97,10 +147,16 @@ void add_import_inventory_command(CLI::App& import_group, Chosen& chosen) {
     auto* command = add_command(import_group, "inventory",
                                 "what the store holds, as JSON in a CMS signature by [importer] certificate",
                                 "pfx-connector import inventory --out inventory-2026-11.pem\n"
+                                "pfx-connector import inventory --publish --user alice@corp.example\n"
                                 "openssl cms -verify -inform PEM -in inventory-2026-11.pem -noverify -nointern "
                                 "-certfile importer.crt");
     command->add_option("--out", options->out, "a new file (default: standard output)");
     command->add_option("--user", options->user, "a userPrincipalName (default: everybody)");
+    command
+        ->add_flag("--publish", options->publish,
+                   "signs the newest list of each user and purpose anew where it names what is no longer in the store, "
+                   "and tells what it drops: after records were removed on purpose")
+        ->excludes("--out");
     chosen.on(command, [options](const Invocation& call) { return inventory(call, *options); });
 }
 

@@ -66,7 +66,7 @@ std::optional<config::Settings> settings_of(const Invocation& call) {
     return call.settings(config::Need::import_tool);
 }
 
-int list(const Invocation& call) {
+int list_keys(const Invocation& call) {
     const auto settings = settings_of(call);
     if (!settings) return k_usage;
     const auto rows = keys::list_import_keys(*settings);
@@ -147,7 +147,7 @@ void add_import_key_commands(CLI::App& import_group, Chosen& chosen) {
 
     chosen.on(
         add_command(*group, "list", "the configured keys and their fingerprints", "pfx-connector import key list"),
-        list);
+        list_keys);
 
     auto* exporting = add_command(*group, "export", "the public half of a configured key",
                                   "pfx-connector import key export ImportKey1 --out ImportKey1.pem");

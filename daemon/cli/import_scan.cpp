@@ -20,7 +20,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t k_deepest = 4;
-constexpr std::size_t k_most_files = 400'000;
 
 struct ScanOptions {
     std::string folder;
@@ -92,11 +91,6 @@ Scanned scan_file(const ConfinedFolder& folder, const ports::PfxOpener& opener, 
     return scanned;
 }
 
-std::string joined(const std::vector<std::string>& texts) {
-    std::string all;
-    for (const std::string& text : texts) all += (all.empty() ? "" : ", ") + text;
-    return all;
-}
 json::array array_of(const std::vector<std::string>& texts) {
     json::array array;
     for (const std::string& text : texts) array.push_back(json::value(text));

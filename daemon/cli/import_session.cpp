@@ -108,10 +108,44 @@ CLI::Option* add_thumbprint_option(CLI::App& command, std::string& thumbprint, c
     return command.add_option("--thumbprint", thumbprint, description)->transform(CLI::Validator(plain, ""));
 }
 
-std::uint64_t sequence_now() {
-    return static_cast<std::uint64_t>(
+std::uint64_t sequence_after(std::uint64_t newest) {
+    const auto now = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
             .count());
+    return std::max(now, newest + 1);
+}
+
+Result<bool> publish_list(const config::Settings& settings, ImportSession& session,
+                          const std::vector<importer::SignedRecord>& store, const std::string& user,
+                          request::Purpose purpose, UtcTime now) {
+    const auto signer = importer_signer(settings);
+    if (!signer) return signer.error();
+    if (!*signer)
+        return Error(ErrorKind::misconfigured, "notConfigured",
+                     "importer.certificate and importer.key are needed to sign a list");
+    const auto trusted = trusted_importers(settings);
+    if (!trusted) return trusted.error();
+    std::vector<Sha256> certificates;
+    const importer::SignedRecord* carrier = nullptr;
+    for (const auto& stored : store) {
+        if (!stored.statement || stored.record.purpose != purpose ||
+            !ascii_equal(stored.record.user_principal_name, user))
+            continue;
+        certificates.push_back(stored.statement->certificate);
+        carrier = &stored;
+    }
+    if (carrier == nullptr) return false;
+    const auto newest = importer::newest_list(store, user, purpose);
+    auto whole = session.wait(session.calls().read(carrier->record.id));
+    if (!whole) return whole.error();
+    const crypto::OpenSslCrypto crypto;
+    if (auto done = importer::sign_list(crypto, *whole, *trusted, **signer, std::move(certificates),
+                                        sequence_after(newest ? newest->sequence : 0), now);
+        !done)
+        return done.error();
+    const auto kept = session.wait(session.calls().replace(std::move(*whole)));
+    if (!kept) return kept.error();
+    return true;
 }
 
 }  // namespace connector::cli

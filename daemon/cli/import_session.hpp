@@ -59,7 +59,13 @@ struct ChosenKey {
 [[nodiscard]] std::string known_purpose(const std::string& text);
 // --thumbprint as people copy it, in any case and with colons or blanks; anything but 20 octets is a usage error.
 CLI::Option* add_thumbprint_option(CLI::App& command, std::string& thumbprint, const std::string& description);
-// Milliseconds since 1970: the sequence of what is signed in one go.
-[[nodiscard]] std::uint64_t sequence_now();
+// Milliseconds since 1970, or what is above `newest`: the sequence of what is signed in one go.
+[[nodiscard]] std::uint64_t sequence_after(std::uint64_t newest);
+// Signs one remaining record of that owner and purpose anew, so that the store's newest list names exactly what trusted
+// importers have signed in `store`. False: there is none, and so no list. code unsupported, notFound: the service does
+// not give whole records.
+[[nodiscard]] Result<bool> publish_list(const config::Settings& settings, ImportSession& session,
+                                        const std::vector<importer::SignedRecord>& store, const std::string& user,
+                                        request::Purpose purpose, UtcTime now);
 
 }  // namespace connector::cli

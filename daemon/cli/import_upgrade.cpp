@@ -4,6 +4,7 @@
 #include "core/crypto/openssl_crypto.hpp"
 #include "core/text.hpp"
 #include "daemon/cli/import_stored.hpp"
+#include "daemon/cli/view.hpp"
 #include "daemon/keys/import_keys.hpp"
 
 #include <boost/json/array.hpp>
@@ -60,12 +61,6 @@ private:
     bool refused_ = false;
 };
 
-std::string joined(const std::vector<std::string>& texts) {
-    std::string all;
-    for (const std::string& text : texts) all += (all.empty() ? "" : "; ") + text;
-    return all;
-}
-
 // The public half of the import key that the record names, out of the private one that is here.
 Result<importer::WrappingKey> own_key(const keys::SoftwareKeys& keys, const trust::ImportedRecord& record) {
     for (const auto& loaded : keys.loaded())
@@ -113,7 +108,7 @@ Result<void> upgrade_one(Upgrading& work, std::size_t index, std::uint64_t seque
     const auto reasons = importer::reasons_to_upgrade(*record, *opened);
     if (reasons.empty()) return {};
     if (work.options.dry_run) {
-        work.told.add(listed, "wouldUpgrade", joined(reasons));
+        work.told.add(listed, "wouldUpgrade", joined(reasons, "; "));
         return {};
     }
     const auto key = own_key(work.stored.keys(), *record);
@@ -130,7 +125,7 @@ Result<void> upgrade_one(Upgrading& work, std::size_t index, std::uint64_t seque
     made->etag = record->etag;
     auto kept = work.stored.replace(std::move(*made));
     if (!kept && kept.error().kind != ErrorKind::conflict) return kept;
-    work.told.add(listed, kept ? "upgraded" : "refused", kept ? joined(reasons) : kept.error().message);
+    work.told.add(listed, kept ? "upgraded" : "refused", kept ? joined(reasons, "; ") : kept.error().message);
     return {};
 }
 
@@ -143,7 +138,10 @@ int upgrade(const Invocation& call, const UpgradeOptions& options) {
     if (!stored) return call.fail(stored.error());
     Told told(call);
     Upgrading work{call, options, *settings, **stored, *signer, told};
-    const std::uint64_t sequence = sequence_now();
+    std::uint64_t newest = 0;
+    for (const auto& listed : (*stored)->list())
+        if (listed.statement) newest = std::max(newest, listed.statement->sequence);
+    const std::uint64_t sequence = sequence_after(newest);
     for (std::size_t i = 0; i < (*stored)->list().size(); ++i) {
         if (!options.choice.holds((*stored)->list()[i].record)) continue;
         if (const auto done = upgrade_one(work, i, sequence); !done) {

@@ -74,6 +74,10 @@ ports::Async<json::value> Operations::perform(std::string command, json::object 
     if (command == "status") co_return co_await status();
     if (command == "requests.list") co_return co_await list(std::move(arguments));
     if (command == "recipients.list") co_return co_await recipients();
+    if (command == "recipients.show") co_return co_await show_recipient(std::move(arguments));
+    if (command == "recipients.bind") co_return co_await bind(std::move(arguments), std::move(caller));
+    if (command == "recipients.import") co_return co_await import_recipients(std::move(arguments), std::move(caller));
+    if (command == "recipients.forget") co_return co_await forget(std::move(arguments), std::move(caller));
     if (command == "recipients.window") co_return co_await window(std::move(arguments), std::move(caller));
     if (command == "recipients.block") co_return co_await block(std::move(arguments), std::move(caller));
     if (command == "issued.list") co_return co_await issued(std::move(arguments));
@@ -82,6 +86,8 @@ ports::Async<json::value> Operations::perform(std::string command, json::object 
     if (command == "limits.raise") co_return co_await raise(std::move(arguments), std::move(caller));
     if (command == "freeze") co_return co_await freeze(std::move(arguments), std::move(caller));
     if (command == "thaw") co_return co_await thaw(std::move(arguments), std::move(caller));
+    if (command == "clock.show") co_return co_await clock();
+    if (command == "clock.accept") co_return co_await accept_clock(std::move(arguments), std::move(caller));
     if (command == "audit.anchor") co_return parts_.audit_anchor();
     if (command == "issued.revoked") co_return co_await note_revoked(std::move(arguments), std::move(caller));
     if (command == "doctor" && parts_.doctor) co_return co_await parts_.doctor(std::nullopt);

@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,14 @@ private:
     [[nodiscard]] Answer abandon(RequestId id, Caller caller);
     [[nodiscard]] Answer approve(RequestId id, std::string key, Caller caller);
     [[nodiscard]] Answer recipients();
+    // recipients.cpp
+    [[nodiscard]] Answer show_recipient(boost::json::object arguments);
+    [[nodiscard]] Answer bind(boost::json::object arguments, Caller caller);
+    [[nodiscard]] Answer import_recipients(boost::json::object arguments, Caller caller);
+    [[nodiscard]] Answer forget(boost::json::object arguments, Caller caller);
+    [[nodiscard]] ports::Async<boost::json::object> bind_all(std::vector<trust::Pin> pins, bool replace,
+                                                             std::string by);
+    [[nodiscard]] ports::Async<std::uint64_t> release_devices(std::set<std::string> devices);
     [[nodiscard]] Answer window(boost::json::object arguments, Caller caller);
     [[nodiscard]] Answer block(boost::json::object arguments, Caller caller);
     [[nodiscard]] Answer issued(boost::json::object arguments);
@@ -75,6 +84,9 @@ private:
     [[nodiscard]] Answer freeze(boost::json::object arguments, Caller caller);
     [[nodiscard]] Answer thaw(boost::json::object arguments, Caller caller);
     [[nodiscard]] ports::Async<std::uint64_t> release_over(std::string limit);
+    // clock.cpp
+    [[nodiscard]] Answer clock();
+    [[nodiscard]] Answer accept_clock(boost::json::object arguments, Caller caller);
     // authorities.cpp
     [[nodiscard]] Answer authorities();
     [[nodiscard]] Answer test_authority(std::string name);

@@ -27,7 +27,7 @@ Operations::Answer Operations::recipients() {
         row["device"] = pin.device.text();
         row["user"] = pin.user.text();
         row["userPrincipalName"] = pin.user_principal_name;
-        row["key"] = pin.spki_sha256.hex();
+        row["key"] = trust::key_known(pin) ? json::value(pin.spki_sha256.hex()) : json::value(nullptr);
         row["source"] = pin.source;
         row["firstSeen"] = to_rfc3339(pin.first_seen);
         row["lastSeen"] = to_rfc3339(pin.last_seen);

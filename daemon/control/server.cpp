@@ -34,7 +34,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t k_longest_line = 64UL * 1024UL;
+constexpr std::size_t k_longest_line = 8UL * 1024UL * 1024UL;  // a list of 20,000 devices
 constexpr std::size_t k_most_connections = 16;
 constexpr auto k_longest_visit = 30s;
 constexpr std::size_t k_name_buffer = 16UL * 1024UL;

@@ -29,7 +29,7 @@ struct Daemon {
 // directory.
 [[nodiscard]] std::vector<Check> check_files(const config::Settings& settings);
 // The database beside whoever has it, whether the sealing key is its key, and room on the disks.
-[[nodiscard]] std::vector<Check> check_database(const config::Settings& settings, const Daemon& daemon);
+[[nodiscard]] std::vector<Check> check_database(const config::Settings& settings, const Daemon& daemon, UtcTime now);
 // The import keys: a password wrapped under the public half and unwrapped again.
 [[nodiscard]] std::vector<Check> check_import_keys(const config::Settings& settings);
 // The connector's certificate, the delivery certificate, the importers'.
@@ -43,8 +43,12 @@ struct Daemon {
                                                  UtcTime now);
 // The directory, where the configuration asks one: each address reached, signed in, a person found.
 [[nodiscard]] std::vector<Check> check_directory(const config::Settings& settings);
+// The mail server of [notify], where there is one.
+[[nodiscard]] std::vector<Check> check_mail(const config::Settings& settings);
 // Whom the configuration believes; the device authorities against our own.
 [[nodiscard]] std::vector<Check> check_trust(const config::Settings& settings, UtcTime now);
+// The device authorities' revocation lists, where any are named: each read or fetched, each authority covered.
+[[nodiscard]] std::vector<Check> check_revocation(const config::Settings& settings, UtcTime now);
 // Control socket, health port, and a configuration that is newer than the daemon.
 [[nodiscard]] std::vector<Check> check_daemon(const config::Settings& settings, const Daemon& daemon);
 
@@ -56,6 +60,8 @@ struct Daemon {
 // Free room for what is called `what`, out of `total`, in octets.
 void judge_room(Checks& checks, const std::string& what, const std::string& path, std::uint64_t free,
                 std::uint64_t total);
+// This machine's clock against the newest time that the database has seen.
+void judge_newest(Checks& checks, UtcTime now, UtcTime newest);
 // Our clock against the service's, at the same moment.
 void judge_clock(Checks& checks, UtcTime ours, UtcTime theirs);
 // A certificate's life. `renew`: what mends it.

@@ -199,6 +199,7 @@ std::vector<Check> check_with_secrets(const config::Settings& settings, UtcTime 
     }
     add(check_import_keys(settings));
     add(check_certificates(settings, now));
+    add(check_mail(settings));
     add(check_authorities(settings, now));
     add(check_directory(settings));
     return rows;

@@ -17,8 +17,8 @@ enum class Verdict { good, warning, fault };
 [[nodiscard]] std::string_view to_string(Verdict verdict) noexcept;  // ok | warning | fault
 
 struct Check {
-    std::string
-        area;  // configuration, files, database, keys, service, authority, directory, trust, certificates, daemon
+    std::string area;  // configuration, files, database, keys, service, authority, directory, trust, revocation,
+                       // certificates, notify, daemon
     std::string name;
     Verdict verdict = Verdict::good;
     std::string detail;

@@ -24,7 +24,7 @@ namespace asio = boost::asio;
 namespace fs = std::filesystem;
 using asio::ip::tcp;
 
-std::string text(const boost::json::object& status, std::string_view name) {
+std::string text_of(const boost::json::object& status, std::string_view name) {
     const auto* found = status.if_contains(name);
     return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
 }
@@ -43,17 +43,18 @@ std::string what_is_wrong(const boost::json::object& status) {
     if (rows == nullptr || !rows->is_array()) return all;
     for (const auto& element : rows->get_array()) {
         const auto* row = element.if_object();
-        if (row == nullptr || text(*row, "status") == "ok") continue;
-        const std::string detail = text(*row, "detail");
-        all += (all.empty() ? "" : "; ") + text(*row, "name") + ": " + (detail.empty() ? text(*row, "status") : detail);
+        if (row == nullptr || text_of(*row, "status") == "ok") continue;
+        const std::string detail = text_of(*row, "detail");
+        all += (all.empty() ? "" : "; ") + text_of(*row, "name") + ": " +
+               (detail.empty() ? text_of(*row, "status") : detail);
     }
     return all;
 }
 
 void running(Checks& checks, const boost::json::object& status) {
-    const std::string state = text(status, "status");
+    const std::string state = text_of(status, "status");
     std::string detail =
-        "runs: version " + text(status, "version") + ", since " + text(status, "startedAt") + ", " + state;
+        "runs: version " + text_of(status, "version") + ", since " + text_of(status, "startedAt") + ", " + state;
     if (const std::string wrong = what_is_wrong(status); !wrong.empty()) detail += "; " + wrong;
     if (state == "notReady")
         checks.fault("daemon", std::move(detail),
@@ -68,11 +69,27 @@ void running(Checks& checks, const boost::json::object& status) {
         checks.good("daemon", std::move(detail));
 }
 
+// [recipients] max_per_user, and who stands at it.
+void devices_per_user(Checks& checks, const config::Settings& settings, const boost::json::object& status) {
+    const std::string name = "devices of a user";
+    const auto most = settings.recipients.rules.max_per_user;
+    if (most == 0) return checks.good(name, "no limit (recipients.max_per_user = 0)");
+    const std::string limit = "at most " + std::to_string(most) + " (recipients.max_per_user)";
+    const auto* held = status.if_contains("heldBy");
+    const auto* waiting =
+        held != nullptr && held->is_object() ? held->get_object().if_contains("too_many_devices") : nullptr;
+    const auto number = waiting != nullptr && waiting->is_number() ? waiting->to_number<std::int64_t>() : 0;
+    if (number == 0) return checks.good(name, limit);
+    checks.warning(name, limit + "; " + count_of(number, "request") + " of a further device held",
+                   "pfx-connector requests list --stage held; approve what is honest, and take old devices out: "
+                   "pfx-connector recipients forget");
+}
+
 // It is read at the start and on reload; what `enroll --renew` put in its place is the only one that the service
 // accepts.
 void certificate_in_use(Checks& checks, const config::Settings& settings, const boost::json::object& status) {
     constexpr std::string_view k_check = "certificate in use";
-    const std::string in_use = text(status, "certificateExpiresAt");
+    const std::string in_use = text_of(status, "certificateExpiresAt");
     const auto files = keys::load_certificates(settings.management.certificate);
     const auto facts = files ? crypto::inspect(files->front()) : Result<CertificateFacts>(files.error());
     if (facts && !in_use.empty() && to_rfc3339(facts->not_after) != in_use) {
@@ -96,9 +113,9 @@ void lockdown(Checks& checks, const boost::json::object& status) {
     if (row == nullptr) return;  // an older daemon
     const auto* complete = row->if_contains("complete");
     if (complete != nullptr && complete->is_bool() && complete->get_bool())
-        checks.good("lockdown", text(*row, "text"));
+        checks.good("lockdown", text_of(*row, "text"));
     else
-        checks.warning("lockdown", text(*row, "text"),
+        checks.warning("lockdown", text_of(*row, "text"),
                        "what is not active needs a newer kernel (Landlock), seccomp, or LimitMEMLOCK=; until then the "
                        "unit's directives stand alone");
 }
@@ -110,6 +127,7 @@ void control(Checks& checks, const config::Settings& settings, const Daemon& dae
             running(checks, daemon.status);
             certificate_in_use(checks, settings, daemon.status);
             lockdown(checks, daemon.status);
+            devices_per_user(checks, settings, daemon.status);
             break;
         case Daemon::State::forbidden:
             checks.fault("control socket", daemon.complaint,
@@ -180,7 +198,7 @@ void health(Checks& checks, const config::Settings& settings, const Daemon& daem
         return checks.fault("health port", "the daemon does not listen at " + health.listen,
                             "restart the daemon; its log says why (pfx-connector explain SVC-5024)");
     // Its start is its mark: two daemons do not begin in the same second at the same port.
-    const std::string began = text(daemon.status, "startedAt");
+    const std::string began = text_of(daemon.status, "startedAt");
     if (health.tls_certificate.empty() && (began.empty() || answer.find(began) == std::string::npos))
         return checks.fault("health port", "another program answers at " + health.listen,
                             mend + ", and restart the daemon");
@@ -189,8 +207,8 @@ void health(Checks& checks, const config::Settings& settings, const Daemon& daem
 
 void age(Checks& checks, const config::Settings& settings, const Daemon& daemon) {
     if (daemon.state != Daemon::State::answers) return;
-    const std::string read = text(daemon.status, "configurationReadAt");
-    const auto began = from_rfc3339(read.empty() ? text(daemon.status, "startedAt") : read);
+    const std::string read = text_of(daemon.status, "configurationReadAt");
+    const auto began = from_rfc3339(read.empty() ? text_of(daemon.status, "startedAt") : read);
     struct stat about {};
     if (!began || ::stat(settings.file.c_str(), &about) != 0) return;
     if (about.st_mtim.tv_sec > began->time_since_epoch().count())

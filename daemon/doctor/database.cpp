@@ -1,5 +1,6 @@
 // The database, the sealing key, and room on the disks.
 #include "config/credentials.hpp"
+#include "core/engine/clock_floor.hpp"
 #include "daemon/doctor/areas.hpp"
 #include "daemon/keys/sealer.hpp"
 #include "storage/inspect.hpp"
@@ -66,7 +67,23 @@ void judge_room(Checks& checks, const std::string& what, const std::string& path
         checks.good(what, found);
 }
 
-std::vector<Check> check_database(const config::Settings& settings, const Daemon& daemon) {
+void judge_newest(Checks& checks, UtcTime now, UtcTime newest) {
+    engine::ClockFloor floor;
+    floor.noted(newest);
+    const std::string found = "this machine's clock is behind " + to_rfc3339(newest) + ", the newest time seen here";
+    const std::string mend = "set the clock right; if it is right and was ahead before: pfx-connector clock accept";
+    switch (floor.judge(now)) {
+        case engine::ClockFloor::State::good:
+            checks.good("newest time", "the clock is not behind the newest time seen here");
+            return;
+        case engine::ClockFloor::State::behind: checks.warning("newest time", found, mend); return;
+        case engine::ClockFloor::State::held:
+            checks.fault("newest time", found + " by more than a day: certificates and deliveries are stopped", mend);
+            return;
+    }
+}
+
+std::vector<Check> check_database(const config::Settings& settings, const Daemon& daemon, UtcTime now) {
     Checks checks("database");
     const fs::path file = settings.storage.database();
     const auto sealer = sealer_of(settings, checks);
@@ -105,6 +122,7 @@ std::vector<Check> check_database(const config::Settings& settings, const Daemon
             checks.good("sealing key", settings.sealing.key->text() +
                                            (facts->key == storage::KeyFits::yes ? " opens the database" : ""));
     }
+    if (facts && facts->newest_time) judge_newest(checks, now, *facts->newest_time);
     room(checks, settings);
     return std::move(checks).take();
 }

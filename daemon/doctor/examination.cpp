@@ -44,7 +44,7 @@ bool only_the_unit_has(const config::Authority& authority) {
 // Secrets that systemd gives to the unit alone cannot be looked at from a shell.
 bool any_only_the_unit_has(const config::Settings& settings) {
     if (only_the_unit_has(settings.sealing.key) || only_the_unit_has(settings.delivery.key) ||
-        only_the_unit_has(settings.directory.credential))
+        only_the_unit_has(settings.directory.credential) || only_the_unit_has(settings.notify.password))
         return true;
     for (const auto& [name, key] : settings.import_keys)
         if (only_the_unit_has(key.key) || only_the_unit_has(key.passphrase)) return true;
@@ -115,8 +115,9 @@ std::vector<Check> examine(const config::Settings& settings, const AskRunning& a
     };
     const Daemon daemon = find_daemon(settings, ask);
     add(check_trust(settings, now));
+    add(check_revocation(settings, now));
     add(check_files(settings));
-    add(check_database(settings, daemon));
+    add(check_database(settings, daemon, now));
     add(secrets(settings, daemon, ask, now));
     add(check_service(settings, now));
     add(check_daemon(settings, daemon));

@@ -38,12 +38,14 @@ void choices(Checks& checks, const config::Settings& settings) {
     if (!settings.connector.does(Kind::pkcs_issue) && !settings.connector.does(Kind::pfx_deliver)) return;
     if (settings.recipients.rules.binding == trust::Binding::service)
         checks.fault("recipients.binding", "the service's word is taken for whose device it is",
-                     "set recipients.binding to \"certificate\", \"directory\" or \"register\"");
+                     "set recipients.binding to \"certificate\", \"directory\", \"statement\" or \"register\"");
     else
         checks.good("recipients.binding", settings.recipients.rules.binding == trust::Binding::register_
                                               ? "the register proves whose device it is"
                                           : settings.recipients.rules.binding == trust::Binding::directory
                                               ? "the directory names the owner of each device"
+                                          : settings.recipients.rules.binding == trust::Binding::statement
+                                              ? "a pinned signer states whose each device is"
                                               : "proved for each device");
     if (settings.policy.identity == trust::IdentitySource::service)
         checks.fault("policy.identity", "the service's word is taken for who a user is",
@@ -105,12 +107,31 @@ void device_authorities(Checks& checks, const config::Settings& settings, UtcTim
     }
 }
 
+void statement_signers(Checks& checks, const config::Settings& settings, UtcTime now) {
+    if (settings.recipients.rules.binding != trust::Binding::statement) return;
+    const std::string name = "statement signer";
+    const auto certificates = keys::load_certificates(settings.recipients.statement_signers_file);
+    if (!certificates)
+        return checks.fault(name, certificates.error().message,
+                            "put the signers' certificates there as PEM (recipients.statement_signers)");
+    for (const Bytes& der : *certificates) {
+        const auto facts = crypto::inspect(der);
+        if (facts)
+            judge_life(
+                checks, name, to_text(facts->subject), facts->not_before, facts->not_after, now,
+                "its statements count no longer: add the signer's new certificate, and have devices stated anew");
+        else
+            checks.fault(name, facts.error().message, "take that certificate out of recipients.statement_signers");
+    }
+}
+
 }  // namespace
 
 std::vector<Check> check_trust(const config::Settings& settings, UtcTime now) {
     Checks checks("trust");
     choices(checks, settings);
     device_authorities(checks, settings, now);
+    statement_signers(checks, settings, now);
     return std::move(checks).take();
 }
 

@@ -135,6 +135,11 @@ void authorities(Rows& rows, const config::Settings& settings) {
              : settings.importer.rules.address == trust::AddressRule::domain ? "only within policy.allowed_mail_domains"
                                                                              : "with any mailbox in it",
              settings.importer.rules.address == trust::AddressRule::strict ? "importer.signers" : "importer.address");
+    if (settings.recipients.rules.binding == Binding::statement)
+        rows.add("statement signer",
+                 "state that any device is somebody's, and so have that person's keys wrapped for it", Power::open,
+                 "what it signs is the proof; the device authority must have certified that device",
+                 "recipients.statement_signers");
     const bool owners = settings.recipients.rules.binding == Binding::directory;
     const bool names = settings.policy.identity == trust::IdentitySource::directory;
     if (owners)

@@ -45,6 +45,7 @@ void add_stops(HealthSnapshot& snapshot, const engine::Context& context) {
     std::set<std::string> tripped;
     std::set<std::string> kinds;
     for (const auto& stop : stopping.stops) {
+        if (stop.cause == request::StopCause::clock) continue;  // has a check of its own
         auto& check = stop.cause == request::StopCause::tripped ? limits : frozen;
         check.since = check.status == "ok" ? stop.since : std::min(check.since, stop.since);
         check.status = "failed";
@@ -67,6 +68,19 @@ void add_stops(HealthSnapshot& snapshot, const engine::Context& context) {
     }
     snapshot.checks.push_back(std::move(limits));
     if (!kinds.empty()) snapshot.checks.push_back(std::move(frozen));
+}
+
+// Only where it is behind: the check says what a restart forgets.
+void add_clock(HealthSnapshot& snapshot, const engine::Context& context) {
+    using State = engine::ClockFloor::State;
+    const auto state = context.clock_floor.told;
+    if (state == State::good && !context.stopping.by_clock()) return;
+    const bool held = state == State::held || context.stopping.by_clock();
+    snapshot.checks.push_back(
+        {"clock", held ? "failed" : "degraded", context.now(),
+         "behind " + to_rfc3339(context.clock_floor.newest()) + ", the newest time seen here" +
+             (held ? ": certificates and deliveries are stopped until it is right, or `clock accept`" : ""),
+         held});
 }
 
 }  // namespace
@@ -121,11 +135,17 @@ HealthSnapshot snapshot_of(const engine::Context& context) {
         {"authorities", all_down ? "failed" : (down != 0 ? "degraded" : "ok"), down_since,
          down == 0 ? "" : std::to_string(down) + " of " + std::to_string(context.breakers.size()) + " down"});
     add_stops(snapshot, context);
+    add_clock(snapshot, context);
     if (context.ports.directory != nullptr) {
         // What it has to prove waits; what it has not goes on.
         const bool away = status.directory.state == engine::Check::State::down;
         snapshot.checks.push_back(
             {"directory", away ? "degraded" : "ok", status.directory.since, status.directory.detail, false});
+    }
+    if (context.ports.revocation != nullptr) {
+        const bool away = status.revocation.state == engine::Check::State::down;
+        snapshot.checks.push_back(
+            {"revocation", away ? "degraded" : "ok", status.revocation.since, status.revocation.detail, false});
     }
     if (status.leasing_paused)
         snapshot.checks.push_back(

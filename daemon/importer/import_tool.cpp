@@ -206,6 +206,36 @@ bool says_the_same(const SignedRecord& stored, const Opened& opened, const Wrapp
            record.start == opened.certificate.not_before && record.expiration == opened.certificate.not_after;
 }
 
+std::optional<trust::SignedList> newest_list(const std::vector<SignedRecord>& store, const std::string& user,
+                                             request::Purpose purpose) {
+    std::optional<trust::SignedList> newest;
+    for (const SignedRecord& stored : store) {
+        if (!stored.statement || stored.record.purpose != purpose ||
+            !ascii_equal(stored.record.user_principal_name, user))
+            continue;
+        const auto list = trust::list_of(*stored.statement);
+        newest = newest ? trust::newer(*newest, list) : list;
+    }
+    return newest;
+}
+
+Result<void> sign_list(const ports::Crypto& crypto, trust::ImportedRecord& record, const std::vector<Bytes>& trusted,
+                       const ports::Signer& signer, std::vector<Sha256> certificates, std::uint64_t sequence,
+                       UtcTime now) {
+    const auto content = crypto.verify_attached(record.importer_signature, trusted);
+    if (!content) return Error(ErrorKind::refused, "importUnsigned", content.error().message);
+    auto statement = trust::parse_statement(content->content);
+    if (!statement) return statement.error();
+    if (auto sealed = trust::check_sealed(*statement, record, crypto.sha256(record.pfx)); !sealed) return sealed;
+    statement->history = std::move(certificates);
+    statement->sequence = sequence;
+    statement->signed_at = now;
+    const auto signature = crypto.sign_attached(bytes_of(trust::to_lines(*statement)), signer);
+    if (!signature) return signature.error();
+    record.importer_signature.assign(signature->view().begin(), signature->view().end());
+    return {};
+}
+
 History history_of(const std::vector<SignedRecord>& store, const ImportOrder& order,
                    const std::vector<const Opened*>& added) {
     History history;
@@ -225,6 +255,14 @@ History history_of(const std::vector<SignedRecord>& store, const ImportOrder& or
     auto& all = history.certificates;
     std::sort(all.begin(), all.end());
     all.erase(std::unique(all.begin(), all.end()), all.end());
+    if (const auto list = newest_list(store, order.user_principal_name, order.purpose)) {
+        history.newest = list->sequence;
+        const auto shown = all.size();
+        all.insert(all.end(), list->certificates.begin(), list->certificates.end());
+        std::sort(all.begin(), all.end());
+        all.erase(std::unique(all.begin(), all.end()), all.end());
+        history.left_out = all.size() - shown;
+    }
     return history;
 }
 

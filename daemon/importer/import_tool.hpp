@@ -5,15 +5,17 @@
 // Refuses: a certificate of somebody else, a purpose that cannot work, key and certificate that do not belong together.
 // One thread; computes for up to a second.
 //
-// Decision: older records are not signed again when a certificate is added. Each statement lists the history as the
-// importer knew it then; completeness is judged by the statement with the highest sequence, and an older one proves no
-// more than its own record. Signing them again would need every PFX's blob hash, which the administrator's list does
-// not give, and would let one import rewrite all that was said before.
+// Decision: a certificate that the newest list names stays in the next one, whether the store shows it or not: a
+// service that hides a record from the importer must not get a list without it. `import remove` and `inventory
+// --publish` take it out, by a person's act. Decision: older records are not signed again when a certificate is added.
+// Each statement lists the history as the importer knew it then; completeness is judged by the statement with the
+// highest sequence, and an older one proves no more than its own record. Signing them again would need every PFX's blob
+// hash, which the administrator's list does not give, and would let one import rewrite all that was said before.
 #pragma once
 
 #include "core/ports/crypto.hpp"
 #include "core/ports/pfx_opener.hpp"
-#include "core/trust/importer.hpp"
+#include "core/trust/signed_list.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -77,8 +79,19 @@ struct SignedRecord {
 // unsigned record of the same certificate, dates and key is the same.
 [[nodiscard]] bool says_the_same(const SignedRecord& stored, const Opened& opened, const WrappingKey& key, bool signs);
 
+// The newest list that trusted importers have signed for this owner and purpose, as far as the store shows it.
+[[nodiscard]] std::optional<trust::SignedList> newest_list(const std::vector<SignedRecord>& store,
+                                                           const std::string& user, request::Purpose purpose);
+// The record's statement anew, with another list: what it says of the record itself stays. code importUnsigned where
+// nobody trusted has signed the record.
+[[nodiscard]] Result<void> sign_list(const ports::Crypto& crypto, trust::ImportedRecord& record,
+                                     const std::vector<Bytes>& trusted, const ports::Signer& signer,
+                                     std::vector<Sha256> certificates, std::uint64_t sequence, UtcTime now);
+
 struct History {
-    std::vector<Sha256> certificates;  // sorted, unique
+    std::vector<Sha256> certificates;  // sorted, unique; what the newest list names is carried on
+    std::size_t left_out = 0;          // named by it, and not shown by the store
+    std::uint64_t newest = 0;          // its sequence: the next one's has to be above
     std::size_t unsigned_records = 0;  // whose certificates cannot be named: nobody vouches for them
 };
 // The store's certificates for the order's purpose, with those that are being added (or replaced).

@@ -143,6 +143,8 @@ std::vector<Sha256> history_with(const std::vector<SignedRecord>& store, const s
         if (stored.statement && stored.record.purpose == purpose &&
             ascii_equal(stored.record.user_principal_name, user))
             added.push_back(stored.statement->certificate);
+    if (const auto list = newest_list(store, user, purpose))
+        added.insert(added.end(), list->certificates.begin(), list->certificates.end());
     std::sort(added.begin(), added.end());
     added.erase(std::unique(added.begin(), added.end()), added.end());
     return added;

@@ -4,7 +4,7 @@
 //
 // Decision: `adopted` is a time of migration. A user's unsigned records of a purpose pass only while none of his
 // records of that purpose carries a trusted importer's signature: nothing unsigned is slipped in beside what is signed.
-// Who strips all of a user's signatures is stopped by `required` alone.
+// The connector remembers who had a signed list: who strips all of a user's signatures gains nothing there any more.
 #pragma once
 
 #include "core/ports/key_service.hpp"
@@ -50,7 +50,8 @@ struct CheckedSignature {
 [[nodiscard]] std::vector<std::string> reasons_to_upgrade(const trust::ImportedRecord& record,
                                                           const OpenedStored& stored);
 
-// The certificates that trusted importers have named for this owner and purpose, and `added`.
+// The certificates that trusted importers have named for this owner and purpose, those of the newest list that the
+// store does not show among them, and `added`.
 [[nodiscard]] std::vector<Sha256> history_with(const std::vector<SignedRecord>& store, const std::string& user,
                                                request::Purpose purpose, std::vector<Sha256> added);
 

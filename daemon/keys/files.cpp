@@ -62,7 +62,7 @@ void sync_directory(const fs::path& directory) {
 
 // Reads into `sink` (append(ByteView)); the buffer on the way is wiped.
 template <class Sink>
-Result<void> read_into(const fs::path& path, Sink&& sink, bool mode_matters) {
+Result<void> read_into(const fs::path& path, Sink&& sink, bool mode_matters, std::size_t largest = k_largest_file) {
     const Descriptor handle(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     if (!handle.open()) return unreadable(path, reason(errno));
     struct stat facts {};
@@ -71,7 +71,9 @@ Result<void> read_into(const fs::path& path, Sink&& sink, bool mode_matters) {
     if (mode_matters && (facts.st_mode & 077U) != 0)
         return Error(ErrorKind::misconfigured, "fileModeOpen",
                      path.string() + ": others may read or write it; chmod 600 it");
-    if (static_cast<std::uint64_t>(facts.st_size) > k_largest_file) return unreadable(path, "larger than 1 MiB");
+    constexpr std::size_t k_mebibyte = 1024UL * 1024;
+    if (static_cast<std::uint64_t>(facts.st_size) > largest)
+        return unreadable(path, "larger than " + std::to_string(largest / k_mebibyte) + " MiB");
     std::array<std::uint8_t, 4096> buffer{};
     std::size_t total = 0;
     int failure = 0;
@@ -81,7 +83,7 @@ Result<void> read_into(const fs::path& path, Sink&& sink, bool mode_matters) {
         if (count < 0) failure = errno;
         if (count <= 0) break;
         total += static_cast<std::size_t>(count);
-        if (total > k_largest_file) {
+        if (total > largest) {
             failure = EFBIG;
             break;
         }
@@ -137,10 +139,10 @@ Result<std::string> read_text_file(const fs::path& path) {
     return text;
 }
 
-Result<Bytes> read_file(const fs::path& path) {
+Result<Bytes> read_file(const fs::path& path, std::size_t largest) {
     Bytes octets;
     const auto add = [&octets](ByteView more) { octets.insert(octets.end(), more.begin(), more.end()); };
-    if (auto done = read_into(path, add, false); !done) return done.error();
+    if (auto done = read_into(path, add, false, largest); !done) return done.error();
     return octets;
 }
 

@@ -31,7 +31,7 @@ struct Owner {
 
 // A regular file of at most 1 MiB. kind: misconfigured, code fileUnreadable, naming the path.
 [[nodiscard]] Result<std::string> read_text_file(const std::filesystem::path& path);
-[[nodiscard]] Result<Bytes> read_file(const std::filesystem::path& path);
+[[nodiscard]] Result<Bytes> read_file(const std::filesystem::path& path, std::size_t largest = k_largest_file);
 // The same into secret memory. `mode_matters`: refused where group or others may read or write it
 // (code fileModeOpen), as every secret file of the connector must be 0400 or 0600.
 [[nodiscard]] Result<SecretBytes> read_secret_file(const std::filesystem::path& path, bool mode_matters);

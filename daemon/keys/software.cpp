@@ -8,7 +8,7 @@
 namespace connector::keys {
 namespace {
 
-Error unfit(const std::string& table, const std::string& why) {
+Error import_key_unfit(const std::string& table, const std::string& why) {
     return {ErrorKind::misconfigured, "importKeyUnfit", "import." + table + ": " + why};
 }
 
@@ -22,12 +22,12 @@ Result<std::unique_ptr<SoftwareKeys>> SoftwareKeys::load(
     for (const auto& [table, source] : tables) {
         for (const Loaded& other : keys) {
             if (other.provider_name == source.provider_name && other.key_name == source.key_name)
-                return unfit(table, "has the same provider_name and key_name as import." + other.table);
+                return import_key_unfit(table, "has the same provider_name and key_name as import." + other.table);
         }
         auto key = load_private_key(source.key, source.passphrase);
-        if (!key) return unfit(table, key.error().message);
+        if (!key) return import_key_unfit(table, key.error().message);
         if (key->facts().algorithm != KeyAlgorithm::rsa || key->facts().bits < 2048)
-            return unfit(table, "an import key is RSA of 2048 bits or more");
+            return import_key_unfit(table, "an import key is RSA of 2048 bits or more");
         keys.push_back({table, source.provider_name, source.key_name, std::move(*key)});
     }
     return std::unique_ptr<SoftwareKeys>(new SoftwareKeys(std::move(keys)));

@@ -10,7 +10,6 @@
 namespace connector::management {
 namespace {
 
-constexpr std::size_t k_element_depth = 2;
 constexpr std::size_t k_most_accepted = 1000;
 
 Error not_ours(const Error& error) {
@@ -19,7 +18,7 @@ Error not_ours(const Error& error) {
 
 // One element of a list, or nothing where it is no object in good form.
 std::optional<boost::json::value> element(std::string_view text) {
-    auto value = json::parse_strict(text, k_element_depth, json::Texts::plain);
+    auto value = json::parse_strict(text, json::k_element_depth, json::Texts::plain);
     if (!value || !value->is_object()) return std::nullopt;
     return std::move(*value);
 }
@@ -60,7 +59,7 @@ request::Omitted omitted_record(std::string_view text, const std::string& why) {
 
 std::variant<trust::ImportedRecord, request::Omitted> read_stored(std::string_view text, bool with_secrets) {
     Fault fault;
-    const auto value = json::parse_strict(text, k_element_depth, json::Texts::plain);
+    const auto value = json::parse_strict(text, json::k_element_depth, json::Texts::plain);
     if (!value) {
         fault.raise("importInvalid", "", value.error().message);
     } else if (!value->is_object()) {

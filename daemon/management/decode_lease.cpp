@@ -15,7 +15,6 @@ using namespace request;
 constexpr std::size_t k_largest_element = 1024U * 1024U;
 constexpr std::size_t k_most_values = 1000;  // of mail addresses, thumbprints; a bound of ours
 constexpr std::size_t k_most_names = 20;
-constexpr std::size_t k_element_depth = 2;  // {"requests":[ stands outside
 
 constexpr std::array<std::string_view, 6> k_revocation_reasons{
     "unspecified", "keyCompromise", "affiliationChanged", "superseded", "cessationOfOperation", "privilegeWithdrawn"};
@@ -286,7 +285,7 @@ std::optional<Element> read_element(std::string_view text, const Hash& sha256) {
     };
     if (text.size() > k_largest_element)
         return unreadable(Error(ErrorKind::invalid, "invalidRequest", "/: larger than 1 MiB"));
-    const auto value = json::parse_strict(text, k_element_depth, json::Texts::plain);
+    const auto value = json::parse_strict(text, json::k_element_depth, json::Texts::plain);
     if (!value) return unreadable(value.error());
     auto leased = read_request(value->as_object(), sha256);
     if (!leased) return unreadable(leased.error());

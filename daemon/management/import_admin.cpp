@@ -10,7 +10,7 @@
 namespace connector::management {
 namespace {
 
-constexpr std::size_t k_most_pages = 10000;  // a whole organisation's store, unlike one user's history
+constexpr std::size_t k_most_pages_of_all = 10000;  // a whole organisation's store, unlike one user's history
 constexpr std::string_view k_collection = "/imported-certificates";
 
 }  // namespace
@@ -87,7 +87,7 @@ ports::Async<std::vector<trust::ImportedRecord>> ImportAdmin::list(std::string u
     net::Url url = base_.below(k_collection);
     if (!user_principal_name.empty()) url.query = "userPrincipalName=" + net::encode_segment(user_principal_name);
     std::vector<trust::ImportedRecord> records;
-    for (std::size_t pages = 0; pages < k_most_pages; ++pages) {
+    for (std::size_t pages = 0; pages < k_most_pages_of_all; ++pages) {
         auto request = call("GET", url, {});
         const auto answer = co_await http_.send(std::move(request));
         if (!answer) co_return answer.error();

@@ -18,6 +18,7 @@
 namespace connector::management::json {
 
 inline constexpr std::size_t k_deepest = 16;
+inline constexpr std::size_t k_element_depth = 2;  // of an element: {"requests":[ stands outside
 
 // The members of a JSON object, values as they stand in the text. Values are only balanced, not checked.
 struct Member {

@@ -2,6 +2,7 @@
 
 #include "core/crypto/encoding.hpp"
 #include "core/printable.hpp"
+#include "core/text.hpp"
 
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -35,13 +36,6 @@ bool is_value(std::string_view text) noexcept {
 
 bool is_target(std::string_view text) noexcept {
     return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
-}
-
-std::string lower(std::string_view text) {
-    std::string made(text);
-    for (char& c : made)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return made;
 }
 
 Error unwritable(std::string_view what) {
@@ -185,7 +179,7 @@ Response AnswerReader::take() {
     Response response;
     response.status = message.result_int();
     for (const auto& field : message)
-        response.headers.emplace_back(lower({field.name_string().data(), field.name_string().size()}),
+        response.headers.emplace_back(ascii_lower({field.name_string().data(), field.name_string().size()}),
                                       std::string(field.value().data(), field.value().size()));
     response.body = std::move(message.body());
     return response;
@@ -222,7 +216,7 @@ std::string Response::media_type() const {
     std::string_view text = header("content-type");
     text = text.substr(0, text.find(';'));
     while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return lower(text);
+    return ascii_lower(text);
 }
 
 }  // namespace connector::net

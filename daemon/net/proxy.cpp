@@ -1,25 +1,16 @@
 #include "core/printable.hpp"
 #include "daemon/net/http_client.hpp"
 
+#include "core/text.hpp"
+
 #include <algorithm>
 #include <charconv>
 
 namespace connector::net {
-namespace {
-
-std::string lower(std::string_view text) {
-    std::string made(text);
-    for (char& c : made)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return made;
-}
-
-}  // namespace
-
 bool Proxy::covers(std::string_view origin_host) const {
-    const std::string wanted = lower(origin_host);
+    const std::string wanted = ascii_lower(origin_host);
     return std::any_of(no_proxy.begin(), no_proxy.end(), [&wanted](const std::string& entry) {
-        std::string name = lower(entry);
+        std::string name = ascii_lower(entry);
         if (name == "*") return true;
         if (name.size() > 2 && name.front() == '[' && name.back() == ']') name = name.substr(1, name.size() - 2);
         if (!name.empty() && name.front() == '.') name.erase(0, 1);
@@ -42,13 +33,13 @@ Result<Proxy> parse_proxy(std::string_view text) {
     if (!rest.empty() && rest.front() == '[') {
         const auto end = rest.find(']');
         if (end == std::string_view::npos) return wrong;
-        proxy.host = lower(rest.substr(1, end - 1));
+        proxy.host = ascii_lower(rest.substr(1, end - 1));
         rest.remove_prefix(end + 1);
         if (!rest.empty() && rest.front() != ':') return wrong;
         if (!rest.empty()) port = rest.substr(1);
     } else {
         const auto colon = rest.find(':');
-        proxy.host = lower(rest.substr(0, colon));
+        proxy.host = ascii_lower(rest.substr(0, colon));
         if (colon != std::string_view::npos) port = rest.substr(colon + 1);
     }
     const bool fit = !proxy.host.empty() && std::all_of(proxy.host.begin(), proxy.host.end(), [](char c) {

@@ -1,6 +1,7 @@
 #include "daemon/net/url.hpp"
 
 #include "core/printable.hpp"
+#include "core/text.hpp"
 
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
@@ -17,10 +18,6 @@ Error not_fit(std::string_view text, std::string_view why) {
                  printable(text.substr(0, text.find('?'))) + ": " + std::string(why));
 }
 
-char lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 bool is_host(std::string_view text) noexcept {
     return !text.empty() && text.size() <= 255 && std::all_of(text.begin(), text.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == ':';
@@ -31,7 +28,7 @@ bool is_host(std::string_view text) noexcept {
 
 std::string Url::authority() const {
     std::string text = host.find(':') == std::string::npos ? host : "[" + host + "]";
-    if (port != 443) text += ":" + std::to_string(port);
+    if (port != (tls ? 443 : 80)) text += ":" + std::to_string(port);
     return text;
 }
 
@@ -42,7 +39,7 @@ std::string Url::target() const {
 }
 
 std::string Url::text() const {
-    return "https://" + authority() + path;
+    return (tls ? "https://" : "http://") + authority() + path;
 }
 
 bool Url::contains(const Url& other) const noexcept {
@@ -58,17 +55,21 @@ Url Url::below(std::string_view path_text) const {
     return longer;
 }
 
-Result<Url> parse_url(std::string_view text) {
+namespace {
+
+Result<Url> parse(std::string_view text, bool tls) {
     if (text.size() > 4096) return not_fit(text.substr(0, 100), "too long");
     const auto parsed = boost::urls::parse_uri(boost::urls::string_view(text.data(), text.size()));
     if (!parsed) return not_fit(text, "not a URL");
     const boost::urls::url_view& view = *parsed;
-    if (view.scheme_id() != boost::urls::scheme::https) return not_fit(text, "not an https URL");
+    if (view.scheme_id() != (tls ? boost::urls::scheme::https : boost::urls::scheme::http))
+        return not_fit(text, tls ? "not an https URL" : "not an http URL");
     if (view.has_userinfo()) return not_fit(text, "holds user information");
     if (view.has_fragment()) return not_fit(text, "holds a fragment");
     Url url;
-    url.host = view.host_address();
-    std::transform(url.host.begin(), url.host.end(), url.host.begin(), lower);
+    url.tls = tls;
+    url.port = tls ? 443 : 80;
+    url.host = ascii_lower(view.host_address());
     if (!is_host(url.host)) return not_fit(text, "has no usable host");
     if (view.has_port() && !view.port().empty()) {
         const std::string digits(view.port());
@@ -81,6 +82,16 @@ Result<Url> parse_url(std::string_view text) {
     while (!url.path.empty() && url.path.back() == '/') url.path.pop_back();
     url.query = std::string(view.encoded_query());
     return url;
+}
+
+}  // namespace
+
+Result<Url> parse_url(std::string_view text) {
+    return parse(text, true);
+}
+
+Result<Url> parse_plain_url(std::string_view text) {
+    return parse(text, false);
 }
 
 std::string encode_segment(std::string_view text) {

@@ -23,7 +23,7 @@ sys.path.insert(0, str(HERE))
 import catalogue  # noqa: E402
 from harness import PKI, Attacked, Lab  # noqa: E402
 
-MODULES = ("test_devices", "test_names", "test_imports", "test_packages", "test_authority", "test_connector", "test_documents")
+MODULES = ("test_devices", "test_device_proofs", "test_names", "test_imports", "test_packages", "test_authority", "test_connector", "test_documents")
 QUICK = ("test_devices.Certificates.test_at_01", "test_devices.Certificates.test_at_07", "test_devices.Certificates.test_at_09", "test_packages.Agent",
          "test_devices.Certificates.test_at_11", "test_documents")
 

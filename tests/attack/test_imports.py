@@ -114,7 +114,34 @@ class Records(Attacked):
         mark.beside.append(beside)
         opened = {each.sha256 for each in self.lab.open(phone, order, timeout=60).identities}
         self.assertEqual(opened, {each.sha256 for index, each in enumerate(history) if index != 3})
+        self.check_told(order, "IMP-2080")
+        self.assertIn(history[3].sha256, next(line for line in self.connector.audit() if order in line and "IMP-2080" in line))
         self.check_neighbour(mark)
+        self.attackers_open_nothing(mark)
+
+    @at("38", "the old history back in place of the newer one")
+    def test_at_38_an_older_list_is_told_and_passes_for_nothing(self) -> None:
+        user = self.lab.user("older")
+        phone = self.lab.device(user, key_kind="ecP256")
+        history = self.lab.import_history(user, (2015,), raw=True)
+        old = self.lab.records(user, history)
+        newer = pki.history(self.lab.pki, user.upn, (2021,), shared_keys=True)
+        self.lab.store(self.lab.records(user, [*history, *newer], sequence=2), raw=True)
+        self.lab.open(phone, self.lab.deliver(user, phone), timeout=60)
+        self.lab.evil("replace-records", of=[user.upn], records=old)
+        mark = self.mark()
+        order, beside = self.lab.queue(made(self.lab.deliver_request(user, phone)), self.honest())
+        mark.beside.append(beside)
+        opened = self.lab.open(phone, order, timeout=60)
+        self.assertEqual([each.sha256 for each in opened.identities], [history[0].sha256])
+        for event in ("IMP-2081", "IMP-2080", "IMP-2069"):
+            self.check_told(order, event)
+        self.check_neighbour(mark)
+        self.attackers_open_nothing(mark)
+
+    def attackers_open_nothing(self, mark: Any) -> None:
+        for device in self.attackers:
+            self.assertEqual(device.identities(), mark.held.get(str(device.directory), []))
 
     @at("35", "history of an expired CA, signed with SHA-1, is the owner's all the same")
     def test_at_35_expired_history_is_delivered(self) -> None:
@@ -139,6 +166,24 @@ class Unsigned(Attacked):
 
     def aim(self, name: str, identifier: str) -> Json:
         return {}
+
+
+class Adopted(Attacked):
+    """signatures = "adopted": a time of migration, and no way back from it for whoever had a signed list."""
+    config = {"importer": {"signatures": "adopted"}}
+
+    def seen(self) -> None:
+        self.lab.open(self.carlas_phone, self.lab.deliver(self.carla, self.carlas_phone), timeout=60)
+
+    def own_without_signature(self) -> Json:
+        return {"records": own_records(self, signed=False)}
+
+    attacks = [
+        Attack("33", "every signature taken off after a signed list was seen", "importUnsigned", "IMP-2082", "the record has no importerSignature; …",
+               before=seen, evil=("strip-signatures", lambda room: {}), beside="IMP-2080"),
+        Attack("33", "the history exchanged for one unsigned record of the service's own", "importUnsigned", "IMP-2082",
+               "the record has no importerSignature; …", before=seen, evil=("replace-records", own_without_signature)),
+    ]
 
 
 class Fetching(Attacked):

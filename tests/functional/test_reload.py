@@ -150,7 +150,7 @@ class Reload(unittest.TestCase):
         shutil.copytree(self.connector.settings["authority"]["corp"]["directory"], elsewhere)
         self.addCleanup(shutil.rmtree, elsewhere)
         self.connector.configure({"authority": {"outside": {**self.connector.settings["authority"]["corp"], "directory": elsewhere}}})
-        if "writing confined" in self.events("SVC-5026")[-1]:
+        if "writing confined" in self.events("SVC-5029")[-1]:
             self.assertIn("restart", self.refused())
             self.lab.delivered(self.order())
 

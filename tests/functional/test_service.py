@@ -139,7 +139,7 @@ class Service(unittest.TestCase):
         return dict(re.findall(r"^(\w+):\s*(.*)$", Path(f"/proc/{process}/status").read_text(), re.M))
 
     def test_log_and_doctor_say_what_is_active(self) -> None:
-        [line] = [each for each in self.connector.log().splitlines() if "SVC-5026" in each]
+        [line] = [each for each in self.connector.log().splitlines() if "SVC-5029" in each]
         landlock = ctypes.CDLL(None).syscall(444, None, 0, 1) > 0
         for word in ("no core dumps", "no new privileges", "system calls filtered", "writing confined" if landlock else "not confined"):
             self.assertIn(word, line)

@@ -84,6 +84,7 @@ class Device:
         self.upn: str = about["upn"]
         self.platform: str = about["platform"]
         self.os_version: str | None = about.get("osVersion")
+        self.binding: str | None = None         # a statement in base64 (statements.py) that goes along from now on
         self.certificate = x509.load_pem_x509_certificate((self.directory / "device.crt").read_bytes())
 
     @classmethod
@@ -126,6 +127,8 @@ class Device:
                   "recipientCertificate": base64.b64encode(pki.cert_der(self.certificate)).decode(), **more}
         if self.os_version:
             result["osVersion"] = self.os_version
+        if self.binding:
+            result.setdefault("binding", self.binding)
         return result
 
     def change_key(self, lab_pki: pki.Pki, key_kind: str = "rsa2048", **certificate: Any) -> str:

@@ -22,6 +22,7 @@ LIBRARIES = {
     "toml++/": ("config",),
     "CLI/": ("daemon/cli",),
     "csv.h": ("daemon/importer/csv",),
+    "curl/": ("daemon/notify/smtp",),
     "boost/beast": ("daemon/net", "daemon/health"),
     "boost/asio/ssl": ("daemon/net",),
     "boost/json": ("daemon",),

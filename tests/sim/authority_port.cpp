@@ -71,6 +71,7 @@ Fate Process::AuthorityPort::fate_of(bool submits) {
         refuse(Fault::authority_down, {ErrorKind::unavailable, "unreachable", "connection refused"});
         return fate;
     }
+    if (scenario.crowd != 0) fate.there = std::chrono::milliseconds{random_.between(500, 20000)};
     if (!world_.troubled() || !random_.chance(static_cast<unsigned>(scenario.authority_faults))) return fate;
     switch (random_.below(6)) {
         case 0: lose_request(); break;

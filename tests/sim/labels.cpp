@@ -176,6 +176,10 @@ Result<ports::VerifiedContent> LabelCrypto::verify_attached(ByteView /*cms*/,
                                                             const std::vector<Bytes>& /*trusted*/) const {
     return Error(ErrorKind::refused, "importUnsigned", "no signature");
 }
+Result<Bytes> LabelCrypto::verify_detached(ByteView /*cms*/, ByteView /*content*/,
+                                           const Sha256& /*signer_spki*/) const {
+    return Error(ErrorKind::refused, "signatureRefused", "no signature");
+}
 Result<Bytes> LabelCrypto::envelop(ByteView /*content*/, ByteView /*recipient_certificate*/) const {
     return Error(ErrorKind::internal, "internal", "the packager of the simulation wraps by itself");
 }

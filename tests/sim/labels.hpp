@@ -91,6 +91,7 @@ public:
     Result<ports::Identity> open_pfx(ByteView pfx, const SecretBytes& password) const override;
     Result<SecretBytes> sign_attached(ByteView content, const ports::Signer& signer) const override;
     Result<ports::VerifiedContent> verify_attached(ByteView cms, const std::vector<Bytes>& trusted) const override;
+    Result<Bytes> verify_detached(ByteView cms, ByteView content, const Sha256& signer_spki) const override;
     Result<Bytes> envelop(ByteView content, ByteView recipient_certificate) const override;
     Result<SecretBytes> unwrap_oaep(const SecretBytes& pkcs8, ByteView ciphertext, ports::OaepHash hash) const override;
     Sha256 sha256(ByteView octets) const override { return digest_of("sha256", octets); }

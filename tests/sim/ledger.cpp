@@ -172,8 +172,6 @@ asio::awaitable<std::optional<Error>> SimLedger::enter(Point point, Use use) {
     if (use != Use::looks || random_.chance(k_slow_looks)) {
         const bool slow = world.troubled() && random_.chance(static_cast<unsigned>(world.scenario.slow_disk));
         const std::chrono::microseconds taken{slow ? random_.between(500'000, 30'000'000) : random_.between(20, 4000)};
-        // The housekeeper looks at its ledger before it renews leases: a disk that hangs disturbs that too.
-        if (slow) process_.home.disturbed = std::max(process_.home.disturbed, world.timeline.now() + taken);
         auto pausing = process_.pause(taken);
         co_await std::move(pausing);
         if (process_.dead()) co_return gone();
@@ -459,6 +457,16 @@ ports::Async<std::vector<trust::Pin>> SimLedger::pins() {
     return run<std::vector<trust::Pin>>(Point::ledger_other, Use::reads,
                                         [](SqliteLedger& file) { return file.pins(); });
 }
+ports::Async<std::vector<std::optional<trust::Pin>>> SimLedger::bind(std::vector<trust::Pin> pins, bool replace) {
+    return run<std::vector<std::optional<trust::Pin>>>(
+        Point::ledger_other, Use::writes,
+        [pins = std::move(pins), replace](SqliteLedger& file) { return file.bind(pins, replace); });
+}
+ports::Async<std::optional<trust::Pin>> SimLedger::forget(DeviceId device) {
+    return run<std::optional<trust::Pin>>(
+        Point::ledger_other, Use::writes,
+        [device = std::move(device)](SqliteLedger& file) { return file.forget(device); });
+}
 ports::Async<std::vector<trust::Block>> SimLedger::blocks() {
     return run<std::vector<trust::Block>>(Point::ledger_other, Use::reads,
                                           [](SqliteLedger& file) { return file.blocks(); });
@@ -519,10 +527,35 @@ ports::Async<std::vector<ports::ExpiringImport>> SimLedger::expiring_imports(Utc
         [now, until](SqliteLedger& file) { return file.expiring_imports(now, until); });
 }
 
-ports::Async<std::optional<Sha256>> SimLedger::current_import(UserId user) {
-    return run<std::optional<Sha256>>(
+ports::Async<std::optional<ports::CurrentImport>> SimLedger::current_import(UserId user) {
+    return run<std::optional<ports::CurrentImport>>(
         Point::ledger_current_import, Use::reads,
         [user = std::move(user)](SqliteLedger& file) { return file.current_import(user); });
+}
+
+ports::Async<std::vector<trust::SignedList>> SimLedger::signed_lists(std::vector<std::string> owners,
+                                                                     request::Purpose purpose) {
+    return run<std::vector<trust::SignedList>>(
+        Point::ledger_other, Use::reads,
+        [owners = std::move(owners), purpose](SqliteLedger& file) { return file.signed_lists(owners, purpose); });
+}
+ports::Async<void> SimLedger::keep_lists(std::vector<trust::SignedList> lists, UtcTime now) {
+    return run<void>(Point::ledger_other, Use::writes,
+                     [lists = std::move(lists), now](SqliteLedger& file) { return file.keep_lists(lists, now); });
+}
+ports::Async<UtcTime> SimLedger::newest_time() {
+    return run<UtcTime>(Point::ledger_other, Use::reads, [](SqliteLedger& file) { return file.newest_time(); });
+}
+ports::Async<void> SimLedger::note_time(UtcTime now) {
+    return run<void>(Point::ledger_other, Use::writes, [now](SqliteLedger& file) { return file.note_time(now); });
+}
+ports::Async<void> SimLedger::stop_for_clock(std::string reason, UtcTime now) {
+    return run<void>(Point::ledger_other, Use::writes, [reason = std::move(reason), now](SqliteLedger& file) {
+        return file.stop_for_clock(reason, now);
+    });
+}
+ports::Async<void> SimLedger::accept_time(UtcTime now) {
+    return run<void>(Point::ledger_other, Use::writes, [now](SqliteLedger& file) { return file.accept_time(now); });
 }
 
 ports::Async<std::vector<request::Stop>> SimLedger::stops() {

@@ -178,7 +178,8 @@ engine::Rules Process::rules() const {
     if (scenario.patience != 0) rules.retry.budget = std::chrono::seconds{scenario.patience};
     rules.retry.backoff.longest = 600s;
     if (scenario.rare_stages != 0) rules.retry.fewest_tries = 2;
-    for (const auto& authority : world.authorities) rules.authorities[authority->options().name] = {2, 3, 30s};
+    for (const auto& authority : world.authorities)
+        rules.authorities[authority->options().name] = {scenario.crowd != 0 ? 1U : 2U, 3, 30s};
     rules.batch = 10;
     rules.in_flight = 8;
     rules.max_pending = 20;

@@ -58,6 +58,7 @@ const std::vector<std::pair<std::string_view, std::uint64_t Scenario::*>>& Scena
         {"rare_crashes", &Scenario::rare_crashes},
         {"freezes", &Scenario::freezes},
         {"protects", &Scenario::protects},
+        {"crowd", &Scenario::crowd},
         {"pending", &Scenario::pending},
         {"slow_disk", &Scenario::slow_disk},
         {"repeats", &Scenario::repeats},
@@ -120,6 +121,12 @@ Scenario Scenario::of(std::uint64_t seed) {
     }
     scenario.freezes = some(random, 250, 1, 3);
     scenario.protects = some(random, 200, 1, 2);
+    scenario.crowd = some(random, 120, 1, 1);
+    if (scenario.crowd != 0) {
+        scenario.requests = std::max<std::uint64_t>(scenario.requests, 8);
+        scenario.authority_faults = std::max<std::uint64_t>(scenario.authority_faults, 300);
+        scenario.withdraws = std::max<std::uint64_t>(scenario.withdraws, 500);
+    }
     return scenario;
 }
 

@@ -50,6 +50,7 @@ struct Scenario {
     std::uint64_t patience = 0;      // seconds until a step that goes on failing is given up; 0: hours
     std::uint64_t freezes = 0;       // the operator's, of one kind or all, for a while
     std::uint64_t protects = 0;      // how many accounts have to approve what the first user gets
+    std::uint64_t crowd = 0;  // 1: one place at an authority that is slow, and withdrawals while they wait for it
     // For chosen paths, so that only the fault decides what differs; no seed draws these.
     std::uint64_t pending = 0;      // seconds that an authority takes over each order
     std::uint64_t approve_all = 0;  // 1: a person lets go whatever is held

@@ -540,8 +540,7 @@ void World::run() {
     for (auto& connector : connectors) start(*connector);
     for (;;) {
         io.restart();
-        while (io.poll() != 0) {
-        }
+        io.poll();
         reap();
         if (watch) watch(*this);
         if (!judge.violations().empty() || at_rest()) break;
@@ -579,8 +578,7 @@ void World::drive_out() {
     constexpr int k_most_rounds = 100000;
     for (int round = 0; round < k_most_rounds; ++round) {
         io.restart();
-        while (io.poll() != 0) {
-        }
+        io.poll();
         reap();
         const bool all = std::all_of(connectors.begin(), connectors.end(),
                                      [](const auto& connector) { return !connector->process; });

@@ -27,7 +27,7 @@ constexpr std::string_view k_quiet =
     "requests=1 connectors=1 authorities=1 faults_until=20 lease_seconds=900 network=0 statuses=0 quirks=0 disk=0 "
     "authority_faults=0 authority_verdicts=0 crashes=0 stops=0 clock_jumps=0 outages=0 key_changes=0 blocks=0 "
     "tight_limits=0 slow_work=0 imports=0 withdraws=0 binding=0 finds=0 idempotent=0 revokes=1 repeats=0 slow_disk=0 "
-    "again=0 ";
+    "again=0 crowd=0 ";
 constexpr std::string_view k_disk_full = "disk full";
 constexpr std::string_view k_io_error = "I/O error";
 constexpr std::array k_kinds{

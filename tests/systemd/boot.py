@@ -150,7 +150,7 @@ class Booted(unittest.TestCase):
         status = dict(line.split(":", 1) for line in self.machine.run("cat", f"/proc/{process}/status").stdout.splitlines() if ":" in line)
         self.assertEqual({name: status[name].strip() for name in ("NoNewPrivs", "Seccomp", "CapBnd", "CapEff")},
                          {"NoNewPrivs": "1", "Seccomp": "2", "CapBnd": "0" * 16, "CapEff": "0" * 16})
-        [line] = [each for each in self.log().splitlines() if "SVC-5026" in each][-1:]
+        [line] = [each for each in self.log().splitlines() if "SVC-5029" in each][-1:]
         for word in ("no core dumps", "no new privileges", "memory for keys locked", "system calls filtered"):
             self.assertIn(word, line)
         # Inside its own view of the files, as root: what the unit made read-only or took away is so for everybody.

@@ -156,6 +156,32 @@ TEST_F(ImportToolTest, the_history_is_what_trusted_importers_signed) {
     EXPECT_TRUE(read_store(crypto_, {known}, {})[0].statement == std::nullopt);
 }
 
+TEST_F(ImportToolTest, a_store_that_hides_a_record_gets_no_list_without_it) {
+    const auto one = must(open(pack("alice@corp.example")));
+    const auto hidden = must(open(pack("alice@corp.example")));
+    auto both = std::vector<Sha256>{one.certificate.sha256, hidden.certificate.sha256};
+    std::sort(both.begin(), both.end());
+    const auto known = record(one, both);
+    const auto store = read_store(crypto_, {known}, {importer().certificate});
+    const auto history = history_of(store, order_, {});
+    EXPECT_EQ(history.certificates, both);
+    EXPECT_EQ(history.left_out, 1U);
+    EXPECT_EQ(history.newest, store[0].statement->sequence);
+    // A person takes it out: the same record, a newer list.
+    auto again = known;
+    ASSERT_TRUE(sign_list(crypto_, again, {importer().certificate}, importer(), {one.certificate.sha256},
+                          history.newest + 1, k_now));
+    EXPECT_EQ(again.pfx, known.pfx);
+    const auto after = read_store(crypto_, {known, again}, {importer().certificate});
+    EXPECT_EQ(newest_list(after, "ALICE@corp.example", order_.purpose)->certificates,
+              std::vector<Sha256>{one.certificate.sha256});
+    EXPECT_EQ(history_of(after, order_, {}).left_out, 0U);
+    EXPECT_EQ(sign_list(crypto_, again, {}, importer(), {}, 9, k_now).error().code, "importUnsigned");
+    again.pfx.back() ^= 1U;
+    EXPECT_EQ(sign_list(crypto_, again, {importer().certificate}, importer(), {}, 9, k_now).error().code,
+              "importUnsigned");
+}
+
 TEST_F(ImportToolTest, a_second_import_of_the_same_is_recognised) {
     const auto opened = must(open(pack("alice@corp.example")));
     auto stored = record(opened, {opened.certificate.sha256});

@@ -80,6 +80,8 @@ user_identity = "san-email"
 key_change = "audit"
 user_change = "allow"
 max_per_user = 0
+crl_files = ["lists/device.crl", "/srv/lists/other.crl"]
+crl_urls = ["http://pki.corp.example:8080/device.crl"]
 hold_days = 14
 [policy]
 identity = "service"
@@ -202,6 +204,10 @@ approvers = 1
     EXPECT_EQ(rules.key_change, trust::ChangeRule::audit);
     EXPECT_EQ(rules.user_change, trust::ChangeRule::allow);
     EXPECT_EQ(rules.max_per_user, 0U);
+    EXPECT_EQ(s.recipients.crl_files,
+              (std::vector<std::filesystem::path>{at("lists/device.crl"), "/srv/lists/other.crl"}));
+    EXPECT_EQ(s.recipients.crl_urls, std::vector<std::string>{"http://pki.corp.example:8080/device.crl"});
+    EXPECT_TRUE(s.recipients.asks_lists());
     EXPECT_EQ(s.recipients.hold.count(), 14);
     EXPECT_EQ(s.policy.identity, trust::IdentitySource::service);
     EXPECT_EQ(s.policy.allowed_mail_domains, (std::vector<std::string>{"corp.example", "bücher.example"}));

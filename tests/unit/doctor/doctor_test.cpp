@@ -51,6 +51,22 @@ TEST(DoctorChecks, a_clock_ahead_and_behind) {
     }
 }
 
+TEST(DoctorChecks, a_clock_behind_the_newest_time) {
+    struct Case {
+        std::chrono::seconds behind;
+        Verdict verdict;
+    };
+    for (const auto& [behind, verdict] :
+         {Case{-1h, Verdict::good}, Case{10min, Verdict::good}, Case{11min, Verdict::warning},
+          Case{24h, Verdict::warning}, Case{25h, Verdict::fault}}) {
+        Checks checks("database");
+        judge_newest(checks, k_now - behind, k_now);
+        ASSERT_EQ(checks.rows().size(), 1U);
+        EXPECT_EQ(checks.rows()[0].verdict, verdict) << behind.count();
+        EXPECT_EQ(checks.rows()[0].mend.find("clock accept") != std::string::npos, verdict != Verdict::good);
+    }
+}
+
 TEST(DoctorChecks, the_life_of_a_certificate) {
     struct Case {
         std::chrono::hours since;

@@ -104,6 +104,10 @@ inline ports::LeasedRequest leased(const std::string& id, const std::string& use
     return result;
 }
 
+inline request::Charge charge_of(const std::string& subject, std::uint32_t limit, bool distinct = false) {
+    return {"issue_per_hour", "", subject, std::chrono::hours{1}, limit, distinct};
+}
+
 class LedgerTest : public ::testing::Test {
 protected:
     LedgerTest() { open(); }

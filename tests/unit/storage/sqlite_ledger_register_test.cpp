@@ -9,10 +9,6 @@ namespace {
 using ports::Commit;
 using request::Stage;
 
-request::Charge charge_of(const std::string& subject, std::uint32_t limit, bool distinct = false) {
-    return {"issue_per_hour", "", subject, 1h, limit, distinct};
-}
-
 TEST_F(LedgerTest, RegisterAnswersForOneClaim) {
     const auto user = *UserId::parse("user-1");
     const auto device = *DeviceId::parse("phone");
@@ -121,6 +117,110 @@ TEST_F(LedgerTest, OneFirstUseTakesOnePlaceHoweverManyOrdersItHas) {
     EXPECT_EQ(ledger->save(first_use("third", "tablet"), k_now).error().code, "windowClosed");
     EXPECT_EQ(ledger->save(group[2], k_now).error().code, "pinChanged") << "also where the window is full by now";
     EXPECT_EQ((*ledger->window())->used, 2U);
+}
+
+// Two devices beside two, where three may be: proved side by side, one of them is let in.
+TEST_F(LedgerTest, AUsersLastPlaceIsTakenOnce) {
+    const auto first_use = [&](const std::string& id, const std::string& device, const std::string& user) {
+        Commit commit;
+        commit.record = accepted(id);
+        commit.pin = pin_of(device, user);
+        commit.pin->user_principal_name = "Alice@corp.example";
+        commit.most_devices = 3;
+        return commit;
+    };
+    ASSERT_TRUE(ledger->save(first_use("a", "phone", "user-1"), k_now));
+    ASSERT_TRUE(ledger->save(first_use("b", "laptop", "user-1"), k_now));
+    // The second comes with another id for the same person: the service's word, which makes no second person.
+    std::vector<Commit> group{first_use("c", "tablet", "user-1"), first_use("d", "watch", "user-9")};
+    group[1].pin->user_principal_name = "alice@CORP.example";
+    const auto answers = ledger->save_many(group, {k_now, k_now});
+    EXPECT_TRUE(answers[0]);
+    ASSERT_FALSE(answers[1]);
+    EXPECT_EQ(answers[1].error().kind, ErrorKind::conflict) << "it is proved again, and then held";
+    const auto view = [&] {
+        return ledger->look_up(*DeviceId::parse("watch"), *UserId::parse("user-9"), "alice@corp.example",
+                               hash_of("watch"), k_now);
+    };
+    EXPECT_EQ(view()->devices_of_user, 3U);
+    EXPECT_EQ(ledger->pins()->size(), 3U);
+    ASSERT_TRUE(ledger->block({trust::BlockedThing::device, "phone", "root", k_now}));
+    EXPECT_EQ(view()->devices_of_user, 2U) << "a blocked device is no live one";
+    EXPECT_TRUE(ledger->save(group[1], k_now));
+}
+
+trust::Pin by_hand(const std::string& device, const std::string& user_principal_name, const std::string& key = "") {
+    trust::Pin pin;
+    pin.device = *DeviceId::parse(device);
+    pin.user_principal_name = user_principal_name;
+    if (!key.empty()) pin.spki_sha256 = hash_of(key);
+    pin.source = "register:bind";
+    pin.first_seen = pin.last_seen = k_now;
+    return pin;
+}
+
+TEST_F(LedgerTest, WhatIsBoundByHandIsKnownAndStaysSo) {
+    const auto before =
+        ledger->bind({by_hand("phone", "alice@corp.example"), by_hand("laptop", "bob@corp.example", "k")}, false);
+    ASSERT_TRUE(before) << before.error().message;
+    EXPECT_EQ(before->size(), 2U);
+    EXPECT_FALSE((*before)[0] || (*before)[1]);
+    reopen();
+    EXPECT_EQ(ledger->counts()->pins_by_state.at("pinned"), 2U);
+    const auto pin =
+        ledger
+            ->look_up(*DeviceId::parse("phone"), *UserId::parse("user-1"), "alice@corp.example", hash_of("new"), k_now)
+            ->pin;
+    ASSERT_TRUE(pin);
+    EXPECT_TRUE(pin->user.empty());
+    EXPECT_FALSE(trust::key_known(*pin));
+    EXPECT_EQ(pin->user_principal_name, "alice@corp.example");
+    // Said again, with what was open filled in: what was known stays.
+    auto more = by_hand("phone", "ALICE@corp.example", "its key");
+    more.user = *UserId::parse("user-1");
+    ASSERT_TRUE(ledger->bind({more}, false));
+    ASSERT_TRUE(ledger->bind({by_hand("phone", "alice@corp.example")}, false));
+    const auto full = ledger->pins()->back();
+    EXPECT_EQ(full.spki_sha256, hash_of("its key"));
+    EXPECT_EQ(full.user.text(), "user-1");
+}
+
+TEST_F(LedgerTest, AListIsBoundAsAWholeOrNotAtAll) {
+    ASSERT_TRUE(ledger->bind({by_hand("phone", "alice@corp.example", "k")}, false));
+    for (const auto& other :
+         {by_hand("phone", "bob@corp.example", "k"), by_hand("phone", "alice@corp.example", "k2")}) {
+        const auto refused = ledger->bind({by_hand("new", "carla@corp.example"), other}, false);
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().code, "recipientKnown");
+        EXPECT_EQ(ledger->pins()->size(), 1U);
+        EXPECT_EQ(ledger->pins()->front().spki_sha256, hash_of("k"));
+        reopen();
+        EXPECT_EQ(ledger->counts()->quarantined, 0U) << "nor does a pin seem to be missing";
+    }
+    const auto replaced =
+        ledger->bind({by_hand("new", "carla@corp.example"), by_hand("phone", "bob@corp.example")}, true);
+    ASSERT_TRUE(replaced);
+    ASSERT_TRUE((*replaced)[1]);
+    EXPECT_EQ((*replaced)[1]->user_principal_name, "alice@corp.example");
+    EXPECT_FALSE(trust::key_known(ledger->pins()->back())) << "another user's key is not his";
+}
+
+TEST_F(LedgerTest, AForgottenDeviceIsAFirstUse) {
+    ASSERT_TRUE(ledger->bind({by_hand("phone", "alice@corp.example", "k")}, false));
+    ASSERT_TRUE(ledger->block({trust::BlockedThing::key, hash_of("k").hex(), "root", k_now}));
+    const auto phone = *DeviceId::parse("phone");
+    const auto look = [&](const std::string& key) {
+        return *ledger->look_up(phone, *UserId::parse("user-1"), "alice@corp.example", hash_of(key), k_now);
+    };
+    EXPECT_TRUE(look("k2").pinned_key_blocked) << "it vouches for no other";
+    EXPECT_FALSE(look("k2").block);
+    const auto gone = ledger->forget(phone);
+    ASSERT_TRUE(gone && *gone);
+    EXPECT_EQ((*gone)->spki_sha256, hash_of("k"));
+    EXPECT_FALSE(*ledger->forget(phone));
+    reopen();
+    EXPECT_FALSE(look("k2").pin) << "and the register is complete without it";
+    EXPECT_TRUE(look("k").block) << "what was blocked stays so";
 }
 
 TEST_F(LedgerTest, WhatWasProvedOfAPinThatHasChangedSinceIsNotKept) {

@@ -79,10 +79,6 @@ void expect_same(const RequestRecord& left, const RequestRecord& right) {
     EXPECT_EQ(left.revoke_certificate, right.revoke_certificate);
 }
 
-request::Charge charge_of(const std::string& subject, std::uint32_t limit, bool distinct = false) {
-    return {"issue_per_hour", "", subject, 1h, limit, distinct};
-}
-
 TEST_F(LedgerTest, EveryFieldOfARecordComesBack) {
     auto record = full_record(accepted("r1"));
     record = saved(record);

@@ -25,7 +25,7 @@ std::vector<Order> orders() {
     return {Issue{}, Renew{}, DeliverImported{}, Withdraw{}, Revoke{}};
 }
 
-RequestRecord record_of(const Order& order, Stage stage) {
+RequestRecord law_record(const Order& order, Stage stage) {
     RequestRecord record;
     record.request.id = *RequestId::parse("r-1");
     record.request.user = samples::alice();
@@ -91,7 +91,7 @@ void for_each(Check check) {
         for (const auto stage : k_stages)
             for (const auto& outcome : outcomes())
                 for (const auto later : {0s, std::chrono::seconds{25h}})
-                    check(record_of(order, stage), outcome, now() + later);
+                    check(law_record(order, stage), outcome, now() + later);
 }
 
 TEST(MachineLaw, HasAnAnswerForEveryStageAndOutcome) {
@@ -155,7 +155,7 @@ void for_each_left_behind(Check check) {
                 for (std::uint32_t deaths = 0; deaths <= 4; ++deaths)
                     for (const bool told : {false, true})
                         for (const bool named : {false, true}) {
-                            auto record = record_of(order, stage);
+                            auto record = law_record(order, stage);
                             record.in_work = in_work;
                             record.deaths = deaths;
                             if (told) record.outcome = "cancelled";
@@ -229,7 +229,7 @@ TEST(MachineLaw, AttemptsAreBounded) {
              {Stage::accepted, Stage::keyed, Stage::submitting, Stage::at_authority, Stage::issued}) {
             for (const auto kind : k_errors) {
                 for (const double jitter : {0.0, 0.5, 0.999}) {
-                    auto record = record_of(order, stage);
+                    auto record = law_record(order, stage);
                     const bool parks =
                         kind == ErrorKind::unauthorized &&
                         (stage == Stage::keyed || stage == Stage::submitting || stage == Stage::at_authority);

@@ -374,5 +374,17 @@ TEST(Backoff, GrowsIsBoundedAndObeysWhatWasAsked) {
     EXPECT_EQ(delay_after(rules, 1, 0.0, std::chrono::seconds{31536000}), 3600s) << "a year is clamped to an hour";
 }
 
+TEST(Machine, AHoldThatNobodyEndsIsToldByItsReasonAndMayBeAskedAgain) {
+    const std::vector<std::pair<HeldReason, std::string>> ends{
+        {HeldReason::key_change, "recipientChanged"},   {HeldReason::user_change, "recipientChanged"},
+        {HeldReason::too_many_devices, "limitReached"}, {HeldReason::limit, "limitReached"},
+        {HeldReason::new_recipient, "approvalNeeded"},  {HeldReason::approval, "approvalNeeded"}};
+    for (const auto& [reason, code] : ends) {
+        const auto failure = end_of_hold(reason);
+        EXPECT_EQ(failure.code, code) << to_string(reason);
+        EXPECT_TRUE(failure.retryable) << to_string(reason);
+    }
+}
+
 }  // namespace
 }  // namespace connector::request

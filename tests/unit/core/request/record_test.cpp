@@ -140,8 +140,8 @@ TEST(RequestCodec, a_false_count_costs_nothing) {
 }
 
 TEST(OrderOctets, change_with_every_field_of_the_order) {
-    using Change = std::function<void(CertificateRequest&)>;
-    const std::vector<Change> changes = {
+    using Edit = std::function<void(CertificateRequest&)>;
+    const std::vector<Edit> changes = {
         [](auto& r) { r.user.id = *UserId::parse("u-bob"); },
         [](auto& r) { r.user.user_principal_name += "x"; },
         [](auto& r) { r.user.mail = "bob@corp.example"; },

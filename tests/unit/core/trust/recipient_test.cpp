@@ -483,11 +483,16 @@ TEST(Recipient, the_device_beyond_the_number_is_held_under_every_binding) {
         claim.known.window = window(10, 0);
         claim.known.devices_of_user = 9;
         EXPECT_TRUE(begins_with(said(claim.verdict()), "accepted ")) << said(claim.verdict());
+        EXPECT_EQ(claim.verdict().most_devices, 10U) << "the commit counts again";
+        claim.known.pin = pin_of(claim);
+        EXPECT_EQ(claim.verdict().most_devices, 0U) << "a device that is his takes no further place";
+        claim.known.pin.reset();
         claim.known.devices_of_user = 10;
         EXPECT_EQ(said(claim.verdict()), "held too_many_devices");
         EXPECT_FALSE(claim.verdict().uses_window);
         claim.known.approval = approval_of(claim);
         EXPECT_TRUE(begins_with(said(claim.verdict()), "accepted "));
+        EXPECT_EQ(claim.verdict().most_devices, 0U) << "a person has let it in";
         claim.known.approval.reset();
         claim.rules.max_per_user = 0;
         EXPECT_TRUE(begins_with(said(claim.verdict()), "accepted "));
@@ -531,7 +536,9 @@ DirectoryView directory_of_alice() {
 }
 RecipientVerdict by_directory(const DirectoryView* view, Claim claim = {}) {
     claim.rules.binding = Binding::directory;
-    return prove_recipient(claim.request, claim.facts, true, claim.rules, claim.known, now(), view);
+    Evidence evidence;
+    evidence.directory = view;
+    return prove_recipient(claim.request, claim.facts, true, claim.rules, claim.known, now(), evidence);
 }
 
 TEST(RecipientByDirectory, is_the_owner) {
@@ -609,14 +616,165 @@ TEST(RecipientByDirectory, the_certificate_is_judged_without_it) {
     EXPECT_FALSE(judge_certificate(claim.request, claim.facts, true, claim.rules, claim.known, now()));
 }
 
-TEST(Recipient, bindings_that_are_not_built_are_the_operators_fault) {
-    Claim claim;
+// What the enrolment desk has signed: the phone and its key are Alice's, for a month.
+SignedBinding stated(const Claim& claim) {
+    SignedBinding made;
+    made.statement.device = claim.request.device.id.text();
+    made.statement.user_principal_name = claim.request.user.user_principal_name;
+    made.statement.spki_sha256 = claim.facts.key.spki_sha256;
+    made.statement.not_before = now() - std::chrono::days{1};
+    made.statement.not_after = now() + std::chrono::days{30};
+    made.signer = "CN=Enrolment desk";
+    made.signer_not_before = now() - std::chrono::days{100};
+    made.signer_not_after = now() + std::chrono::days{100};
+    return made;
+}
+RecipientVerdict by_statement(const Result<SignedBinding>& made, Claim claim = {}) {
     claim.rules.binding = Binding::statement;
+    Evidence evidence;
+    evidence.statement = &made;
+    return prove_recipient(claim.request, claim.facts, true, claim.rules, claim.known, now(), evidence);
+}
+
+TEST(RecipientByStatement, is_whose_the_pinned_signer_says) {
+    Claim claim;
+    claim.facts.alternative_names.pop_back();  // names no user
+    auto made = stated(claim);
+    EXPECT_EQ(said(by_statement(made, claim)), "accepted statement");
+    // Certificates and people write both as they like.
+    made.statement.device = "D-PHONE-1";
+    made.statement.user_principal_name = "Alice@Corp.Example";
+    EXPECT_EQ(said(by_statement(made, claim)), "accepted statement");
+    made.statement.not_before = made.statement.not_after = now();
+    EXPECT_EQ(said(by_statement(made, claim)), "accepted statement") << "both ends belong to it";
+    claim.known.devices_of_user = 10;
+    EXPECT_EQ(said(by_statement(made, claim)), "held too_many_devices");
+}
+
+TEST(RecipientByStatement, another_ones_statement_proves_nothing_and_the_field_is_named) {
+    const Claim claim;
+    struct Row {
+        std::function<void(SignedBinding&)> change;
+        std::string says;
+    };
+    const std::vector<Row> rows{
+        {[](auto& made) { made.statement.device = "d-phone-2"; }, "is of the device \"d-phone-2\", not of /device/id"},
+        {[](auto& made) {
+             made.statement.device = "d-phone-1\0";
+             made.statement.device.push_back('\0');
+         },
+         "not of /device/id"},
+        {[](auto& made) { made.statement.user_principal_name = "bob@corp.example"; },
+         "is of the user bob@corp.example, not of alice@corp.example"},
+        {[](auto& made) { made.statement.spki_sha256 = k_other_key; }, "is of another key"},
+        {[](auto& made) { made.statement.not_before = now() + std::chrono::seconds{1}; }, "does not hold before"},
+        {[](auto& made) { made.statement.not_after = now() - std::chrono::seconds{1}; }, "held until"},
+        {[](auto& made) { made.signer_not_after = now() - std::chrono::seconds{1}; }, "its signer is not in its time"},
+        {[](auto& made) { made.signer_not_before = now() + std::chrono::seconds{1}; },
+         "its signer is not in its time"}};
+    for (const auto& row : rows) {
+        auto made = stated(claim);
+        row.change(made);
+        const auto answer = said(by_statement(made));
+        EXPECT_TRUE(begins_with(answer, "recipientUnbound /device/binding: ")) << answer;
+        EXPECT_TRUE(contains(answer, row.says)) << answer;
+    }
+    const Result<SignedBinding> none = binding_refused("missing");
+    EXPECT_EQ(said(by_statement(none)), "recipientUnbound /device/binding: missing");
+    EXPECT_EQ(std::get<Error>(by_statement(none).answer).kind, ErrorKind::refused);
+}
+
+TEST(RecipientByStatement, a_person_here_does_not_replace_it) {
+    Claim claim;
+    claim.known.approval = approval_of(claim);
+    claim.known.window = window(10, 0);
+    const Result<SignedBinding> none = binding_refused("missing");
+    EXPECT_EQ(said(by_statement(none, claim)), "recipientUnbound /device/binding: missing");
+}
+
+TEST(RecipientByStatement, a_changed_key_and_user_are_proved_by_it_and_put_down) {
+    auto claim = registered();
+    claim.known.pin->spki_sha256 = k_other_key;
+    claim.known.pin->user_principal_name = "bob@corp.example";
+    const auto verdict = by_statement(stated(claim), claim);
+    ASSERT_EQ(said(verdict), "accepted statement");
+    ASSERT_EQ(verdict.notes.size(), 2U);
+    EXPECT_TRUE(contains(verdict.notes[1], "CN=Enrolment desk"));
+    EXPECT_EQ(verdict.pin->spki_sha256, claim.facts.key.spki_sha256);
+}
+
+RecipientVerdict with_proof(const Claim& claim, const Result<void>& proof) {
+    Evidence evidence;
+    evidence.key_change = &proof;
+    return prove_recipient(claim.request, claim.facts, true, claim.rules, claim.known, now(), evidence);
+}
+
+TEST(Recipient, a_known_device_changes_its_key_by_its_previous_one) {
+    auto claim = registered();
+    claim.known.pin->spki_sha256 = k_other_key;
+    const Result<void> good;
+    const Result<void> bad = Error(ErrorKind::refused, "signatureRefused", "not signed by the expected key");
+    const auto verdict = with_proof(claim, good);
+    ASSERT_EQ(said(verdict), "accepted register:key-change-proof");
+    EXPECT_EQ(verdict.pin->spki_sha256, claim.facts.key.spki_sha256);
+    ASSERT_EQ(verdict.notes.size(), 1U);
+    EXPECT_TRUE(contains(verdict.notes[0], k_other_key.hex()));
+    const auto held = with_proof(claim, bad);
+    ASSERT_EQ(said(held), "held key_change");
+    EXPECT_TRUE(contains(std::get<Hold>(held.answer).detail, "not signed by the expected key"));
+    // A person may let it through all the same.
+    claim.known.approval = approval_of(claim);
+    EXPECT_EQ(said(with_proof(claim, bad)), "accepted register:approval");
+}
+
+TEST(Recipient, the_previous_key_says_nothing_of_the_user_or_of_a_first_use) {
+    auto claim = registered();
+    const Result<void> good;
+    claim.known.pin->spki_sha256 = k_other_key;
+    claim.known.pin->user_principal_name = "bob@corp.example";
+    EXPECT_EQ(said(with_proof(claim, good)), "held user_change");
+    claim.known.pin.reset();
+    EXPECT_EQ(said(with_proof(claim, good)), "held new_recipient");
+}
+
+TEST(RecipientByRegister, the_first_key_of_a_device_that_was_bound_by_hand_is_its_key) {
+    auto claim = registered();
+    claim.known.pin->spki_sha256 = Sha256();
+    claim.known.pin->user = UserId();
     const auto verdict = claim.verdict();
-    const auto& error = std::get<Error>(verdict.answer);
-    EXPECT_EQ(error.kind, ErrorKind::misconfigured);
-    EXPECT_EQ(error.code, "recipientUnbound");
-    EXPECT_TRUE(contains(error.message, "not built yet"));
+    ASSERT_EQ(said(verdict), "accepted register:bind");
+    EXPECT_EQ(verdict.pin->spki_sha256, claim.facts.key.spki_sha256);
+    EXPECT_EQ(verdict.pin->user, claim.request.user.id);
+    EXPECT_FALSE(verdict.new_recipient);
+    ASSERT_EQ(verdict.notes.size(), 1U);
+    EXPECT_TRUE(contains(verdict.notes[0], claim.facts.key.spki_sha256.hex()));
+    claim.known.pin->user_principal_name = "bob@corp.example";
+    EXPECT_EQ(said(claim.verdict()), "held user_change");
+}
+
+RecipientVerdict on_lists(const Claim& claim, const Revocation& revocation) {
+    Evidence evidence;
+    evidence.revocation = &revocation;
+    return prove_recipient(claim.request, claim.facts, claim.directly_issued, claim.rules, claim.known, now(),
+                           evidence);
+}
+
+TEST(Recipient, a_revoked_certificate_is_refused_and_one_that_no_list_judges_is_not_taken) {
+    Claim claim;
+    EXPECT_EQ(said(on_lists(claim, {Revocation::State::good, "", ""})), "accepted certificate");
+    const auto revoked = said(on_lists(claim, {Revocation::State::revoked, "", ""}));
+    EXPECT_EQ(revoked, "recipientUntrusted /device/recipientCertificate: its authority has revoked it");
+    const Revocation stale{Revocation::State::unknown, "crlStale", ""};
+    const auto waits = on_lists(claim, stale);
+    ASSERT_TRUE(std::holds_alternative<Error>(waits.answer));
+    EXPECT_EQ(std::get<Error>(waits.answer).kind, ErrorKind::unavailable);
+    EXPECT_EQ(std::get<Error>(waits.answer).code, "crlStale");
+    // What is wrong whatever a list would say is told as that.
+    claim.directly_issued = false;
+    EXPECT_TRUE(begins_with(said(on_lists(claim, stale)), "recipientUntrusted "));
+    claim.directly_issued = true;
+    claim.known.approval = approval_of(claim);
+    EXPECT_EQ(std::get<Error>(on_lists(claim, stale).answer).code, "crlStale") << "an approval is no list";
 }
 
 }  // namespace

@@ -1,0 +1,20 @@
+#include "core/trust/register.hpp"
+
+#include "core/text.hpp"
+
+namespace connector::trust {
+
+bool same_binding(const Pin& known, const Pin& wanted) noexcept {
+    return ascii_equal(known.user_principal_name, wanted.user_principal_name) &&
+           (wanted.user.empty() || known.user.empty() || known.user == wanted.user) &&
+           (!key_known(wanted) || !key_known(known) || known.spki_sha256 == wanted.spki_sha256);
+}
+
+Pin completed(const Pin& known, const Pin& wanted) {
+    Pin pin = known;
+    if (!key_known(known)) pin.spki_sha256 = wanted.spki_sha256;
+    if (known.user.empty()) pin.user = wanted.user;
+    return pin;
+}
+
+}  // namespace connector::trust
