@@ -2,14 +2,9 @@
 
 #include "core/printable.hpp"
 #include "core/text.hpp"
+#include "core/trust/refusal.hpp"
 
 namespace connector::trust {
-namespace {
-
-constexpr std::size_t k_longest_shown = 100;
-
-}  // namespace
-
 Error binding_refused(const std::string& why) {
     return {ErrorKind::refused, "recipientUnbound", "/device/binding: " + why};
 }

@@ -161,7 +161,7 @@ Fault check_certificate(const request::CertificateRequest& request, const Certif
     // Fail closed: what no list can judge is kept waiting before it comes here.
     if (revocation != nullptr && revocation->state == Revocation::State::unknown)
         return Error(ErrorKind::unavailable, revocation->code,
-                     std::string(k_certificate) + "no revocation list of its authority is at hand");
+                     "/device/recipientCertificate: no revocation list of its authority is at hand");
     return std::nullopt;
 }
 
