@@ -76,6 +76,12 @@ bool is_ascii(std::string_view text) noexcept {
     return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
+std::string joined(const std::vector<std::string>& texts, std::string_view between, std::string_view where_none) {
+    std::string all;
+    for (const std::string& text : texts) all.append(all.empty() ? "" : between).append(text);
+    return std::string(texts.empty() ? where_none : all);
+}
+
 std::string ascii_lower(std::string_view text) {
     std::string result(text);
     std::transform(result.begin(), result.end(), result.begin(), lower);

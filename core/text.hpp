@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace connector {
 
@@ -17,6 +18,8 @@ namespace connector {
 // Text that is not UTF-8 counts as control characters.
 [[nodiscard]] bool has_control(std::string_view text) noexcept;
 [[nodiscard]] bool is_ascii(std::string_view text) noexcept;
+[[nodiscard]] std::string joined(const std::vector<std::string>& texts, std::string_view between = ", ",
+                                 std::string_view where_none = "");
 [[nodiscard]] std::string ascii_lower(std::string_view text);
 [[nodiscard]] bool ascii_equal(std::string_view left, std::string_view right) noexcept;
 // RFC 5280 7.1, as far as ASCII goes: lower case, no outer spaces, each run of spaces one space.

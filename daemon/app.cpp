@@ -158,7 +158,10 @@ Result<std::unique_ptr<notify::Notifier>> start_notifier(const config::Settings&
     const auto& notify = settings.notify;
     if (notify.smtp.empty() || notify.events.empty()) return std::unique_ptr<notify::Notifier>();
     auto server = notify::server_of(notify);
-    if (!server) return unreadable(evidence, server.error());
+    if (!server) {
+        evidence.raise(Event(event::k_key_unreadable).with("reason", server.error().message));
+        return server.error();
+    }
     notify::NotifyRules rules;
     rules.from = notify.from;
     rules.to = notify.to;

@@ -3,7 +3,6 @@
 #include "core/request/mailbox.hpp"
 #include "core/text.hpp"
 #include "daemon/cli/import_stored.hpp"
-#include "daemon/cli/view.hpp"
 
 #include <boost/json/array.hpp>
 

@@ -3,6 +3,7 @@
 #include "core/crypto/openssl_crypto.hpp"
 #include "core/crypto/pfx.hpp"
 #include "core/crypto/pfx_outline.hpp"
+#include "core/text.hpp"
 #include "daemon/cli/confined_folder.hpp"
 #include "daemon/cli/import_stored.hpp"
 #include "daemon/cli/pfx_fault.hpp"

@@ -4,7 +4,6 @@
 #include "core/crypto/openssl_crypto.hpp"
 #include "core/text.hpp"
 #include "daemon/cli/import_stored.hpp"
-#include "daemon/cli/view.hpp"
 #include "daemon/keys/import_keys.hpp"
 
 #include <boost/json/array.hpp>

@@ -100,12 +100,6 @@ std::string words_of(std::string_view camel_case) {
     return words;
 }
 
-std::string joined(const std::vector<std::string>& texts, std::string_view between, std::string_view where_none) {
-    std::string all;
-    for (const std::string& text : texts) all.append(all.empty() ? "" : between).append(text);
-    return std::string(texts.empty() ? where_none : all);
-}
-
 std::string scalar_text(const json::value& value) {
     if (value.is_null()) return "-";
     if (const auto* text = value.if_string()) return text->empty() ? std::string("-") : std::string(view_of(*text));

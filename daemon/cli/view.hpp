@@ -30,8 +30,6 @@ void show_fields(const Terminal& terminal, const boost::json::value& answer);
 
 // "oldestPendingSeconds" -> "oldest pending seconds".
 [[nodiscard]] std::string words_of(std::string_view camel_case);
-[[nodiscard]] std::string joined(const std::vector<std::string>& texts, std::string_view between = ", ",
-                                 std::string_view where_none = "");
 [[nodiscard]] std::string scalar_text(const boost::json::value& value);
 // RFC 3339 for tables: "2026-11-23", "2026-11-23 20:07"; "-" for the beginning of time, which means none.
 [[nodiscard]] std::string time_text(const std::string& rfc3339, Shown shown);

@@ -56,6 +56,12 @@ struct Daemon {
 // where it answers, and `doctor` where it does not.
 [[nodiscard]] std::vector<Check> check_with_secrets(const config::Settings& settings, UtcTime now);
 
+// A member of the daemon's answer; "" where it is not there or no text.
+[[nodiscard]] inline std::string text_of(const boost::json::object& row, std::string_view name) {
+    const auto* found = row.if_contains(name);
+    return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+}
+
 // Pure parts, apart for tests.
 // Free room for what is called `what`, out of `total`, in octets.
 void judge_room(Checks& checks, const std::string& what, const std::string& path, std::uint64_t free,

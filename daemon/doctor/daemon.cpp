@@ -24,11 +24,6 @@ namespace asio = boost::asio;
 namespace fs = std::filesystem;
 using asio::ip::tcp;
 
-std::string text_of(const boost::json::object& status, std::string_view name) {
-    const auto* found = status.if_contains(name);
-    return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
-}
-
 bool group_exists(const std::string& name) {
     std::array<char, 16384> buffer{};
     struct group entry {};

@@ -78,11 +78,6 @@ std::vector<Check> secrets(const config::Settings& settings, const Daemon& daemo
     return cannot_be_looked_at("keys");
 }
 
-std::string text_of(const json::object& row, std::string_view name) {
-    const auto* found = row.if_contains(name);
-    return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
-}
-
 // Whether a running daemon has let go of it: what has just answered may be parked there all the same.
 std::vector<Check> as_the_daemon_has_it(const config::Settings& settings, const std::string& name,
                                         const AskRunning& ask) {

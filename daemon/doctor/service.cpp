@@ -12,7 +12,7 @@
 namespace connector::doctor {
 namespace {
 
-constexpr std::chrono::seconds k_patience{15};
+constexpr std::chrono::seconds k_longest_wait{15};
 // Certificates are judged by this clock: minutes decide whether a fresh one is valid yet.
 constexpr std::chrono::seconds k_clock_fault{300};
 constexpr std::chrono::seconds k_clock_warning{30};
@@ -163,7 +163,7 @@ std::vector<Check> check_service(const config::Settings& settings, UtcTime now) 
 
     const std::string id = enrolled && is_usable_id(identity->connector) ? identity->connector : "none";
     net::Request request("POST", url->below("/connectors/" + net::encode_segment(id) + "/lease/renew"),
-                         (*service)->clock().tick() + std::min(k_patience, settings.management.request_timeout));
+                         (*service)->clock().tick() + std::min(k_longest_wait, settings.management.request_timeout));
     request.headers.emplace_back("Accept", "application/json, application/problem+json");
     request.content_type = "application/json";
     request.body = management::encode_lease_renewal({*LeaseId::parse("doctor-asks")});

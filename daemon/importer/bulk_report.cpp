@@ -1,6 +1,7 @@
 #include "daemon/importer/bulk_report.hpp"
 
 #include "core/printable.hpp"
+#include "core/text.hpp"
 
 #include <numeric>
 
@@ -19,12 +20,6 @@ std::string words_of(RowOutcome outcome) {
         case RowOutcome::done_before: return "done before";
         default: return std::string(to_string(outcome));
     }
-}
-
-std::string joined(const std::vector<std::string>& texts) {
-    std::string all;
-    for (const std::string& text : texts) all += (all.empty() ? "" : "; ") + text;
-    return all;
 }
 
 void member(std::string& json, std::string_view name, const std::string& text) {
@@ -96,7 +91,8 @@ std::string report_csv_line(const BulkRow& row, const RowResult& result) {
     return csv_line({std::to_string(row.line), row.file, row.user_principal_name,
                      row.fault ? "" : std::string(request::to_string(row.purpose)),
                      std::string(to_string(result.outcome)), result.code, result.reason, result.thumbprint,
-                     result.sha256, result.subject, result.not_before, result.not_after, joined(result.warnings)});
+                     result.sha256, result.subject, result.not_before, result.not_after,
+                     joined(result.warnings, "; ")});
 }
 
 std::string report_json(const BulkRow& row, const RowResult& result) {

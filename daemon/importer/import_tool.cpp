@@ -17,12 +17,6 @@ Error unfit(const std::string& why) {
     return {ErrorKind::refused, "importInvalid", why};
 }
 
-std::string joined(const std::vector<std::string>& words) {
-    std::string text;
-    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-    return text;
-}
-
 bool is_for_mail(request::Purpose purpose) {
     return purpose == request::Purpose::smime_encryption || purpose == request::Purpose::smime_signing;
 }

@@ -27,7 +27,6 @@ namespace {
 constexpr auto k_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t k_most_kept = 4;          // for each origin
 constexpr std::chrono::seconds k_kept_for{50};  // common servers close at 60 s and more
-constexpr std::size_t k_read_size = 16U * 1024U;
 
 Error gone(ErrorKind kind, std::string code, const std::string& where, const error_code& why) {
     if (why == asio::error::operation_aborted) return Error(ErrorKind::cancelled, "cancelled", where + ": given up");

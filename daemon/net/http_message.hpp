@@ -13,6 +13,9 @@
 
 namespace connector::net {
 
+// Octets asked of a connection at once.
+inline constexpr std::size_t k_read_size = 16U * 1024U;
+
 // The request's head, in secret memory since a Bearer token may stand in it. kind: internal, where a field cannot be
 // written (RFC 9110 5.5).
 [[nodiscard]] Result<SecretBytes> write_head(const Request& request, std::string_view user_agent);

@@ -21,8 +21,7 @@ namespace asio = boost::asio;
 using tcp = asio::ip::tcp;
 namespace {
 
-constexpr auto k_tuple = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t k_read_size = 16U * 1024U;
+constexpr auto k_awaited = asio::as_tuple(asio::use_awaitable);
 
 Error lost(std::string code, const std::string& where, const boost::system::error_code& why) {
     if (why == asio::error::operation_aborted) return {ErrorKind::cancelled, "cancelled", where + ": given up"};
@@ -41,14 +40,14 @@ ports::Async<Response> exchange(Resolver& resolver, std::shared_ptr<const Reques
     endpoints.reserve(addresses->size());
     for (const auto& address : *addresses) endpoints.emplace_back(address, request->url.port);
     tcp::socket socket(executor);
-    const auto [unconnected, peer] = co_await asio::async_connect(socket, endpoints, k_tuple);
+    const auto [unconnected, peer] = co_await asio::async_connect(socket, endpoints, k_awaited);
     if (unconnected) co_return lost("connectFailed", where, unconnected);
-    const auto [unsent, sent] = co_await asio::async_write(socket, asio::buffer(head->data(), head->size()), k_tuple);
+    const auto [unsent, sent] = co_await asio::async_write(socket, asio::buffer(head->data(), head->size()), k_awaited);
     if (unsent) co_return lost("connectionLost", where, unsent);
     AnswerReader reader(AnswerReader::Kind::plain, request->body_limit);
     auto incoming = std::make_unique<std::array<char, k_read_size>>();
     for (bool whole = false; !whole;) {
-        const auto [code, count] = co_await socket.async_read_some(asio::buffer(*incoming), k_tuple);
+        const auto [code, count] = co_await socket.async_read_some(asio::buffer(*incoming), k_awaited);
         if (count != 0) {
             const auto fed = reader.feed(std::string_view(incoming->data(), count));
             if (!fed) co_return fed.error().in(where);

@@ -27,12 +27,12 @@ ImporterStatement statement(std::uint8_t of, std::vector<Sha256> history, std::u
     return statement;
 }
 
-Person alice() {
+Person list_owner() {
     return samples::prove(samples::issue_request(), IdentitySource::service);
 }
 
 ListFinding found(const std::vector<ImporterStatement>& statements, const std::vector<SignedList>& seen) {
-    const auto findings = compare_lists(shown_lists(statements, alice()), seen);
+    const auto findings = compare_lists(shown_lists(statements, list_owner()), seen);
     EXPECT_EQ(findings.size(), 1U);
     return findings.empty() ? ListFinding{} : findings.front();
 }
@@ -92,11 +92,11 @@ TEST(SignedList, another_person_s_statement_is_no_word_about_this_one) {
     EXPECT_EQ(finding.newest, 1U);
     EXPECT_TRUE(finding.left_out.empty());
     EXPECT_TRUE(
-        compare_lists(shown_lists({statement(9, {certificate(9)}, 9, "bob@corp.example")}, alice()), {}).empty());
+        compare_lists(shown_lists({statement(9, {certificate(9)}, 9, "bob@corp.example")}, list_owner()), {}).empty());
 }
 
 TEST(SignedList, nothing_shown_and_nothing_seen_says_nothing) {
-    EXPECT_TRUE(compare_lists(shown_lists({}, alice()), {}).empty());
+    EXPECT_TRUE(compare_lists(shown_lists({}, list_owner()), {}).empty());
 }
 
 }  // namespace
