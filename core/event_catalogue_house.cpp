@@ -96,11 +96,10 @@ constexpr auto k_house_events = std::to_array<EventDefinition>({
     {event::k_clock_held, error, true, "The clock is behind by more than a day: what hangs on time is stopped.",
      "The newest time seen here is durable, and the clock is more than a day before it: an expired or revoked device "
      "certificate would count again, and the limits would begin anew. pkcs.issue, pkcs.renew and pfx.deliver are "
-     "neither "
-     "leased nor worked nor sent, also across restarts, until the clock is right again or a person says which one is.",
+     "neither leased nor worked nor sent, also across restarts, until the clock is right again or a person says which "
+     "one is.",
      "Set the clock right; the stop then ends by itself. If the clock is right now and was ahead before: "
-     "`pfx-connector "
-     "clock accept --reason TEXT`."},
+     "`clock accept --reason TEXT`."},
     {event::k_clock_right, info, true, "The clock is no longer behind the newest time seen here.",
      "What was stopped for it goes on.", "Nothing."},
     {event::k_clock_accepted, warning, true, "A person has accepted the clock as it is.",

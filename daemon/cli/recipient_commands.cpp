@@ -186,7 +186,7 @@ void add_binding_commands(CLI::App& group, Chosen& chosen) {
         const int asked = ask(call, "recipients.list", {}, [&](const json::value& answer) {
             const std::string text = csv_of(answer);
             if (out->out.empty()) {
-                call.terminal.lines(text);
+                call.environment.out << text;
                 return;
             }
             constexpr mode_t k_mode = 0640;

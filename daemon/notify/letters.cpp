@@ -29,9 +29,9 @@ const std::vector<Choice>& choices() {
 }
 
 // What a letter may hold. Everything else stays in the log.
-constexpr std::array<std::string_view, 16> k_told{"request", "kind",   "user",    "device", "key",   "reason",
-                                                  "limit",   "kinds",  "state",   "code",   "owner", "count",
-                                                  "purpose", "newest", "seconds", "by"};
+constexpr std::array<std::string_view, 17> k_told{"request", "kind",    "user",   "device",  "key",  "reason",
+                                                  "detail",  "limit",   "kinds",  "state",   "code", "owner",
+                                                  "count",   "purpose", "newest", "seconds", "by"};
 
 void line(std::string& text, std::string_view name, std::string_view value) {
     text += "  " + std::string(name) + ": " + printable(value, k_longest_field) + "\n";

@@ -110,7 +110,7 @@ _STORED, _PARSER, _RESTART = "tests/functional/test_imports_stored.py", "tests/f
 _TAMPER, _POLICY = "tests/unit/storage/ledger_tamper_test.cpp", "tests/unit/core/request/policy_test.cpp"
 
 _EVIDENCE, _NOTIFY = "tests/functional/test_evidence.py", "tests/functional/test_notify.py"
-_PROOFS, _LISTS, _REGISTER = "tests/functional/test_device_proofs.py", "tests/functional/test_revocation.py", "tests/functional/test_recipients.py"
+_PROOFS, _LISTS, _REGISTER = "tests/functional/test_bindings.py", "tests/functional/test_revocation.py", "tests/functional/test_recipients.py"
 _DIRECTORY, _EVIL_DIRECTORY = "tests/functional/test_directory.py", "tests/functional/test_directory_evil.py"
 _BUTTON, _PROTECTED, _STOPS = "tests/functional/test_red_button.py", "tests/functional/test_protected.py", "tests/unit/storage/stops_test.cpp"
 

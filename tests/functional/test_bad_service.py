@@ -15,7 +15,7 @@ from bad_input.table import matches
 from lab import Connector, Lab
 
 LANES = 4
-QUICK = {"management": {"request_timeout_seconds": 1, "poll_wait_seconds": 1}}
+QUICK = {"management": {"request_timeout_seconds": 2, "poll_wait_seconds": 1}}
 
 
 class Lane:

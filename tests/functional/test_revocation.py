@@ -89,7 +89,7 @@ class Files(Lists):
         self.assertIn("was to be renewed by", bad[0]["detail"])
         self.assertTrue(any("AUTH-7031" in line and "crlStale" in line for line in self.connector.log().splitlines()))
         self.assertEqual(self.connector.health("/readyz")[0], 200, "what does not need it goes on")
-        self.publish()
+        self.publish(start=pki.now())
         self.lab.open(device, identifier)
         self.assertTrue(any("AUTH-7030" in line for line in self.connector.log().splitlines()))
 
