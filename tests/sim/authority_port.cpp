@@ -14,14 +14,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Error gone() {
-    return {ErrorKind::cancelled, "cancelled", "we are stopping"};
-}
 // Given up on the way: it may arrive.
 Error given_up(bool orders) {
     return {orders ? ErrorKind::unknown : ErrorKind::cancelled, "cancelled", "we are stopping"};
 }
-constexpr auto k_timeout = 30s;
 
 }  // namespace
 
@@ -95,12 +91,12 @@ bool Process::AuthorityPort::orders(Point point) const {
 }
 
 asio::awaitable<std::optional<Error>> Process::AuthorityPort::go(Point point, const Fate& fate) {
-    if (process_.ends_at(point, Moment::before)) co_return gone();
+    if (process_.ends_at(point, Moment::before)) co_return cut_off();
     world_.active();
-    auto pausing = process_.pause(fate.request_lost ? std::chrono::nanoseconds(k_timeout) : fate.there);
+    auto pausing = process_.pause(fate.request_lost ? std::chrono::nanoseconds(k_call_timeout) : fate.there);
     co_await std::move(pausing);
     world_.active();
-    if (process_.dead()) co_return gone();
+    if (process_.dead()) co_return cut_off();
     const auto state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none) co_return given_up(orders(point));
     if (fate.status) {
@@ -115,12 +111,12 @@ asio::awaitable<std::optional<Error>> Process::AuthorityPort::go(Point point, co
 
 asio::awaitable<std::optional<Error>> Process::AuthorityPort::come_back(Point point, const Fate& fate,
                                                                         ErrorKind arrived) {
-    if (process_.dead()) co_return gone();
-    auto pausing = process_.pause(fate.reply_lost ? std::chrono::nanoseconds(k_timeout) : fate.back);
+    if (process_.dead()) co_return cut_off();
+    auto pausing = process_.pause(fate.reply_lost ? std::chrono::nanoseconds(k_call_timeout) : fate.back);
     co_await std::move(pausing);
     world_.active();
     if (fate.dies_after) process_.die("the sweep, after a call to the authority");
-    if (process_.ends_at(point, Moment::after)) co_return gone();
+    if (process_.ends_at(point, Moment::after)) co_return cut_off();
     if (fate.reply_lost) {
         world_.trace.line(process_.name() + " " + std::string(to_string(point)) + ": the answer is lost");
         co_return Error(arrived, "noAnswer", "no answer in time");

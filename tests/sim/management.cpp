@@ -15,9 +15,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Error gone() {
-    return {ErrorKind::cancelled, "cancelled", "we are stopping"};
-}
 Error no_answer() {
     return {ErrorKind::timed_out, "noAnswer", "no answer in time"};
 }
@@ -27,8 +24,6 @@ Error throttled(int status, Random& random) {
     error.retry_after = std::chrono::seconds{random.between(1, 120)};
     return error;
 }
-
-constexpr auto k_timeout = 30s;
 
 }  // namespace
 
@@ -110,16 +105,16 @@ Fate Process::Management::fate_of(Point point) {
 }
 
 asio::awaitable<std::optional<Error>> Process::Management::go(Point point, const Fate& fate) {
-    if (process_.ends_at(point, Moment::before)) co_return gone();
+    if (process_.ends_at(point, Moment::before)) co_return cut_off();
     // Heartbeats, renewals and empty leases are routine: nothing follows from them.
     const bool routine = point != Point::management_report && point != Point::imports_fetch;
     if (!routine) world_.active();
     const bool never_arrives = fate.request_lost;
-    auto pausing = process_.pause(never_arrives ? std::chrono::nanoseconds(k_timeout) : fate.there);
+    auto pausing = process_.pause(never_arrives ? std::chrono::nanoseconds(k_call_timeout) : fate.there);
     co_await std::move(pausing);
-    if (process_.dead()) co_return gone();
+    if (process_.dead()) co_return cut_off();
     const auto state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none) co_return gone();
+    if (state.cancelled() != asio::cancellation_type::none) co_return cut_off();
     if (never_arrives) co_return no_answer();
     const bool before_it_counts = fate.status && fate.status->code != "answerTooLarge";
     if (before_it_counts) {
@@ -130,15 +125,15 @@ asio::awaitable<std::optional<Error>> Process::Management::go(Point point, const
 }
 
 asio::awaitable<std::optional<Error>> Process::Management::come_back(Point point, const Fate& fate) {
-    if (process_.dead()) co_return gone();
-    auto pausing = process_.pause(fate.reply_lost ? std::chrono::nanoseconds(k_timeout) : fate.back);
+    if (process_.dead()) co_return cut_off();
+    auto pausing = process_.pause(fate.reply_lost ? std::chrono::nanoseconds(k_call_timeout) : fate.back);
     co_await std::move(pausing);
     if (point == Point::management_report || point == Point::imports_fetch) world_.active();
     if (fate.dies_after) process_.die("the sweep, after a call to the service");
-    if (process_.ends_at(point, Moment::after)) co_return gone();
+    if (process_.ends_at(point, Moment::after)) co_return cut_off();
     const auto state = co_await asio::this_coro::cancellation_state;
     if (fate.reply_lost) {
-        if (state.cancelled() != asio::cancellation_type::none) co_return gone();
+        if (state.cancelled() != asio::cancellation_type::none) co_return cut_off();
         world_.trace.line(process_.name() + " " + std::string(to_string(point)) + ": the answer is lost");
         co_return no_answer();
     }
@@ -168,9 +163,9 @@ ports::Async<ports::LeaseAnswer> Process::Management::lease(std::size_t max_requ
             process_.pause((comes ? std::max(*change, world_.timeline.now() + 1ms) : until) - world_.timeline.now(),
                            comes ? Timeline::Weight::event : Timeline::Weight::poll);
         co_await std::move(pausing);
-        if (process_.dead()) co_return gone();
+        if (process_.dead()) co_return cut_off();
         const auto state = co_await asio::this_coro::cancellation_state;
-        if (state.cancelled() != asio::cancellation_type::none) co_return gone();
+        if (state.cancelled() != asio::cancellation_type::none) co_return cut_off();
         world_.service.keep_time();
     }
     const auto index = process_.home.index;

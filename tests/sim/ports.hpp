@@ -12,6 +12,13 @@
 
 namespace connector::sim {
 
+// What a call comes to whose process is no more, or is told to end.
+[[nodiscard]] inline Error cut_off() {
+    return {ErrorKind::cancelled, "cancelled", "we are stopping"};
+}
+// Whoever calls over the network waits so long for an answer.
+inline constexpr std::chrono::seconds k_call_timeout{30};
+
 class Process::Events final : public ports::EventSink {
 public:
     explicit Events(Process& process) : process_(process) {}

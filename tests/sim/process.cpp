@@ -197,6 +197,7 @@ void Process::Events::raise(const Event& event) {
         if (name == "request" || name == "reason" || name == "outcome") line += " " + name + "=" + value;
     }
     if (event.id == event::k_limit_tripped) world_.note_tripped(process_.home);
+    if (event.id == event::k_clock_held) world_.note_clock_held(process_.home);
     if (find_event(event.id) == nullptr)
         world_.judge.broken("every event stands in the catalogue", std::string(event.id));
     if (event.id == event::k_possible_duplicate)

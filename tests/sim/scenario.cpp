@@ -126,6 +126,8 @@ Scenario Scenario::of(std::uint64_t seed) {
         scenario.requests = std::max<std::uint64_t>(scenario.requests, 8);
         scenario.authority_faults = std::max<std::uint64_t>(scenario.authority_faults, 300);
         scenario.withdraws = std::max<std::uint64_t>(scenario.withdraws, 500);
+        // What is given up while others are on their way to an authority.
+        if (random.chance(500)) scenario.patience = 20;
     }
     return scenario;
 }

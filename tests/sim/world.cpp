@@ -399,6 +399,28 @@ void World::note_tripped(Connector& connector) {
                 [this, index = connector.index] { thaw(index); });
 }
 
+// A clock that fell back by more than a day stays so here: a person says that it is right.
+void World::note_clock_held(const Connector& connector) {
+    Random dice =
+        random.fork(digest_of("clock", bytes_of(std::to_string(timeline.now().time_since_epoch().count()))).octets[0]);
+    timeline.at(timeline.now() + std::chrono::seconds{dice.between(5, 3000)},
+                [this, index = connector.index] { accept_clock(index); });
+}
+
+void World::accept_clock(std::size_t index) {
+    auto* process = connectors[index]->process.get();
+    if (process == nullptr || process->dead() || process->ledger().file() == nullptr ||
+        is_down(Fault::disk_full, index) || is_down(Fault::disk_io_error, index)) {
+        timeline.at(timeline.now() + 1s, [this, index] { accept_clock(index); });
+        return;
+    }
+    trace.line("the operator accepts the clock of c" + std::to_string(index));
+    const auto done = process->ledger().file()->accept_time(process->utc());
+    if (!done) judge.broken("a clock can be accepted", done.error().message);
+    process->context().clock_floor.noted(process->utc());
+    active();
+}
+
 // What waits for a person: let go after a while, or left until the hold is over.
 void World::note_held(const Connector& connector, const RequestId& id) {
     Random dice = random.fork(

@@ -70,6 +70,7 @@ public:
     void note_held(const Connector& connector, const RequestId& id);
     // A limit has stopped something: the operator lets it go on after a while.
     void note_tripped(Connector& connector);
+    void note_clock_held(const Connector& connector);
     void begin(const Outage& outage) { outages_.push_back(outage); }
     void end(Fault what);
 
@@ -110,6 +111,7 @@ private:
     void block(const DeviceId& device);
     void freeze(std::size_t connector, std::vector<request::Kind> kinds, std::chrono::seconds lasts);
     void thaw(std::size_t connector);
+    void accept_clock(std::size_t connector);
 
     std::filesystem::path directory_;
     Tick troubled_until_;

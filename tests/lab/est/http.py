@@ -128,7 +128,7 @@ class Handler(BaseHTTPRequestHandler):
         """The journal has it."""
 
     def do_POST(self) -> None:
-        entry: dict[str, Any] = {"call": "unknown", "path": self.path, "status": 0}
+        entry: dict[str, Any] = {"began": time.time(), "call": "unknown", "path": self.path, "status": 0}
         try:
             answer = self._answer(entry)
             entry["status"] = answer.status
