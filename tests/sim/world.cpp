@@ -417,7 +417,9 @@ void World::accept_clock(std::size_t index) {
     trace.line("the operator accepts the clock of c" + std::to_string(index));
     const auto done = process->ledger().file()->accept_time(process->utc());
     if (!done) judge.broken("a clock can be accepted", done.error().message);
+    // As the command does: what comes after it is told anew.
     process->context().clock_floor.noted(process->utc());
+    process->context().clock_floor.told = engine::ClockFloor::State::good;
     active();
 }
 
