@@ -24,7 +24,7 @@ boost::asio::awaitable<std::optional<bool>> Worker::judge_lists(const ports::Imp
                                                                 bool fresh) {
     if (context_.rules.importer.signatures == trust::SignatureRule::off) co_return false;
     auto records = std::make_shared<const std::vector<trust::ImportedRecord>>(history.records);
-    auto job = [records, purpose, &rules = context_.rules.importer, &crypto = context_.ports.crypto] {
+    auto job = [records, purpose, rules = context_.rules.importer, &crypto = context_.ports.crypto] {
         return read_statements(*records, purpose, rules, crypto);
     };
     auto reading = context_.ports.offload.run(std::move(job));
