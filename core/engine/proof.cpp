@@ -105,8 +105,9 @@ boost::asio::awaitable<Proof> prove(Context& context, const request::RequestReco
         co_return known.error();
     }
     const auto* const revocation = certificate.revocation ? &*certificate.revocation : nullptr;
-    if (revocation != nullptr) {
-        // What else is wrong with it is told as that.
+    if (revocation != nullptr || asks_directory(rules)) {
+        // An unfit certificate is refused as that, also while a list or the directory is away, and nobody is looked up
+        // for it.
         auto fault = trust::judge_certificate(request, *certificate.facts, certificate.directly_issued,
                                               rules.recipients, *known, context.valid_now(), revocation);
         if (fault && fault->kind == ErrorKind::unavailable) co_return list_away(*revocation);
@@ -114,10 +115,6 @@ boost::asio::awaitable<Proof> prove(Context& context, const request::RequestReco
     }
     std::optional<trust::DirectoryView> view;
     if (asks_directory(rules)) {
-        // An unfit certificate is refused as that, also while the directory is away, and nobody is looked up for it.
-        if (auto fault = trust::judge_certificate(request, *certificate.facts, certificate.directly_issued,
-                                                  rules.recipients, *known, context.valid_now()))
-            co_return std::move(*fault);
         auto asking = ask_directory(context, rules, record, wrapping);
         auto answer = co_await std::move(asking);
         if (!answer) co_return answer.error();

@@ -31,7 +31,7 @@ boost::asio::awaitable<void> watch_revocation(Context& context, const bool& endi
     while (!ending && context.ports.revocation != nullptr) {
         auto refreshing = context.ports.revocation->refresh();
         (void)co_await std::move(refreshing);
-        heard(context, context.ports.revocation->faults(context.now()));
+        heard(context, context.ports.revocation->faults(context.valid_now()));
         co_await clock.wait_until(clock.tick() + 1s);
     }
 }

@@ -5,6 +5,7 @@
 #include "core/trust/refusal.hpp"
 
 namespace connector::trust {
+
 Error binding_refused(const std::string& why) {
     return {ErrorKind::refused, "recipientUnbound", "/device/binding: " + why};
 }
