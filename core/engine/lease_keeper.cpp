@@ -19,30 +19,19 @@ constexpr auto k_between_listings = 30s;
 }  // namespace
 
 asio::awaitable<void> LeaseKeeper::renew() {
-    co_await asio::this_coro::throw_if_cancelled(false);
-    auto& clock = context_.ports.clock;
-    for (;;) {
-        if (may_ask() && clock.tick() >= next_renewal_) {
-            auto renewing = renew_due();
-            co_await std::move(renewing);
-        }
-        auto waiting = clock.wait_until(clock.tick() + 1s);
-        co_await std::move(waiting);
-        const auto state = co_await asio::this_coro::cancellation_state;
-        if (state.cancelled() != asio::cancellation_type::none) co_return;
-    }
+    return each_second(&LeaseKeeper::renew_due);
 }
 
 asio::awaitable<void> LeaseKeeper::keep_book() {
+    return each_second(&LeaseKeeper::compare_book);
+}
+
+asio::awaitable<void> LeaseKeeper::each_second(Step step) {
     co_await asio::this_coro::throw_if_cancelled(false);
     auto& clock = context_.ports.clock;
     for (;;) {
-        auto writing = write_lost();
-        co_await std::move(writing);
-        if (may_ask() && clock.tick() >= next_listing_) {
-            auto listing = list_open();
-            co_await std::move(listing);
-        }
+        auto doing = (this->*step)();
+        co_await std::move(doing);
         auto waiting = clock.wait_until(clock.tick() + 1s);
         co_await std::move(waiting);
         const auto state = co_await asio::this_coro::cancellation_state;
@@ -55,8 +44,11 @@ bool LeaseKeeper::may_ask() const {
     return status.service.state != Check::State::unknown && !status.credential_refused && !status.ledger_barred;
 }
 
-asio::awaitable<void> LeaseKeeper::list_open() {
+asio::awaitable<void> LeaseKeeper::compare_book() {
+    auto writing = write_lost();
+    co_await std::move(writing);
     const auto asked = context_.ports.clock.tick();
+    if (!may_ask() || asked < next_listing_) co_return;
     auto listing = context_.ports.ledger.open_leases();
     const auto open = co_await std::move(listing);
     if (!open) {
@@ -70,6 +62,7 @@ asio::awaitable<void> LeaseKeeper::list_open() {
 asio::awaitable<void> LeaseKeeper::renew_due() {
     auto& clock = context_.ports.clock;
     const auto tick = clock.tick();
+    if (!may_ask() || tick < next_renewal_) co_return;
     const auto due = leases_.due(tick, k_most_renewed);
     if (due.empty()) co_return;
     // A full call is followed by the next at once; what an answer left out is asked for again a little later.

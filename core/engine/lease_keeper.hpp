@@ -18,9 +18,11 @@ public:
     [[nodiscard]] boost::asio::awaitable<void> keep_book();
 
 private:
+    using Step = boost::asio::awaitable<void> (LeaseKeeper::*)();
+    [[nodiscard]] boost::asio::awaitable<void> each_second(Step step);
     [[nodiscard]] bool may_ask() const;
     [[nodiscard]] boost::asio::awaitable<void> renew_due();
-    [[nodiscard]] boost::asio::awaitable<void> list_open();
+    [[nodiscard]] boost::asio::awaitable<void> compare_book();
     [[nodiscard]] boost::asio::awaitable<void> write_lost();
     [[nodiscard]] boost::asio::awaitable<bool> lost(const RequestId& id, const LeaseId& lease);
 
