@@ -1,6 +1,5 @@
 #include "storage/sqlite_ledger.hpp"
 
-#include "core/request/orphan.hpp"
 #include "storage/ledger_transaction.hpp"
 #include "storage/schema.hpp"
 
@@ -13,8 +12,6 @@
 namespace connector::storage {
 
 using ports::Commit;
-using ports::Intake;
-using ports::LeasedRequest;
 using request::RequestRecord;
 using request::Stage;
 
@@ -272,19 +269,6 @@ Result<std::vector<RequestRecord>> SqliteLedger::records(std::string_view rest, 
     });
 }
 
-Result<std::vector<Intake>> SqliteLedger::accept(const std::vector<LeasedRequest>& batch, UtcTime now) {
-    return write([&]() -> Result<std::vector<Intake>> {
-        std::vector<Intake> answers;
-        answers.reserve(batch.size());
-        for (const auto& leased : batch) {
-            const auto answer = accept_one(leased, now);
-            if (!answer) return answer.error();
-            answers.push_back(*answer);
-        }
-        return answers;
-    });
-}
-
 // For the successor of an unsound row: above every version that it can have had, so that no older save fits. The
 // column may lie, the number of transactions does not.
 Result<std::uint64_t> SqliteLedger::version_beyond(const RequestId& id) {
@@ -292,82 +276,6 @@ Result<std::uint64_t> SqliteLedger::version_beyond(const RequestId& id) {
     if (!prior) return prior.error();  // an I/O error has ended the transaction
     const auto stated = *prior ? (*prior)->version : 0;
     return std::max(stated, state_.generation + 1) + 1;
-}
-
-// Its order is over, and the id is wanted for a new one. Whoever works on it meets a conflict, and it is done once
-// more.
-Result<void> SqliteLedger::set_apart(RequestRecord orphan) {
-    orphan.request.id = request::id_apart(orphan);
-    orphan.in_work = false;
-    ++orphan.version;
-    return rows_.put(tables::k_request, to_row(orphan));
-}
-
-Result<Intake> SqliteLedger::accept_one(const LeasedRequest& leased, UtcTime now) {
-    const auto& id = leased.request.id;
-    // Zero stands for an order that could not be read.
-    if (leased.order_hash == Sha256{})
-        return Error(ErrorKind::internal, "internalError", id.text() + " has no order hash");
-    RequestRecord record;
-    const auto known = find(id);
-    if (!known) {
-        if (known.error().kind != ErrorKind::integrity) return known.error();
-        const auto version = version_beyond(id);
-        if (!version) return version.error();
-        record.version = *version;
-    } else if (*known) {
-        const auto& present = **known;
-        if (request::is_past_its_order(present)) {
-            if (auto done = set_apart(present); !done) return done.error();
-        } else if (present.stage != Stage::closed && !is_unreadable(present)) {
-            if (present.order_hash != leased.order_hash) return Intake::order_changed;
-            const bool newer = present.lease.id.empty() || leased.lease.attempt >= present.lease.attempt;
-            if (newer) {
-                if (auto done = put_lease(id, leased.lease); !done) return done.error();
-            }
-            return Intake::known;
-        }
-        record.version = present.version + 1;
-    } else {
-        record.version = 1;
-    }
-    record.request = leased.request;
-    record.order_hash = leased.order_hash;
-    record.accepted_at = record.updated_at = record.due_at = now;
-    if (auto done = rows_.put(tables::k_request, to_row(record)); !done) return done.error();
-    if (auto done = put_lease(id, leased.lease); !done) return done.error();
-    return Intake::created;
-}
-
-Result<void> SqliteLedger::accept_unreadable(const RequestId& id, const LeaseId& lease, const request::Failure& failure,
-                                             UtcTime now) {
-    return write([&]() -> Result<void> {
-        RequestRecord record;
-        record.version = 1;
-        const auto known = find(id);
-        if (!known) {
-            if (known.error().kind != ErrorKind::integrity) return known.error();
-            const auto version = version_beyond(id);
-            if (!version) return version.error();
-            record.version = *version;
-        } else if (*known) {
-            const auto& present = **known;
-            if (request::is_past_its_order(present)) {
-                if (auto done = set_apart(present); !done) return done;
-            } else if (present.stage != Stage::closed) {
-                if (!is_unreadable(present)) return conflict("requestKnown", id, "is open as another order");
-                return put_lease(id, {lease, now, present.lease.attempt});
-            }
-            record.version = present.version + 1;
-        }
-        record.request.id = id;
-        record.request.created_at = now;
-        record.stage = Stage::refused;
-        record.accepted_at = record.updated_at = record.due_at = now;
-        record.failure = failure;
-        if (auto done = rows_.put(tables::k_request, to_row(record)); !done) return done;
-        return put_lease(id, {lease, now, 1});
-    });
 }
 
 Result<std::optional<SqliteLedger::Prior>> SqliteLedger::prior_of(const RequestId& id) {

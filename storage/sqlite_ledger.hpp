@@ -154,6 +154,13 @@ private:
 
     [[nodiscard]] Result<ports::Intake> accept_one(const ports::LeasedRequest& leased, UtcTime now);
     [[nodiscard]] Result<std::optional<Prior>> prior_of(const RequestId& id);
+    // Where a new row for `id` would stand: its version, and the order that is open there; what is past its order is
+    // set apart.
+    struct Place {
+        std::uint64_t version = 1;
+        std::optional<request::RequestRecord> open;
+    };
+    [[nodiscard]] Result<Place> place_for(const RequestId& id);
     [[nodiscard]] Result<void> set_apart(request::RequestRecord orphan);
     [[nodiscard]] Result<std::uint64_t> version_beyond(const RequestId& id);
     [[nodiscard]] Result<std::uint64_t> save_one(const ports::Commit& commit, UtcTime now);
