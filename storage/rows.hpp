@@ -124,7 +124,6 @@ struct DeliveredRow {
 
 // Lower-case hex without leading zeros.
 [[nodiscard]] std::string serial_form(std::string_view hex);
-[[nodiscard]] std::string_view to_string(trust::BlockedThing thing) noexcept;
 
 [[nodiscard]] inline std::int64_t seconds_of(UtcTime time) noexcept {
     return time.time_since_epoch().count();

@@ -71,15 +71,6 @@ Result<trust::Pin> pin_from(const Values& row) {
     return pin;
 }
 
-std::string_view to_string(trust::BlockedThing thing) noexcept {
-    switch (thing) {
-        case trust::BlockedThing::device: return "device";
-        case trust::BlockedThing::user: return "user";
-        case trust::BlockedThing::key: return "key";
-    }
-    return "device";
-}
-
 Values to_row(const trust::Block& block) {
     return {std::string(to_string(block.thing)), block.value, block.by, seconds_of(block.since)};
 }

@@ -4,6 +4,15 @@
 
 namespace connector::trust {
 
+std::string_view to_string(BlockedThing thing) noexcept {
+    switch (thing) {
+        case BlockedThing::device: return "device";
+        case BlockedThing::user: return "user";
+        case BlockedThing::key: break;
+    }
+    return "key";
+}
+
 bool same_binding(const Pin& known, const Pin& wanted) noexcept {
     return ascii_equal(known.user_principal_name, wanted.user_principal_name) &&
            (wanted.user.empty() || known.user.empty() || known.user == wanted.user) &&

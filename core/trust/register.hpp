@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace connector::trust {
@@ -37,6 +38,7 @@ struct Pin {
 [[nodiscard]] Pin completed(const Pin& known, const Pin& wanted);
 
 enum class BlockedThing { device, user, key };
+[[nodiscard]] std::string_view to_string(BlockedThing thing) noexcept;
 struct Block {
     BlockedThing thing = BlockedThing::device;
     std::string value;  // device id, user id or UPN (lower case), SPKI SHA-256 in hex

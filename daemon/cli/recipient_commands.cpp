@@ -119,10 +119,6 @@ std::string csv_of(const json::value& answer) {
     return text;
 }
 
-void show_bound(const Invocation& call, const json::value& answer) {
-    show_fields(call.terminal, answer);
-}
-
 void add_binding_commands(CLI::App& group, Chosen& chosen) {
     auto shown = std::make_shared<std::string>();
     auto* show = add_command(group, "show", "one device: whose it is, who said so, which key",
@@ -154,7 +150,7 @@ void add_binding_commands(CLI::App& group, Chosen& chosen) {
         arguments["key"] = bound->key;
         arguments["replace"] = bound->replace;
         return ask(call, "recipients.bind", arguments,
-                   [&call](const json::value& answer) { show_bound(call, answer); });
+                   [&call](const json::value& answer) { show_fields(call.terminal, answer); });
     });
 
     auto list = std::make_shared<BindOptions>();
@@ -173,7 +169,7 @@ void add_binding_commands(CLI::App& group, Chosen& chosen) {
         arguments["rows"] = std::move(*rows);
         arguments["replace"] = list->replace;
         return ask(call, "recipients.import", arguments,
-                   [&call](const json::value& answer) { show_bound(call, answer); });
+                   [&call](const json::value& answer) { show_fields(call.terminal, answer); });
     });
 
     auto* exported = add_command(group, "export", "the register as CSV, as `import` reads it",

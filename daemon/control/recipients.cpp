@@ -1,5 +1,5 @@
-// What a person says of devices by hand: whose one is, one by one or as a list; and that one is not known any more.
-// Pins change by these and by proofs alone.
+// The devices that are known: shown, let in by a window, kept out; and what a person says of them by hand: whose one
+// is, one by one or as a list, and that one is not known any more. Pins change by these and by proofs alone.
 #include "core/printable.hpp"
 #include "core/request/mailbox.hpp"
 #include "core/text.hpp"
@@ -95,6 +95,108 @@ Event bound(const trust::Pin& pin, const std::optional<trust::Pin>& before, cons
 }
 
 }  // namespace
+
+Operations::Answer Operations::recipients() {
+    auto pinning = parts_.ledger.pins();
+    const auto pins = co_await std::move(pinning);
+    if (!pins) co_return pins.error();
+    auto blocking = parts_.ledger.blocks();
+    const auto blocks = co_await std::move(blocking);
+    if (!blocks) co_return blocks.error();
+    auto opening = parts_.ledger.window();
+    const auto open = co_await std::move(opening);
+    if (!open) co_return open.error();
+    json::array rows;
+    for (const auto& pin : *pins) rows.push_back(row_of(pin));
+    json::array blocked;
+    for (const auto& one : *blocks) {
+        json::object row;
+        row["thing"] = std::string(to_string(one.thing));
+        row["value"] = one.value;
+        row["by"] = one.by;
+        row["since"] = to_rfc3339(one.since);
+        blocked.push_back(std::move(row));
+    }
+    json::object answer;
+    answer["recipients"] = std::move(rows);
+    answer["blocks"] = std::move(blocked);
+    answer["window"] = nullptr;
+    if (*open) {
+        json::object row;
+        row["opened"] = to_rfc3339((*open)->opened);
+        row["until"] = to_rfc3339((*open)->until);
+        row["max"] = (*open)->max;
+        row["used"] = (*open)->used;
+        row["by"] = (*open)->by;
+        answer["window"] = std::move(row);
+    }
+    co_return json::value(std::move(answer));
+}
+
+Operations::Answer Operations::window(json::object arguments, Caller caller) {
+    constexpr auto k_longest = std::chrono::hours{24 * 31};
+    constexpr std::uint64_t k_most_devices = 100000;
+    const auto now = parts_.clock.utc();
+    const auto until_text = text(arguments, "until");
+    if (!until_text) co_return usage("--until is needed: 2026-12-24T18:00:00Z");
+    const auto until = from_rfc3339(*until_text);
+    if (!until) co_return usage("--until: " + until.error().message);
+    if (*until <= now || *until - now > k_longest)
+        co_return usage("--until: must lie in the future, at most 31 days ahead");
+    const auto* most = arguments.if_contains("max");
+    if (most == nullptr || !most->is_number()) co_return usage("--max is needed: how many first uses may pass");
+    const auto number = most->to_number<std::uint64_t>();
+    if (number == 0 || number > k_most_devices) co_return usage("--max: 1 to 100000");
+    trust::EnrolmentWindow opened{now, *until, static_cast<std::uint32_t>(number), 0, caller.account};
+    auto opening = parts_.ledger.open_window(std::move(opened));
+    const auto done = co_await std::move(opening);
+    if (!done) co_return done.error();
+    parts_.events.raise(Event(event::k_window_opened)
+                            .with("until", to_rfc3339(*until))
+                            .with("max", std::to_string(number))
+                            .with("by", caller.account));
+    json::object answer;
+    answer["until"] = to_rfc3339(*until);
+    answer["max"] = number;
+    co_return json::value(std::move(answer));
+}
+
+Operations::Answer Operations::block(json::object arguments, Caller caller) {
+    trust::Block wanted;
+    int given = 0;
+    if (auto device = text(arguments, "device")) {
+        wanted.thing = trust::BlockedThing::device;
+        wanted.value = std::move(*device);
+        ++given;
+    }
+    if (auto user = text(arguments, "user")) {
+        wanted.thing = trust::BlockedThing::user;
+        wanted.value = std::move(*user);
+        ++given;
+    }
+    if (auto key = text(arguments, "key")) {
+        wanted.thing = trust::BlockedThing::key;
+        wanted.value = std::move(*key);
+        ++given;
+        if (!Sha256::from_hex_text(wanted.value))
+            co_return usage("--key: the whole SHA-256 fingerprint, 64 hexadecimal digits");
+    }
+    if (given != 1 || wanted.value.empty()) co_return usage("exactly one of --device, --user and --key is needed");
+    wanted.value = ascii_lower(wanted.value);
+    wanted.by = caller.account;
+    wanted.since = parts_.clock.utc();
+    const std::string thing(to_string(wanted.thing));
+    const std::string value = wanted.value;
+    auto blocking = parts_.ledger.block(std::move(wanted));
+    const auto done = co_await std::move(blocking);
+    if (!done) co_return done.error();
+    parts_.events.raise(
+        Event(event::k_recipient_blocked).with("thing", thing).with("value", value).with("by", caller.account));
+    json::object answer;
+    answer["thing"] = thing;
+    answer["value"] = value;
+    co_return json::value(std::move(answer));
+}
 
 Operations::Answer Operations::show_recipient(json::object arguments) {
     const auto wanted = text(arguments, "device").value_or("");
