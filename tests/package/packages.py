@@ -157,8 +157,13 @@ class Packages(unittest.TestCase):
 
     def test_tarball(self) -> None:
         with tarfile.open(self.made["tar.gz"]) as tar:
-            names = {"/" + each.name.split("/", 1)[1] for each in tar if not each.isdir()}
-        self.assertEqual(set(FILES) - names, set())
+            files = {"/" + each.name.split("/", 1)[1]: each for each in tar if not each.isdir()}
+            self.assertEqual(set(FILES) - set(files), set())
+            self.assertEqual([name for name, each in files.items() if each.isfile() and each.size == 0], [])
+            program = files["/usr/sbin/pfx-connector"]
+            with tar.extractfile(program) as octets:  # the deb's is run; this one is to be the same
+                self.assertEqual(hashlib.sha256(octets.read()).hexdigest(),
+                                 hashlib.sha256((self.tree / "usr/sbin/pfx-connector").read_bytes()).hexdigest())
 
     def test_the_same_again(self) -> None:
         if OPTIONS.again is None:
