@@ -13,7 +13,8 @@ namespace {
 constexpr auto k_pin_columns = names({"device", "user_id", "user_principal_name", "spki_sha256", "certificate_sha256",
                                       "source", "first_seen", "last_seen"});
 constexpr auto k_block_columns = names({"thing", "value", "by", "since"});
-constexpr auto k_approval_columns = names({"user_id", "device", "spki_sha256", "by", "given", "expires"});
+constexpr auto k_approval_columns =
+    names({"user_id", "device", "spki_sha256", "user_principal_name", "by", "given", "expires"});
 constexpr auto k_window_columns = names({"slot", "opened", "until", "max", "used", "by"});
 constexpr auto k_issued_columns =
     names({"sha256", "authority", "issuer", "serial_number", "spki_sha256", "user_id", "device", "request", "issued_at",
@@ -93,8 +94,9 @@ Result<trust::Block> block_from(const Values& row) {
 }
 
 Values to_row(const trust::Approval& approval) {
-    return {approval.user.text(), approval.device.text(),     blob_of(approval.spki_sha256),
-            approval.by,          seconds_of(approval.given), seconds_of(approval.expires)};
+    return {
+        approval.user.text(), approval.device.text(),     blob_of(approval.spki_sha256), approval.user_principal_name,
+        approval.by,          seconds_of(approval.given), seconds_of(approval.expires)};
 }
 
 Result<trust::Approval> approval_from(const Values& row) {
@@ -103,6 +105,7 @@ Result<trust::Approval> approval_from(const Values& row) {
     approval.user = reader.id<UserId>();
     approval.device = reader.id<DeviceId>();
     approval.spki_sha256 = reader.digest<Sha256>();
+    approval.user_principal_name = reader.text();
     approval.by = reader.text();
     approval.given = reader.time();
     approval.expires = reader.time();

@@ -200,14 +200,17 @@ asio::awaitable<void> Reporter::heard(request::RequestRecord record, ports::Resu
         delivered->delivered_at = context_.now();
         commit.delivered_import = std::move(delivered);
     }
+    // Before it is written: an answer with an older lease of it may be read meanwhile, and would order it anew.
+    const bool heard_before = context_.told.contains(record.request.id);
+    context_.told[record.request.id] = context_.ports.clock.tick();
     auto saving = context_.ports.ledger.save(std::move(commit), context_.now());
     const auto saved = co_await std::move(saving);
     if (!saved) {
+        if (!heard_before) context_.told.erase(record.request.id);
         // conflict: withdrawn meanwhile; what is there now is told in the next pass.
         context_.ledger_failed(saved.error(), "noting that a result was heard");
         co_return;
     }
-    context_.told[record.request.id] = context_.ports.clock.tick();
     const auto word = result_word(record, outcome.outcome);
     const auto took = std::chrono::duration<double>(context_.now() - record.accepted_at);
     context_.ports.telemetry.request_ended(record.request.kind(), word, took);

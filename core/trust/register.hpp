@@ -49,6 +49,7 @@ struct Block {
 // A person's word: this user, this device, this key. Ends by itself.
 struct Approval {
     UserId user;
+    std::string user_principal_name;  // the id is the service's word, and says nothing about whose history it asks for
     DeviceId device;
     Sha256 spki_sha256;
     std::string by;

@@ -407,8 +407,13 @@ Operations::Answer Operations::approve(RequestId id, std::string key, Caller cal
         answer["approvalsNeeded"] = approvers();
         co_return json::value(std::move(answer));
     }
-    trust::Approval approval{
-        found->request.user.id, found->request.device.id, facts->key.spki_sha256, caller.account, now, now + k_valid};
+    trust::Approval approval{found->request.user.id,
+                             found->request.user.user_principal_name,
+                             found->request.device.id,
+                             facts->key.spki_sha256,
+                             caller.account,
+                             now,
+                             now + k_valid};
     auto approving = parts_.ledger.approve(std::move(approval));
     const auto approved = co_await std::move(approving);
     if (!approved) co_return approved.error();

@@ -449,8 +449,8 @@ void World::operate(std::size_t index, const RequestId& id, bool approve) {
     const auto* facts = labels.certificate(device.recipient_certificate);
     if (facts == nullptr) return;
     const auto now = process->utc();
-    const auto approved =
-        file.approve({(*found)->request.user.id, device.id, facts->key.spki_sha256, "root", now, now + 24h * 7});
+    const auto approved = file.approve({(*found)->request.user.id, (*found)->request.user.user_principal_name,
+                                        device.id, facts->key.spki_sha256, "root", now, now + 24h * 7});
     if (!approved) return;
     connector.approved.insert({device.id, facts->key.spki_sha256});
     const auto about = digest_of("sha256", bytes_of((*found)->held_detail));
@@ -505,9 +505,8 @@ std::optional<Tick> World::next_renewal() const {
         const auto& shadow = process->ledger().shadow();
         const auto record = shadow.find(order.request.id);
         if (record == shadow.end() || record->second.rests() || record->second.lease != order.lease) continue;
-        const bool heard = service_up && !process->engine().context().status.credential_refused;
         const Tick due = order.lease_granted + (order.lease_ends - order.lease_granted) * 2 / 3;
-        const Tick when = heard ? std::max(due, timeline.now()) : std::max(due, timeline.now() + 20s);
+        const Tick when = service_up ? std::max(due, timeline.now()) : std::max(due, timeline.now() + 20s);
         if (!next || when < *next) next = when;
     }
     return next;

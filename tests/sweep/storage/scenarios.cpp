@@ -285,8 +285,8 @@ Scenario register_and_purge() {
               }),
          step("approve",
               [](SqliteLedger& ledger) {
-                  return ledger.approve({*UserId::parse("user-9"), *DeviceId::parse("device-9"), hash_of("nine"),
-                                         "admin", k_now, k_now + 1h});
+                  return ledger.approve({*UserId::parse("user-9"), "user-9@example.com", *DeviceId::parse("device-9"),
+                                         hash_of("nine"), "admin", k_now, k_now + 1h});
               }),
          step("freeze",
               [](SqliteLedger& ledger) {

@@ -61,7 +61,7 @@ protected:
         trust::Block block{trust::BlockedThing::device, "d", "root", k_now};
         const auto block_answer = co_await async->block(block);
         EXPECT_TRUE(block_answer);
-        trust::Approval approval{user, device, key, "root", k_now, k_now + 1h};
+        trust::Approval approval{user, "anna@example.com", device, key, "root", k_now, k_now + 1h};
         const auto approve_answer = co_await async->approve(approval);
         EXPECT_TRUE(approve_answer);
         trust::EnrolmentWindow window{k_now, k_now + 1h, 1, 0, "root"};

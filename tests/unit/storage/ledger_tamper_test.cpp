@@ -40,8 +40,8 @@ protected:
             commit.charges = {k_charge, {"issue_per_user_per_day", name, "r", 24h, 5, false}};
             EXPECT_TRUE(ledger->save(commit, k_now));
             EXPECT_TRUE(ledger->block({trust::BlockedThing::device, "stolen-" + name, "root", k_now}));
-            EXPECT_TRUE(ledger->approve({*UserId::parse(name), *DeviceId::parse("device-of-" + name), hash_of(name),
-                                         "root", k_now, k_now + 1h}));
+            EXPECT_TRUE(ledger->approve({*UserId::parse(name), name, *DeviceId::parse("device-of-" + name),
+                                         hash_of(name), "root", k_now, k_now + 1h}));
         }
         using request::Kind;
         using request::StopCause;

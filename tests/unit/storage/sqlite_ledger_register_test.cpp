@@ -32,7 +32,7 @@ TEST_F(LedgerTest, RegisterAnswersForOneClaim) {
     EXPECT_EQ(ledger->counts()->pins_by_state.at("blocked"), 1U);
     EXPECT_EQ(ledger->counts()->pins_by_state.at("pinned"), 2U);
 
-    ASSERT_TRUE(ledger->approve({user, device, key, "anna", k_now - 1h, k_now + 1h}));
+    ASSERT_TRUE(ledger->approve({user, "anna@example.com", device, key, "anna", k_now - 1h, k_now + 1h}));
     EXPECT_EQ(look().approval->by, "anna");
     EXPECT_FALSE(ledger->look_up(device, user, "x", hash_of("other key"), k_now)->approval);
     EXPECT_FALSE(ledger->look_up(device, user, "x", key, k_now + 1h)->approval);

@@ -58,7 +58,12 @@ Claim registered() {
     return claim;
 }
 Approval approval_of(const Claim& claim) {
-    return {claim.request.user.id,        claim.request.device.id, claim.facts.key.spki_sha256, "root", now(),
+    return {claim.request.user.id,
+            claim.request.user.user_principal_name,
+            claim.request.device.id,
+            claim.facts.key.spki_sha256,
+            "root",
+            now(),
             now() + std::chrono::hours{1}};
 }
 EnrolmentWindow window(std::uint32_t max, std::uint32_t used) {
@@ -458,13 +463,21 @@ TEST(Recipient, approval_is_for_user_device_and_key) {  // AT-42, AT-43
     EXPECT_FALSE(verdict.uses_window);
 
     const std::vector<std::function<void(Approval&)>> others = {
-        [](Approval& a) { a.user = *UserId::parse("u-bob"); }, [](Approval& a) { a.device = *DeviceId::parse("d-2"); },
-        [](Approval& a) { a.spki_sha256 = k_other_key; }, [](Approval& a) { a.expires = now(); }};
+        [](Approval& a) { a.user = *UserId::parse("u-bob"); },
+        [](Approval& a) { a.user_principal_name = "carla@corp.example"; },
+        [](Approval& a) { a.device = *DeviceId::parse("d-2"); }, [](Approval& a) { a.spki_sha256 = k_other_key; },
+        [](Approval& a) { a.expires = now(); }};
     for (std::size_t i = 0; i < others.size(); ++i) {
         auto other = claim;
         others[i](*other.known.approval);
         EXPECT_EQ(said(other.verdict()), "held new_recipient") << i;
     }
+
+    // Approved under her own name; then the service puts another's beside the same id.
+    auto lent = registered();
+    lent.known.approval = approval_of(lent);
+    lent.request.user.user_principal_name = "carla@corp.example";
+    EXPECT_EQ(said(lent.verdict()), "held user_change");
 
     for (const auto binding : {Binding::register_, Binding::service}) {
         auto changed = registered();
