@@ -16,7 +16,7 @@ protected:
         EXPECT_TRUE(open_database(folder.path(), layout));
         std::string sql = "ATTACH '" + filled.database() + "' AS filled;";
         for (const auto* table :
-             {"request", "lease", "pin", "block", "approval", "enrolment_window", "issued", "meter", "meter_entry"})
+             {"request", "lease", "pin", "block", "enrolment_window", "issued", "meter", "meter_entry"})
             sql += "INSERT INTO main." + std::string(table) + " SELECT * FROM filled." + table + ";";
         sql += "INSERT INTO main.generated_key SELECT spki_sha256, request, made_at FROM filled.generated_key;";
         Raw(folder.database()).execute(sql);
