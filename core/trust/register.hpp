@@ -46,7 +46,7 @@ struct Block {
     UtcTime since;
 };
 
-// A person's word: this user, this device, this key. Ends by itself.
+// A person's word: this user by id and name, this device, this key. Ends by itself.
 struct Approval {
     UserId user;
     std::string user_principal_name;  // the id is the service's word, and says nothing about whose history it asks for

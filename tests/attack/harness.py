@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import re
 import sqlite3
@@ -147,6 +148,11 @@ class Attacked(unittest.TestCase):
         """The device CA's certificate for the victim's phone over another key, in base64."""
         return base64.b64encode(pki.cert_der(pki.issue_device(self.lab.pki, self.carlas_phone.id, self.carla.upn, public_key, given_name="Carla",
                                                               surname="Chief", **how))).decode()
+
+    @classmethod
+    def window(cls, most: int) -> None:
+        until = (dt.datetime.now(dt.timezone.utc) + dt.timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        cls.connector.command("recipients", "window", "--until", until, "--max", str(most), check=True)
 
     @classmethod
     def honest(cls) -> Json:

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Somebody's keys for somebody else's device: AT-01, 05 to 12, 40, 41, 68."""
 import base64
+import dataclasses
 import datetime as dt
 import sqlite3
 import unittest
@@ -225,11 +226,6 @@ class Register(Attacked):
         for user, phone in ((cls.carla, cls.carlas_phone), (cls.mallory, cls.mallorys_phone), (cls.nora, cls.noras_phone)):
             cls.lab.open(phone, cls.lab.issue(user, phone, key_type="ecP256"))
 
-    @classmethod
-    def window(cls, most: int) -> None:
-        until = (dt.datetime.now(dt.timezone.utc) + dt.timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        cls.connector.command("recipients", "window", "--until", until, "--max", str(most), check=True)
-
     @at("06", "a window of one lets one in, and no more after its end")
     def test_at_06_a_window_lets_in_so_many(self) -> None:
         self.window(1)
@@ -257,6 +253,32 @@ class Register(Attacked):
         self.check_refused(order, "recipientUntrusted", "KEY-4002", "…blocked…")
         self.check_neighbour(mark)
         self.check_nothing_left(mark, order)
+
+
+class Approved(Attacked):
+    """A phone that a person has approved once. Its certificate names nobody, and the service's word about people is taken."""
+    config = {"recipients": {"binding": "register"}, "policy": {"identity": "service"}}
+    attacks = [
+        Attack("05", "the approved user's id beside the victim's name", "held user_change", "KEY-4003", "…carla@corp.example…",
+               change=lambda room: room.borrowed_name()),
+        Attack("13", "the approved user's id beside the victim's name, for a certificate", "held user_change", "KEY-4003", order="issue",
+               change=lambda room: room.borrowed_name()),
+    ]
+
+    @classmethod
+    def arrange(cls) -> None:
+        cls.window(1)
+        cls.lab.open(cls.noras_phone, cls.lab.issue(cls.nora, cls.noras_phone, key_type="ecP256"))
+        cls.phone = cls.attacker(flaw="no-user")
+        order = cls.lab.issue(cls.mallory, cls.phone, key_type="ecP256")
+        cls.connector.wait_until(lambda: cls.connector.command_json("requests", "show", order)["stage"] == "held", 30, "the first use to be held")
+        cls.connector.command("requests", "approve", order, "--key", cls.phone.key_sha256[:8], check=True)
+        cls.lab.open(cls.phone, order)
+        cls.both = dataclasses.replace(cls.carla, id=cls.mallory.id)
+        cls.lab.import_history(cls.both, (2019, 2025))
+
+    def borrowed_name(self) -> Json:
+        return {"user": self.both.json(), "device": self.phone.json()}
 
 
 class Changed(Attacked):
