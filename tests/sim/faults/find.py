@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[3]
-NEEDED = ("CMakeLists.txt", "CMakePresets.json", "core", "storage", "config", "daemon", "tests")
+NEEDED = ("CMakeLists.txt", "CMakePresets.json", "core", "storage", "config", "daemon", "systemd", "tests")
 
 
 def copy_sources(to: pathlib.Path) -> None:
