@@ -41,9 +41,7 @@ asio::awaitable<void> LeaseKeeper::each_second(Step step) {
 
 bool LeaseKeeper::may_ask() const {
     const auto& status = context_.status;
-    // Also while our credential is refused: one 401 may be a mishap of theirs, and a lease that ran out is work done
-    // twice.
-    return status.service.state != Check::State::unknown && !status.ledger_barred;
+    return status.service.state != Check::State::unknown && !status.credential_refused && !status.ledger_barred;
 }
 
 asio::awaitable<void> LeaseKeeper::compare_book() {
@@ -75,7 +73,7 @@ asio::awaitable<void> LeaseKeeper::renew_due() {
     auto renewing = context_.ports.management.renew_leases(std::move(ids));
     const auto answer = co_await std::move(renewing);
     if (!answer) {
-        next_renewal_ = clock.tick() + (answer.error().kind == ErrorKind::unauthorized ? 10s : 2s);
+        next_renewal_ = clock.tick() + 2s;
         co_return;
     }
     context_.clock_watch.compare(answer->date, context_.now());

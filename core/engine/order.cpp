@@ -62,11 +62,6 @@ Worker::Going Worker::submit(bool again) {
     auto entering = enter(issuer->name(), !again);
     const bool entered = co_await std::move(entering);
     if (!entered) co_return false;
-    if (context_.status.lease_lost.contains(record_.request.id)) {
-        auto leaving = leave_unsent(issuer->name(), std::chrono::seconds{1}, !again);
-        co_return co_await std::move(leaving);
-    }
-    if (again) context_.ports.events.raise(about(event::k_possible_duplicate, record_));
     auto& breaker = context_.breaker(issuer->name());
     if (record_.stage != request::Stage::submitting) {
         auto saving = save(request::Outcome(request::SubmissionBegins{}));
@@ -76,11 +71,13 @@ Worker::Going Worker::submit(bool again) {
             co_return false;
         }
     }
-    if (stopped()) {
-        // Between the writing down and the sending: after the thaw it is sent as it is.
-        auto leaving = leave_unsent(issuer->name(), std::chrono::seconds{0}, !again);
+    // Between the writing down, which may take a disk's time, and the sending. After a thaw it is sent as it is.
+    const bool lost = context_.status.lease_lost.contains(record_.request.id);
+    if (lost || stopped()) {
+        auto leaving = leave_unsent(issuer->name(), std::chrono::seconds{lost ? 1 : 0}, !again);
         co_return co_await std::move(leaving);
     }
+    if (again) context_.ports.events.raise(about(event::k_possible_duplicate, record_));
     unsent_ = false;
     auto submission = submission_of(record_);
     auto submitting = issuer->submit(std::move(submission));

@@ -42,7 +42,7 @@ class Booted(unittest.TestCase):
         cls.old = machine.repacked(OPTIONS.deb, cls.place / "old", "0.9.0")
         cls.older = machine.repacked(OPTIONS.deb, cls.place / "older", "0.8.0", [("preinst", f"-gt {schema(OPTIONS.deb)} ]", "-gt 1 ]")])
         for deb in (OPTIONS.deb, cls.old, cls.older):
-            (root / "root" / deb.name).write_bytes(deb.read_bytes())
+            (root / "srv" / deb.name).write_bytes(deb.read_bytes())
         if OPTIONS.sanitized:
             sanitized(root)
         cls.lab = cls.enterClassContext(Lab())
@@ -83,7 +83,7 @@ class Booted(unittest.TestCase):
 
     # -- one life -----------------------------------------------------------------------------------------------------
     def test_01_installed_and_not_started(self) -> None:
-        said = self.machine.run("dpkg", "-i", *forced(), f"/root/{self.old.name}")
+        said = self.machine.run("dpkg", "-i", *forced(), f"/srv/{self.old.name}")
         self.assertIn("enroll", said.stderr + said.stdout)
         self.assertEqual(self.machine.run("systemctl", "is-enabled", "pfx-connector").stdout.strip(), "enabled")
         self.assertEqual(self.active(), "inactive")
@@ -124,9 +124,9 @@ class Booted(unittest.TestCase):
         }
         self.configure()
         self.machine.run("pfx-connector", "local-ca", "create", "--directory", f"{STATE}/ca", "--name", "CA", "--domain", "corp.example",
-                         "--root-out", "/root/ca-root.key")
-        self.machine.write("/root/token", self.lab.token() + "\n", 0o600)
-        self.machine.run("pfx-connector", "enroll", "--token-file", "/root/token")
+                         "--root-out", "/srv/ca-root.key")
+        self.machine.write("/srv/token", self.lab.token() + "\n", 0o600)
+        self.machine.run("pfx-connector", "enroll", "--token-file", "/srv/token")
         self.machine.run("chown", "-R", "pfx-connector:pfx-connector", f"{STATE}/ca")
         self.assertEqual(self.machine.run("stat", "-c", "%U %a", f"{STATE}/connector.key").stdout.strip(), "pfx-connector 600")
 
@@ -223,7 +223,7 @@ class Booted(unittest.TestCase):
         identifier = self.lab.issue(vip, device, key_type="ecP256")
         held = lambda: json.loads(self.machine.run("pfx-connector", "requests", "list", "--stage", "held", "--json").stdout)["requests"]  # noqa: E731
         self.until(held, "the request to be held")
-        self.machine.run("dpkg", "-i", *forced(), f"/root/{OPTIONS.deb.name}")
+        self.machine.run("dpkg", "-i", *forced(), f"/srv/{OPTIONS.deb.name}")
         self.assertEqual(self.active(), "active")
         self.assertEqual([each["id"] for each in held()], [identifier])
         shown = json.loads(self.machine.run("pfx-connector", "requests", "show", identifier, "--json").stdout)
@@ -234,7 +234,7 @@ class Booted(unittest.TestCase):
     def test_13_downgraded_to_what_knows_the_database(self) -> None:
         """And to what does not: refused, and the one that was there goes on."""
         process = self.machine.show("MainPID")
-        done = self.machine.run("dpkg", "-i", *forced(), "--force-downgrade", f"/root/{self.older.name}", check=False)
+        done = self.machine.run("dpkg", "-i", *forced(), "--force-downgrade", f"/srv/{self.older.name}", check=False)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("backup", done.stderr + done.stdout)
         self.until(lambda: self.active() == "active", "the daemon that was there")
