@@ -62,6 +62,11 @@ Worker::Going Worker::submit(bool again) {
     auto entering = enter(issuer->name(), !again);
     const bool entered = co_await std::move(entering);
     if (!entered) co_return false;
+    const auto lost = [&] { return context_.status.lease_lost.contains(record_.request.id); };
+    if (lost()) {
+        auto leaving = leave_unsent(issuer->name(), std::chrono::seconds{1}, !again);
+        co_return co_await std::move(leaving);
+    }
     auto& breaker = context_.breaker(issuer->name());
     if (record_.stage != request::Stage::submitting) {
         auto saving = save(request::Outcome(request::SubmissionBegins{}));
@@ -72,9 +77,8 @@ Worker::Going Worker::submit(bool again) {
         }
     }
     // Between the writing down, which may take a disk's time, and the sending. After a thaw it is sent as it is.
-    const bool lost = context_.status.lease_lost.contains(record_.request.id);
-    if (lost || stopped()) {
-        auto leaving = leave_unsent(issuer->name(), std::chrono::seconds{lost ? 1 : 0}, !again);
+    if (lost() || stopped()) {
+        auto leaving = leave_unsent(issuer->name(), std::chrono::seconds{lost() ? 1 : 0}, !again);
         co_return co_await std::move(leaving);
     }
     if (again) context_.ports.events.raise(about(event::k_possible_duplicate, record_));
