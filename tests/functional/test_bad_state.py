@@ -201,7 +201,7 @@ class Database(unittest.TestCase):
         check = b"\0" * len(self.columns("SELECT check_value FROM pin LIMIT 1")[0][0])
         self.edit(("INSERT INTO pin VALUES (?,?,?,?,?,'register:hand',1,1,?)",
                    (phone.id, user.id, user.upn, key, bytes.fromhex(phone.recipient_sha256), check)),
-                  ("INSERT INTO approval VALUES (?,?,?,'root',1,4000000000,?)", (user.id, phone.id, key, check)),
+                  ("INSERT INTO approval VALUES (?,?,?,?,'root',1,4000000000,?)", (user.id, phone.id, key, user.upn, check)),
                   ("INSERT OR REPLACE INTO enrolment_window VALUES (1,1,4000000000,100,0,'root',?)", (check,)))
         self.connector.start()
         again = self.lab.issue(user, phone, key_type="ecP256")
