@@ -208,6 +208,10 @@ ports::Async<void> AsyncLedger::put_back(RequestId id) {
     return run<void>([id = std::move(id)](SqliteLedger& ledger) { return ledger.put_back(id); });
 }
 
+ports::Async<void> AsyncLedger::expect_end() {
+    return run<void>([](SqliteLedger& ledger) { return ledger.expect_end(); });
+}
+
 ports::Async<std::vector<request::RequestRecord>> AsyncLedger::recover(UtcTime now) {
     return run<std::vector<request::RequestRecord>>([=](SqliteLedger& ledger) { return ledger.recover(now); });
 }

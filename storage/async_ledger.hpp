@@ -36,6 +36,7 @@ public:
     ports::Async<std::uint64_t> save(ports::Commit commit, UtcTime now) override;
     ports::Async<ports::Taken> take(ports::TakeOrder order, UtcTime now) override;
     ports::Async<void> put_back(RequestId id) override;
+    ports::Async<void> expect_end() override;
     ports::Async<std::vector<request::RequestRecord>> recover(UtcTime now) override;
     ports::Async<std::uint64_t> pull_back(UtcTime now, std::chrono::seconds longest) override;
     ports::Async<std::uint64_t> move_waits(UtcTime now, std::chrono::seconds jump) override;

@@ -312,6 +312,7 @@ Result<std::uint64_t> SqliteLedger::save_one(const Commit& commit, UtcTime now) 
     auto record = commit.record;
     ++record.version;
     record.updated_at = now;
+    record.in_work = record.in_work && !end_expected_;
     if (auto done = rows_.put(tables::k_request, to_row(record)); !done) return done.error();
     if (!needs_lease(record.stage, record.outcome.has_value())) {
         if (auto done = rows_.remove(tables::k_lease, {id.text()}); !done) return done.error();

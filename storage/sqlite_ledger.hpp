@@ -54,6 +54,7 @@ public:
     [[nodiscard]] Result<std::uint64_t> save(const ports::Commit& commit, UtcTime now);
     [[nodiscard]] Result<ports::Taken> take(const ports::TakeOrder& order, UtcTime now);
     [[nodiscard]] Result<void> put_back(const RequestId& id);
+    [[nodiscard]] Result<void> expect_end();
     [[nodiscard]] Result<std::vector<request::RequestRecord>> recover(UtcTime now);
     [[nodiscard]] Result<std::uint64_t> pull_back(UtcTime now, std::chrono::seconds longest);
     [[nodiscard]] Result<std::uint64_t> move_waits(UtcTime now, std::chrono::seconds jump);
@@ -204,6 +205,7 @@ private:
     std::optional<AuditAnchor> pending_anchor_;
     std::optional<Error> damage_;  // a page is not what SQLite wrote: nothing is written into that file any more
     bool ended_unclean_ = false;
+    bool end_expected_ = false;  // nothing is in work from now on
     std::optional<std::size_t> migrated_from_;
     bool state_sound_ = false;
     bool pins_complete_ = false;

@@ -57,6 +57,7 @@ Result<void> SqliteLedger::put_again(RequestRecord& record) {
 
 Result<ports::Taken> SqliteLedger::take(const ports::TakeOrder& order, UtcTime now) {
     ports::Taken taken;
+    if (end_expected_) return taken;
     Values parameters{seconds_of(now)};
     std::string has_room;
     for (const auto& [authority, room] : order.room) {
@@ -112,6 +113,21 @@ Result<void> SqliteLedger::put_back(const RequestId& id) {
         if (!*found || !(*found)->in_work) return {};
         (*found)->in_work = false;
         return put_again(**found);
+    });
+}
+
+// The version stays: their workers still have them, and save what they have begun.
+Result<void> SqliteLedger::expect_end() {
+    end_expected_ = true;
+    auto were = records("WHERE in_work <> 0", {});
+    if (!were) return were.error();
+    if (were->empty()) return {};
+    return write([&]() -> Result<void> {
+        for (auto& record : *were) {
+            record.in_work = false;
+            if (auto done = rows_.put(tables::k_request, to_row(record)); !done) return done.error();
+        }
+        return {};
     });
 }
 

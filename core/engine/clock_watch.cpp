@@ -65,6 +65,10 @@ bool ClockWatch::believed() const noexcept {
     return answered_ && (!skew_ || size_of(*skew_) < k_believed);
 }
 
+bool ClockWatch::confirmed() const noexcept {
+    return skew_ && believed();
+}
+
 bool ClockWatch::skew_to_tell() noexcept {
     if (!skew_) return false;
     if (size_of(*skew_) < k_told / 2) told_ = false;

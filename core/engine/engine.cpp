@@ -13,6 +13,7 @@ Engine::Engine(const asio::any_io_executor& executor, Ports ports, Rules rules)
     : context_(executor, std::move(ports), std::move(rules)),
       pollers_(executor),
       rooms_(executor),
+      farewell_(executor),
       poller_(context_, leases_),
       dispatcher_(context_, cache_, executor),
       reporter_(context_),
@@ -68,6 +69,7 @@ asio::awaitable<void> Engine::run() {
     rooms_.spawn(dispatcher_.run());
     rooms_.spawn(reporter_.run());
     rooms_.spawn(housekeeper_.run());
+    rooms_.spawn(housekeeper_.pulse());
     rooms_.spawn(lease_keeper_.renew());
     rooms_.spawn(lease_keeper_.keep_book());
     while (!context_.status.draining) {
@@ -75,8 +77,8 @@ asio::awaitable<void> Engine::run() {
         co_await std::move(waiting);
     }
     const Tick latest = clock.tick() + drain_most_;
-    auto telling = housekeeper_.beat();
-    co_await std::move(telling);
+    farewell_.spawn(expect_end());
+    farewell_.spawn(beat_last());
     pollers_.cancel();
     auto polled = pollers_.join();
     co_await std::move(polled);
@@ -95,10 +97,38 @@ asio::awaitable<void> Engine::run() {
     // A taking that was under way has brought its requests meanwhile.
     auto put_back = dispatcher_.join();
     co_await std::move(put_back);
-    if (clock.tick() < latest && !context_.status.ledger_barred && context_.status.service.state == Check::State::up) {
-        auto last = reporter_.flush();
-        co_await std::move(last);
-    }
+    farewell_.spawn(tell_last());
+    auto leaving = join_farewell(latest);
+    co_await std::move(leaving);
+}
+
+// Durable before anything that may hang; where the disk hangs it is not, and this end counts as any other.
+asio::awaitable<void> Engine::expect_end() {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    auto expecting = context_.ports.ledger.expect_end();
+    const auto expected = co_await std::move(expecting);
+    if (!expected) context_.ledger_failed(expected.error(), "noting that the end was asked for");
+}
+
+asio::awaitable<void> Engine::beat_last() {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    auto beating = housekeeper_.beat();
+    co_await std::move(beating);
+}
+
+asio::awaitable<void> Engine::tell_last() {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    if (context_.status.ledger_barred || context_.status.service.state != Check::State::up) co_return;
+    auto last = reporter_.flush();
+    co_await std::move(last);
+}
+
+asio::awaitable<void> Engine::join_farewell(Tick latest) {
+    auto& clock = context_.ports.clock;
+    while (farewell_.size() != 0 && clock.tick() < latest) co_await clock.wait_until(clock.tick() + 50ms);
+    farewell_.cancel();
+    auto said = farewell_.join();
+    co_await std::move(said);
 }
 
 }  // namespace connector::engine

@@ -23,6 +23,11 @@ public:
     [[nodiscard]] const Context& context() const noexcept { return context_; }
 
 private:
+    [[nodiscard]] boost::asio::awaitable<void> expect_end();
+    [[nodiscard]] boost::asio::awaitable<void> beat_last();
+    [[nodiscard]] boost::asio::awaitable<void> tell_last();
+    // What hangs is left at `latest`.
+    [[nodiscard]] boost::asio::awaitable<void> join_farewell(Tick latest);
     // What the end of an earlier process means for what it had in work; until the ledger can be read and written.
     [[nodiscard]] boost::asio::awaitable<void> recover();
 
@@ -31,6 +36,7 @@ private:
     LeaseBook leases_;
     async::TaskGroup pollers_;
     async::TaskGroup rooms_;
+    async::TaskGroup farewell_;
     Poller poller_;
     Dispatcher dispatcher_;
     Reporter reporter_;

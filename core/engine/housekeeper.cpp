@@ -21,44 +21,61 @@ asio::awaitable<void> Housekeeper::run() {
     co_await asio::this_coro::throw_if_cancelled(false);
     auto& clock = context_.ports.clock;
     for (;;) {
-        auto watching = watch_clock();
-        co_await std::move(watching);
-        auto flooring = context_.look_at_clock_floor();
-        co_await std::move(flooring);
-        auto counting = count();
-        co_await std::move(counting);
-        const auto tick = clock.tick();
-        if (context_.status.ledger.state == Check::State::down && !context_.status.ledger_barred &&
-            tick >= next_probe_) {
-            next_probe_ = tick + 5s;
-            auto probing = probe();
-            co_await std::move(probing);
-        }
-        if (tick >= next_window_look_) {
-            next_window_look_ = tick + 10s;
-            auto looking = look_at_window();
-            co_await std::move(looking);
-        }
-        if (!context_.status.ledger_barred && tick >= next_hold_check_) {
-            next_hold_check_ = tick + 60s;
-            auto ending = end_old_holds();
-            co_await std::move(ending);
-            auto dropping = drop_uncollected();
-            co_await std::move(dropping);
-        }
-        if (ages_count() && !context_.status.ledger_barred && tick >= next_purge_) {
-            next_purge_ = tick + 1h;
-            auto purging = purge();
-            co_await std::move(purging);
-        }
-        // Hourly, and soon after something was delivered.
-        const bool delivered = context_.status.counts.delivered != delivered_at_look_;
-        if (ages_count() && (tick >= next_expiry_look_ || (delivered && tick >= next_expiry_look_ - 1h + 5s))) {
-            next_expiry_look_ = tick + 1h;
-            delivered_at_look_ = context_.status.counts.delivered;
-            auto looking = look_at_expiring_imports();
-            co_await std::move(looking);
-        }
+        asking_since_ = clock.tick();
+        auto looking = look_around();
+        co_await std::move(looking);
+        asking_since_.reset();
+        auto waiting = clock.wait_until(clock.tick() + 1s);
+        co_await std::move(waiting);
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none) co_return;
+    }
+}
+
+asio::awaitable<void> Housekeeper::look_around() {
+    auto watching = watch_clock();
+    co_await std::move(watching);
+    auto flooring = context_.look_at_clock_floor();
+    co_await std::move(flooring);
+    auto counting = count();
+    co_await std::move(counting);
+    const auto tick = context_.ports.clock.tick();
+    if (context_.status.ledger.state == Check::State::down && !context_.status.ledger_barred && tick >= next_probe_) {
+        next_probe_ = tick + 5s;
+        auto probing = probe();
+        co_await std::move(probing);
+    }
+    if (tick >= next_window_look_) {
+        next_window_look_ = tick + 10s;
+        auto looking = look_at_window();
+        co_await std::move(looking);
+    }
+    if (!context_.status.ledger_barred) {
+        auto ending = end_old_holds();
+        co_await std::move(ending);
+        auto dropping = drop_uncollected();
+        co_await std::move(dropping);
+    }
+    if (context_.clock_watch.confirmed() && !context_.status.ledger_barred && tick >= next_purge_) {
+        next_purge_ = tick + 1h;
+        auto purging = purge();
+        co_await std::move(purging);
+    }
+    // Hourly, and soon after something was delivered.
+    const bool delivered = context_.status.counts.delivered != delivered_at_look_;
+    if (ages_count() && (tick >= next_expiry_look_ || (delivered && tick >= next_expiry_look_ - 1h + 5s))) {
+        next_expiry_look_ = tick + 1h;
+        delivered_at_look_ = context_.status.counts.delivered;
+        auto looking = look_at_expiring_imports();
+        co_await std::move(looking);
+    }
+}
+
+asio::awaitable<void> Housekeeper::pulse() {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    auto& clock = context_.ports.clock;
+    for (;;) {
+        watch_ledger();
         auto waiting = context_.state_changed.wait(clock, clock.tick() + 1s);
         const auto before = clock.tick();
         co_await std::move(waiting);
@@ -71,6 +88,14 @@ asio::awaitable<void> Housekeeper::run() {
             co_await std::move(beating);
         }
     }
+}
+
+// A disk that hangs fails nothing; it is down until a write has succeeded.
+void Housekeeper::watch_ledger() {
+    constexpr auto k_hangs = 15s;
+    if (!asking_since_ || context_.ports.clock.tick() - *asking_since_ < k_hangs) return;
+    context_.ledger_failed({ErrorKind::unavailable, "storageHangs", "the database has not answered for 15 seconds"},
+                           "counting");
 }
 
 asio::awaitable<void> Housekeeper::watch_clock() {
@@ -210,12 +235,24 @@ asio::awaitable<void> Housekeeper::end(const request::RequestRecord& record, req
     context_.report_waiting.call();
 }
 
-asio::awaitable<void> Housekeeper::end_old_holds() {
+ports::Async<std::vector<request::RequestRecord>> Housekeeper::next_of(Round& round) {
+    const auto tick = context_.ports.clock.tick();
+    if (tick < round.next) co_return std::vector<request::RequestRecord>{};
     ports::PageFilter filter;
-    filter.stage = request::Stage::held;
+    filter.stage = round.stage;
+    filter.after = round.after;
     filter.limit = k_page;
     auto asking = context_.ports.ledger.page(std::move(filter));
-    auto held = co_await std::move(asking);
+    auto some = co_await std::move(asking);
+    const bool more = some && some->size() == k_page;
+    round.after = more ? some->back().request.id.text() : "";
+    round.next = tick + (more ? 5s : 60s);
+    co_return some;
+}
+
+asio::awaitable<void> Housekeeper::end_old_holds() {
+    auto asking = next_of(held_);
+    const auto held = co_await std::move(asking);
     if (!held) co_return;
     for (const auto& record : *held) {
         if (!ages_count() || !record.held_since || context_.now() - *record.held_since < context_.rules.hold) continue;
@@ -227,11 +264,8 @@ asio::awaitable<void> Housekeeper::end_old_holds() {
 
 // A package that nobody takes for so long holds keys that nobody waits for; its certificate is an orphan.
 asio::awaitable<void> Housekeeper::drop_uncollected() {
-    ports::PageFilter filter;
-    filter.stage = request::Stage::packaged;
-    filter.limit = k_page;
-    auto asking = context_.ports.ledger.page(std::move(filter));
-    auto packaged = co_await std::move(asking);
+    auto asking = next_of(packaged_);
+    const auto packaged = co_await std::move(asking);
     if (!packaged) co_return;
     for (const auto& record : *packaged) {
         if (!ages_count() || context_.now() - record.accepted_at < context_.rules.keep_undelivered) continue;

@@ -5,10 +5,11 @@
 #include "core/engine/context.hpp"
 
 #include <chrono>
-#include <optional>
-
 #include <map>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace connector::engine {
 
@@ -16,11 +17,14 @@ class Housekeeper {
 public:
     explicit Housekeeper(Context& context) : context_(context) {}
 
-    // Until cancelled.
+    // Until cancelled, each: what needs the ledger, and what has to go on though the ledger does not answer.
     [[nodiscard]] boost::asio::awaitable<void> run();
+    [[nodiscard]] boost::asio::awaitable<void> pulse();
     [[nodiscard]] boost::asio::awaitable<void> beat();
 
 private:
+    [[nodiscard]] boost::asio::awaitable<void> look_around();
+    void watch_ledger();
     [[nodiscard]] boost::asio::awaitable<void> watch_clock();
     // Nothing ends by age while the wall clock is not believed; it is looked at all the same, for rows that were
     // edited.
@@ -29,6 +33,13 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> probe();
     [[nodiscard]] boost::asio::awaitable<void> end(const request::RequestRecord& record, request::Failure failure,
                                                    std::string_view event_id);
+    // Some of those in a stage, in turn: once each in a few minutes, however many there are.
+    struct Round {
+        request::Stage stage;
+        std::string after{};
+        Tick next{};
+    };
+    [[nodiscard]] ports::Async<std::vector<request::RequestRecord>> next_of(Round& round);
     [[nodiscard]] boost::asio::awaitable<void> end_old_holds();
     [[nodiscard]] boost::asio::awaitable<void> drop_uncollected();
     [[nodiscard]] boost::asio::awaitable<void> purge();
@@ -43,7 +54,9 @@ private:
     std::chrono::seconds jumped_{0};  // of the wall clock, and what waits has not been moved yet
     Tick next_pull_{};
     Tick next_purge_{};
-    Tick next_hold_check_{};
+    Round held_{request::Stage::held};
+    Round packaged_{request::Stage::packaged};
+    std::optional<Tick> asking_since_;  // the ledger
     Tick next_probe_{};
     Tick next_expiry_look_{};
     std::uint64_t delivered_at_look_ = 0;

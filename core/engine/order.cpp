@@ -39,14 +39,10 @@ ports::IssuedCertificate registered(const std::string& authority, const Certific
     return entry;
 }
 
-namespace {
-
 Error no_longer_configured(const request::RequestRecord& record) {
     return {ErrorKind::misconfigured, "authorityMisconfigured",
             "/profile/authority: no longer configured: " + record.request.profile()->authority};
 }
-
-}  // namespace
 
 ports::Authority* Worker::authority() const {
     const auto found = context_.ports.authorities.find(record_.request.profile()->authority);
@@ -56,7 +52,7 @@ ports::Authority* Worker::authority() const {
 Worker::Going Worker::submit(bool again) {
     auto* issuer = authority();
     if (issuer == nullptr) {
-        auto failing = fail(no_longer_configured(record_));
+        auto failing = fail(no_longer_configured(record_), {}, again);
         co_return co_await std::move(failing);
     }
     auto entering = enter(issuer->name(), !again);
@@ -176,7 +172,7 @@ Worker::Going Worker::find() {
 Worker::Going Worker::poll() {
     auto* issuer = authority();
     if (issuer == nullptr) {
-        auto failing = fail(no_longer_configured(record_));
+        auto failing = fail(no_longer_configured(record_), {}, true);
         co_return co_await std::move(failing);
     }
     auto entering = enter(issuer->name());

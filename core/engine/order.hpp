@@ -16,4 +16,7 @@ namespace connector::engine {
 [[nodiscard]] ports::IssuedCertificate registered(const std::string& authority, const CertificateFacts& leaf,
                                                   const request::RequestRecord& record, UtcTime now);
 
+// `record`'s authority, which the configuration does not name any more.
+[[nodiscard]] Error no_longer_configured(const request::RequestRecord& record);
+
 }  // namespace connector::engine

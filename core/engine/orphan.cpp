@@ -131,19 +131,40 @@ Worker::Going Worker::spare() {
     co_return saved;
 }
 
+// Whoever revokes it by hand finds it in the register, though it may never have been packed.
+void Worker::register_orphan(ports::Commit& commit, Event& told) const {
+    const auto& name = record_.request.profile()->authority;
+    told.with("authority", name);
+    const auto facts = context_.ports.crypto.inspect(record_.certificate);
+    if (!facts) return;
+    commit.issued = registered(name, *facts, record_, context_.now());
+    told.with("serial", facts->serial_number);
+}
+
+// Its authority is not configured, by mistake or for good. The certificate lives, so nothing is given up.
+Worker::Going Worker::await_authority() {
+    ports::Commit commit;
+    Error gone = no_longer_configured(record_);
+    Event told = about(event::k_revoke_will_retry, record_).with("reason", gone.message);
+    register_orphan(commit, told);
+    context_.ports.events.raise(told);
+    request::Outcome outcome(request::Failed{std::move(gone), {}, false});
+    auto saving = save_with(std::move(outcome), std::move(commit));
+    co_await std::move(saving);
+    co_return false;
+}
+
 Worker::Going Worker::revoke() {
     if (held_by_service()) co_return co_await spare();
-    auto* issuer = record_.request.profile() == nullptr ? nullptr : authority();
-    if (issuer == nullptr || !issuer->traits().revokes) {
-        // Whoever revokes it by hand finds it in the register, though it may never have been packed.
+    auto* issuer = authority();
+    if (issuer == nullptr) {
+        auto awaiting = await_authority();
+        co_return co_await std::move(awaiting);
+    }
+    if (!issuer->traits().revokes) {
         ports::Commit commit;
         Event failed = about(event::k_revoke_failed, record_).with("reason", "the authority cannot revoke");
-        if (const auto facts = context_.ports.crypto.inspect(record_.certificate);
-            facts && record_.request.profile() != nullptr) {
-            const auto& name = record_.request.profile()->authority;
-            commit.issued = registered(name, *facts, record_, context_.now());
-            failed.with("authority", name).with("serial", facts->serial_number);
-        }
+        register_orphan(commit, failed);
         context_.ports.events.raise(failed);
         request::Outcome outcome(request::RevokedNow{});
         auto saving = save_with(std::move(outcome), std::move(commit));

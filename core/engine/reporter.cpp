@@ -34,11 +34,8 @@ asio::awaitable<void> Reporter::run() {
     co_await asio::this_coro::throw_if_cancelled(false);
     auto& clock = context_.ports.clock;
     for (;;) {
-        bool more = false;
-        if (!context_.status.ledger_barred) {
-            auto flushing = flush();
-            more = co_await std::move(flushing);
-        }
+        auto flushing = flush();
+        const bool more = co_await std::move(flushing);
         auto waiting = context_.report_waiting.wait(clock, clock.tick() + (more ? 0s : 1s));
         co_await std::move(waiting);
         const auto state = co_await asio::this_coro::cancellation_state;
@@ -46,7 +43,19 @@ asio::awaitable<void> Reporter::run() {
     }
 }
 
+bool Reporter::may_tell() const {
+    const auto& status = context_.status;
+    return !status.ledger_barred && status.ledger.state != Check::State::down && !status.credential_refused &&
+           context_.ports.clock.tick() >= quiet_until_;
+}
+
+void Reporter::keep_quiet(std::optional<std::chrono::seconds> asked) {
+    quiet_until_ = context_.ports.clock.tick() +
+                   request::delay_after(request::Backoff{1s, 60s}, ++failures_, context_.jitter(), asked);
+}
+
 asio::awaitable<bool> Reporter::flush() {
+    if (!may_tell()) co_return false;
     auto asking = context_.ports.ledger.outbox(context_.now(), k_most_results);
     auto waiting = co_await std::move(asking);
     if (!waiting) {
@@ -56,7 +65,7 @@ asio::awaitable<bool> Reporter::flush() {
     bool told = false;
     auto& records = *waiting;
     std::size_t first = 0;
-    while (first < records.size()) {
+    while (first < records.size() && may_tell()) {
         std::size_t octets = 0;
         std::size_t last = first;
         while (last < records.size() &&
@@ -70,7 +79,7 @@ asio::awaitable<bool> Reporter::flush() {
         told = true;
         first = last;
     }
-    co_return told&& records.size() >= k_most_results;
+    co_return told&& may_tell() && records.size() >= k_most_results;
 }
 
 asio::awaitable<void> Reporter::tell(std::vector<request::RequestRecord> records) {
@@ -154,6 +163,7 @@ asio::awaitable<void> Reporter::tell(std::vector<request::RequestRecord> records
             co_return;
         }
         if (error.kind == ErrorKind::cancelled) co_return;
+        keep_quiet(error.retry_after);
         context_.ports.events.raise(
             Event(event::k_report_failed).with("count", std::to_string(told.size())).with("reason", error.message));
         if (error.kind == ErrorKind::unauthorized) {
@@ -168,6 +178,7 @@ asio::awaitable<void> Reporter::tell(std::vector<request::RequestRecord> records
         }
         co_return;
     }
+    failures_ = 0;
     for (auto& record : work->told) {
         const auto found = std::find_if(outcomes->begin(), outcomes->end(),
                                         [&](const auto& outcome) { return outcome.request == record.request.id; });

@@ -73,6 +73,8 @@ private:
     // Whether the certificate at hand is one that the service said it has when it heard our last word.
     [[nodiscard]] bool held_by_service() const;
     [[nodiscard]] Going spare();
+    [[nodiscard]] Going await_authority();
+    void register_orphan(ports::Commit& commit, Event& told) const;
     [[nodiscard]] ports::Async<std::optional<ports::AuthorityAnswer>> look_for_order(ports::Authority& issuer,
                                                                                      ports::Submission submission);
     // `stored`: the record as it was last saved, without the certificate.

@@ -163,6 +163,8 @@ public:
     // A worker has let go of it without bringing it to rest (stopping, a save that failed). No conflict: it was
     // changed.
     [[nodiscard]] virtual Async<void> put_back(RequestId id) = 0;
+    // The process ends because it was asked to: its end is no death for what is in work, and nothing is taken any more.
+    [[nodiscard]] virtual Async<void> expect_end() = 0;
     // At start: what the end of the process means for what was in work (request::recover). Gives the records that
     // changed.
     [[nodiscard]] virtual Async<std::vector<request::RequestRecord>> recover(UtcTime now) = 0;

@@ -38,8 +38,10 @@ Disposition disposition_of(const RequestRecord& record, ErrorKind kind) noexcept
         case ErrorKind::invalid:
         case ErrorKind::refused:
         case ErrorKind::internal:
-        case ErrorKind::integrity:
-        case ErrorKind::misconfigured: return Disposition::tell;
+        case ErrorKind::integrity: return Disposition::tell;
+        case ErrorKind::misconfigured:
+            // It has taken the order, and so it was well then.
+            return record.authority_request_id.empty() ? Disposition::tell : Disposition::try_again;
         case ErrorKind::unavailable:
         case ErrorKind::timed_out:
         case ErrorKind::throttled:

@@ -126,18 +126,15 @@ Error failure_of(Operation operation, const net::Response& answer, const std::st
         case 429: error = {ErrorKind::throttled, "authorityUnreachable", said}; break;
         case 408:
         case 503: error = {ErrorKind::unavailable, "authorityUnreachable", said}; break;
-        case 500:
-        case 502:
-        case 504: error = {ordering ? ErrorKind::unknown : ErrorKind::unavailable, "authorityUnreachable", said}; break;
         default:
             if (answer.status / 100 == 4) {
                 // Only an order can be declined; the certificates of a CA are there or not.
                 if (ordering) return {ErrorKind::refused, "authorityRejected", said};
                 return {ErrorKind::misconfigured, "authorityMisconfigured", said};
             }
-            // A success that is none of EST's may have made a certificate, and this is not it.
-            error = {ordering && answer.status / 100 == 2 ? ErrorKind::unknown : ErrorKind::unavailable,
-                     "authorityUnreachable", said};
+            // A fault, or a success that is none of EST's, may have made a certificate, and this is not it.
+            const bool unknown = ordering && (answer.status / 100 == 2 || answer.status / 100 == 5);
+            error = {unknown ? ErrorKind::unknown : ErrorKind::unavailable, "authorityUnreachable", said};
     }
     error.retry_after = answer.retry_after();
     return error;

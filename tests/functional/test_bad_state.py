@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """A disk that is full, and a database that somebody had his hands in."""
+import json
 import os
 import shutil
 import sqlite3
@@ -66,6 +67,34 @@ class Disk(unittest.TestCase):
             self.assertEqual(database.execute("PRAGMA integrity_check").fetchone(), ("ok",))
         finally:
             database.close()
+        self.assertEqual(connector.command("audit", "verify").returncode, 0)
+        lab.check_clean()
+
+    def test_a_disk_that_hangs_is_told_and_loses_nothing(self) -> None:
+        lab = self.enterContext(Lab())
+        connector = lab.connector(start=False)
+        disk, hang = connector.directory / "hanging_disk.so", connector.directory / "hang"
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", disk, Path(__file__).with_name("hanging_disk.c")], check=True)
+        sanitizer = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0")))
+        connector.environment |= {"LD_PRELOAD": str(disk), "HANG": str(hang), "ASAN_OPTIONS": sanitizer}
+        connector.start()
+        nora = lab.user("nora")
+        phone = lab.device(nora, key_kind="ecP256")
+        lab.delivered(lab.issue(nora, phone, key_type="ecP256"))
+        hang.touch()
+        orders = [lab.issue(nora, phone, key_type="ecP256") for _ in range(5)]
+        try:
+            connector.wait_until(lambda: connector.health("/readyz")[0] == 503, 40, "not-readiness")
+            ledger = next(each for each in json.loads(connector.health()[1])["checks"] if each["name"] == "ledger")
+            self.assertEqual((ledger["status"], ledger["detail"]), ("failed", "storageHangs"))
+            connector.wait_until(lambda: lab.heartbeats()[-1]["state"] == "notReady", 10, "the service's knowledge")
+        finally:
+            hang.unlink()
+        lab.wait(*orders, timeout=40)
+        self.assertEqual({lab.result(order)["status"] for order in orders}, {"delivered"})
+        connector.wait_ready(20)
+        self.assertIn("STO-8001", connector.log())
+        self.assertEqual(connector.terminate(), 0)
         self.assertEqual(connector.command("audit", "verify").returncode, 0)
         lab.check_clean()
 

@@ -149,6 +149,16 @@ class Est(unittest.TestCase):
         self.assert_issued_once(identifier)
         self.assertEqual(self.audited("PKCS-1056", identifier), 0)
 
+    def test_a_server_that_is_moved_while_an_order_is_pending_does_not_end_it(self) -> None:
+        self.ca.settings(approval="manual", retry_after="2")
+        identifier = self.order("open")
+        self.connector.wait_until(lambda: self.ca.pending() and self.ca.pending()[0]["answers"] >= 1, 20 * SLOW, "the first 202")
+        self.ca.fault("status", status=404, body="no such service", count=2)
+        self.connector.wait_until(lambda: [each["status"] for each in self.enrolments()].count(404) == 2, 40 * SLOW, "two polls that found nobody")
+        self.logged("PKCS-1051", identifier, "no such service")
+        self.ca.approve()
+        self.assert_issued_once(identifier)
+
     # -- lost replies -------------------------------------------------------------------------------------------------
     def test_a_lost_reply_of_an_idempotent_server_is_one_certificate(self) -> None:
         self.ca.fault("drop-after", count=2)

@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
-from lab import ConnectorError, Connector, Lab  # noqa: E402
+from lab import Connector, ConnectorError, Lab, LabError  # noqa: E402
 
 ASAN = bool(os.environ.get("ASAN_OPTIONS"))
 SLOW = 4 if ASAN else 1
@@ -206,6 +206,32 @@ class Restart(unittest.TestCase):
         self.assertEqual({each["sha256"] for each in self.lab.result(identifier)["certificates"]}, set(self.certificates()) - before,
                          "the certificate that was there already was not found again")
 
+    def test_the_authority_has_left_the_configuration_when_its_certificate_is_there(self) -> None:
+        """Whoever renamed it hears of it; the certificate that nobody has is revoked once its authority is back."""
+        before = set(self.certificates())
+        kept = self.connector.settings
+        ca = self.lock(self.ca)
+        identifier = self.lab.queue(self.issue_request())[0]
+        self.wait_stage(identifier, "submitting")
+        ledger = self.lock(self.ledger)
+        ca.release()
+        self.connector.wait_until(lambda: len(set(self.certificates()) - before) == 1, 20 * SLOW, "the CA's certificate")
+        self.connector.kill()
+        ledger.release()
+        orphan, = set(self.certificates()) - before
+        self.connector.configure({"authority": {"corp": None, "renamed": kept["authority"]["corp"]}})
+        self.connector.start(timeout=20 * SLOW)
+        self.assertEqual(self.lab.error(identifier)["code"], "authorityMisconfigured")
+        self.connector.wait_until(lambda: any("REV-3052" in line and identifier in line and "no longer configured: corp" in line
+                                              for line in self.connector.log().splitlines()), 20 * SLOW, "what keeps it from being revoked")
+        self.assertEqual(self.stage(identifier), "revoking")
+        self.connector.terminate()
+        self.connector.settings = kept
+        self.connector.configure({})
+        self.connector.start(timeout=20 * SLOW)
+        self.connector.wait_until(lambda: orphan not in self.live(), 30 * SLOW, "the orphan's revocation")
+        self.wait_stage(identifier, "closed")
+
     def test_started_while_another_process_locks_the_cas_database(self) -> None:
         user, device = self.person()
         self.lab.import_history(user, (2020, 2022))
@@ -267,6 +293,29 @@ class Restart(unittest.TestCase):
         self.assert_each_ended_once([*self.lab.queue(self.issue_request()), identifier])
         self.assertEqual(len(set(self.certificates()) - before), 2)
 
+    def test_a_lease_answer_that_is_read_while_our_result_is_noted_begins_no_second_order(self) -> None:
+        before = set(self.certificates())
+        self.lab.fault("503", count=-1, call="results", retryAfter=1)
+        identifier = self.lab.queue(self.issue_request())[0]
+        self.wait_stage(identifier, "packaged")
+        self.lab.good()
+        self.lab.fault("late", call="results", seconds=2)
+        self.lab.fault("late", call="lease", seconds=3)
+        self.lab.expire_leases(identifier)
+        self.connector.wait_until(lambda: all(each["struck"] for each in self.lab.control.get("faults")["faults"]), 20 * SLOW, "both answers to be late")
+        since = self.lab.last_call()
+        # The answer to the result comes, its closing waits for the disk, and the lease comes beside it.
+        ledger = self.lock(self.ledger)
+        try:
+            self.lab.wait_for_calls("lease", since=since, timeout=4)
+        except LabError:
+            pass  # a poller that waits for the disk as well asks for nothing
+        ledger.release()
+        self.lab.good()
+        self.wait_stage(identifier, "closed")
+        self.assert_each_ended_once([*self.lab.queue(self.issue_request()), identifier])
+        self.assertEqual(len(set(self.certificates()) - before), 2)
+
     def test_an_outcome_of_somebody_elses_request_is_passed_over(self) -> None:
         self.lab.fault("foreign-outcomes")
         self.assert_each_ended_once(self.mixed(1, 1))
@@ -319,6 +368,24 @@ class Restart(unittest.TestCase):
                 self.connector.kill()
         self.connector.start(timeout=20 * SLOW)
         self.assert_each_ended_once([identifier])
+
+    def test_ended_again_and_again_while_service_and_authority_hang(self) -> None:
+        """An end that was asked for is nobody's death: three of them set no request aside."""
+        ca = self.lock(self.ca)
+        identifier = self.lab.queue(self.issue_request())[0]
+        for _ in range(4):
+            self.connector.wait_until(lambda: self.connector.command_json("authority", "list")["authorities"][0]["inFlight"] == 1, 30 * SLOW, "work")
+            self.lab.fault("hang", count=-1, call="any")
+            try:
+                self.assertEqual(self.connector.terminate(timeout=self.drain_seconds + 3 * SLOW), 0)
+            finally:
+                if self.connector.running:
+                    self.connector.kill()
+            self.lab.good()
+            self.connector.start(timeout=20 * SLOW)
+        ca.release()
+        self.assert_each_ended_once([identifier])
+        self.assertEqual(self.lab.result(identifier)["status"], "delivered")
 
     def test_a_second_instance_is_refused(self) -> None:
         second = self.connector.command("run", timeout=20 * SLOW)

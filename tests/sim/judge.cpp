@@ -115,6 +115,7 @@ void Judge::submitted(Process& process, const ports::Submission& submission, std
 }
 
 void Judge::acts(Process& process, const Bytes& csr, std::string_view what) {
+    if (process.ledger().end_expected()) return;
     for (const auto& [id, shadow] : process.ledger().shadow())
         if (shadow.csr == csr && !shadow.in_work &&
             (shadow.stage == Stage::submitting || shadow.stage == Stage::at_authority))

@@ -338,6 +338,14 @@ ports::Async<void> SimLedger::put_back(RequestId id) {
     return run<void>(Point::ledger_put_back, Use::writes, std::move(work));
 }
 
+ports::Async<void> SimLedger::expect_end() {
+    auto work = [this](SqliteLedger& file) {
+        end_expected_ = true;
+        return file.expect_end();
+    };
+    return run<void>(Point::ledger_put_back, Use::writes, std::move(work));
+}
+
 ports::Async<std::vector<request::RequestRecord>> SimLedger::recover(UtcTime now) {
     auto work = [this, now](SqliteLedger& file) {
         auto recovered = file.recover(now);

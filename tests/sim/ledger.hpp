@@ -52,6 +52,8 @@ public:
     [[nodiscard]] storage::SqliteLedger* file() noexcept { return file_.get(); }
     [[nodiscard]] const std::map<RequestId, Shadow>& shadow() const noexcept { return shadow_; }
     [[nodiscard]] bool is_open(const RequestId& id) const;
+    // What is in work carries no mark any more.
+    [[nodiscard]] bool end_expected() const noexcept { return end_expected_; }
     // A local act, outside the engine: commits and keeps the shadow.
     bool act(const ports::Commit& commit);
 
@@ -60,6 +62,7 @@ public:
     ports::Async<std::uint64_t> save(ports::Commit commit, UtcTime now) override;
     ports::Async<ports::Taken> take(ports::TakeOrder order, UtcTime now) override;
     ports::Async<void> put_back(RequestId id) override;
+    ports::Async<void> expect_end() override;
     ports::Async<std::vector<request::RequestRecord>> recover(UtcTime now) override;
     ports::Async<std::uint64_t> pull_back(UtcTime now, std::chrono::seconds longest) override;
     ports::Async<std::uint64_t> move_waits(UtcTime now, std::chrono::seconds jump) override;
@@ -127,6 +130,7 @@ private:
     Random random_;
     std::optional<storage::InstanceLock> lock_;
     std::unique_ptr<storage::SqliteLedger> file_;
+    bool end_expected_ = false;
     std::map<RequestId, Shadow> shadow_;
     std::shared_ptr<Group> group_;
     std::optional<Point> swept_;  // the process is to end after this call

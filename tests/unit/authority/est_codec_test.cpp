@@ -123,11 +123,13 @@ TEST(EstCodec, JudgesAnswers) {
         {501, ErrorKind::misconfigured, ErrorKind::misconfigured},
         {429, ErrorKind::throttled, ErrorKind::throttled},
         {503, ErrorKind::unavailable, ErrorKind::unavailable},
-        {507, ErrorKind::unavailable, ErrorKind::unavailable},
         {408, ErrorKind::unavailable, ErrorKind::unavailable},
         {500, ErrorKind::unknown, ErrorKind::unavailable},
         {502, ErrorKind::unknown, ErrorKind::unavailable},
         {504, ErrorKind::unknown, ErrorKind::unavailable},
+        {505, ErrorKind::unknown, ErrorKind::unavailable},
+        {507, ErrorKind::unknown, ErrorKind::unavailable},
+        {520, ErrorKind::unknown, ErrorKind::unavailable},
         {204, ErrorKind::unknown, ErrorKind::unavailable},
     };
     for (const auto& each : cases) {

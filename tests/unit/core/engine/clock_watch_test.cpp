@@ -85,6 +85,18 @@ TEST(ClockWatch, IsDoubtfulBeforeTheFirstAnswerAndAMinuteOff) {
     EXPECT_TRUE(watch.doubtful(k_noon - 61s, k_tick));
 }
 
+TEST(ClockWatch, IsConfirmedByADateAlone) {
+    ClockWatch watch(k_noon + std::chrono::days{928}, k_tick);
+    watch.compare(std::nullopt, k_noon + std::chrono::days{928});
+    EXPECT_TRUE(watch.believed());
+    EXPECT_FALSE(watch.confirmed());
+    watch.compare(k_noon, k_noon + std::chrono::days{928});
+    EXPECT_FALSE(watch.confirmed());
+    EXPECT_TRUE(watch.look(k_noon + 1s, k_tick + 1s));
+    watch.compare(k_noon + 1s, k_noon + 1s);
+    EXPECT_TRUE(watch.confirmed());
+}
+
 TEST(ClockWatch, TellsASkewOnceUntilItIsMended) {
     ClockWatch watch(k_noon, k_tick);
     EXPECT_FALSE(watch.skew_to_tell());

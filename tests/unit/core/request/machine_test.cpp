@@ -279,6 +279,20 @@ TEST(Machine, ARefusedCredentialOfAnAuthorityParksWithoutEnd) {
     EXPECT_EQ(record.due_at, now() + 48h + RetryRules{}.credential_probe);
 }
 
+TEST(Machine, AnOrderThatWasTakenOutlivesAMisconfigurationForItsBudget) {
+    const auto pending = step(issuing(Stage::submitting), TakenByAuthority{"7", 60s});
+    const auto later = step(pending, failing(ErrorKind::misconfigured));
+    EXPECT_EQ(later.stage, Stage::at_authority);
+    EXPECT_GT(later.due_at, now());
+    EXPECT_FALSE(later.sealed_key.empty());
+    const auto polling = step(pending, SubmissionBegins{}, pending.due_at);
+    EXPECT_EQ(step(polling, failing(ErrorKind::misconfigured)).stage, Stage::at_authority);
+    const auto at_last = given_up(pending, ErrorKind::misconfigured);
+    EXPECT_EQ(at_last.stage, Stage::abandoned);
+    EXPECT_TRUE(at_last.failure->retryable);
+    EXPECT_TRUE(at_last.revoke_certificate);
+}
+
 TEST(Machine, AWrongCertificateIsReportedAndThenRevoked) {
     auto record = step(issuing(Stage::submitting), failing(ErrorKind::refused, {0x30}));
     EXPECT_EQ(record.stage, Stage::refused);
