@@ -96,7 +96,8 @@ std::string to_json(const HealthSnapshot& snapshot) {
     comma = "";
     for (const AuthorityHealth& authority : snapshot.authorities) {
         out.append(comma).append("{\"name\":").append(printable_json(authority.name));
-        out.append(",\"state\":").append(printable_json(authority.state)).append("}");
+        out.append(",\"state\":").append(printable_json(authority.state));
+        out.append(",\"lastSuccessAt\":").append(json_time(authority.last_success_at)).append("}");
         comma = ",";
     }
     return out + "],\"certificateExpiresAt\":" + json_time(snapshot.certificate_expires_at) + "}\n";

@@ -39,6 +39,7 @@ struct Choice {
 struct AuthorityHealth {
     std::string name;
     std::string state;  // up | down | unknown
+    std::optional<UtcTime> last_success_at;
 };
 
 // What is known now; made on cc-io for each question.

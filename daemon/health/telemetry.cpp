@@ -124,7 +124,7 @@ HealthSnapshot snapshot_of(const engine::Context& context) {
     std::size_t down = 0;
     UtcTime down_since = status.started_at;
     for (const auto& [name, breaker] : context.breakers) {
-        snapshot.authorities.push_back({name, std::string(word(breaker.state()))});
+        snapshot.authorities.push_back({name, std::string(word(breaker.state())), breaker.last_success()});
         if (breaker.state() == engine::Breaker::State::down) {
             ++down;
             down_since = std::max(down_since, breaker.since());

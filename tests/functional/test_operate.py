@@ -110,6 +110,11 @@ class Endpoints(unittest.TestCase):
         for name in ("status", "version", "startedAt", "checks", "queue", "held", "lastLeaseAt", "lastDeliveryAt", "oldestPendingSeconds",
                      "authorities", "certificateExpiresAt"):
             self.assertIn(name, health)
+        kate = self.lab.user("kate")
+        self.lab.delivered(self.lab.issue(kate, self.lab.device(kate, key_kind="ecP256"), key_type="ecP256"))
+        authority, = json.loads(ask(self.connector, "GET", "/healthz")[2])["authorities"]
+        self.assertEqual((authority["name"], authority["state"]), ("corp", "up"))
+        self.assertGreaterEqual(authority["lastSuccessAt"], health["startedAt"])
         for check in health["checks"]:
             self.assertEqual(set(check), {"name", "status", "since", "detail"})
             self.assertFalse(check["since"].startswith("1970"), check)

@@ -109,6 +109,7 @@ TEST_F(HealthServerTest, TellsItsHealthAsJson) {
         EXPECT_TRUE(health.as_object().contains(key)) << key;
     EXPECT_EQ(health.at("queue").at("accepted"), 3);
     EXPECT_TRUE(health.at("lastLeaseAt").is_null());
+    EXPECT_TRUE(health.at("authorities").at(0).at("lastSuccessAt").is_null());
 }
 
 TEST_F(HealthServerTest, ServesAPageWithoutScript) {
