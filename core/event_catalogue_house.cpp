@@ -119,7 +119,8 @@ constexpr auto k_house_events = std::to_array<EventDefinition>({
     {event::k_unauthorized, error, false, "The service does not accept us.",
      "Our certificate has ended, was revoked or replaced, or the connector was removed. No new requests are taken; it "
      "is tried every minute.",
-     "If you ran `enroll --renew`: restart the connector, it still has the certificate from before. Else look at the "
+     "If the certificate was replaced by hand: reload the connector, it still has the one from before. Else look at "
+     "the "
      "connector in the service's console. If the certificate is over: `enroll` with a new token. "
      "If a renewal happened that you do not know of, take it seriously: somebody may have used our key."},
     {event::k_throttled, info, false, "The service asks us to slow down.", "It is obeyed, for up to an hour.",

@@ -14,6 +14,7 @@
 #include "daemon/current.hpp"
 #include "daemon/directory/ldap_connection.hpp"
 #include "daemon/doctor/areas.hpp"
+#include "daemon/enrolment/renewal.hpp"
 #include "daemon/health/telemetry.hpp"
 #include "daemon/management/binding_statement.hpp"
 #include "daemon/management/client.hpp"
@@ -392,6 +393,7 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
         return now;
     };
     health::HealthServer health_server(executor, clock, metrics, snapshot, health_options(settings.health));
+    std::function<void()> reload_asked;  // once there is somebody who reloads
     control::Operations operations(
         control::Operations::Parts{*state.ledger, evidence, clock, crypto, &engine.context(),
                                    [&] {
@@ -406,7 +408,10 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
                                    [&](std::optional<std::string> authority) {
                                        return look_at_secrets(in_force.settings, offload, clock, std::move(authority));
                                    },
-                                   &in_force.authorities, settings.limits, settings.control.approvers});
+                                   &in_force.authorities, settings.limits, settings.control.approvers,
+                                   [&reload_asked] {
+                                       if (reload_asked) reload_asked();
+                                   }});
     control::Server control_server(executor, clock, evidence, std::move(operations));
     if (auto listening = control_server.start(settings.control.socket, settings.control.group); !listening)
         return refuse(listening.error());
@@ -426,12 +431,26 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
         engine.context().use(std::move(fresh.rules), roster.in_force());
         engine.context().status.certificate_expires_at = fresh.certificate_expires;
         evidence.log().set_level(severity_of(fresh.settings->log.level));
+        // With another certificate the service may answer otherwise: it is asked at once.
+        engine.context().state_changed.call();
         in_force = {fresh.settings, std::move(fresh.own), fresh.settings->authorities, clock.utc()};
     };
     const auto state_line = [&] { return one_line(snapshot()); };
     Reload reload(executor, {surroundings, parsers, lockdown, *manager, evidence.log(), connector_id,
                              [&in_force] { return in_force.settings; },
                              [&engine] { return engine.context().ports.directory != nullptr; }, state_line, use});
+
+    reload_asked = [&reload] { reload.ask(); };
+    enrolment::Renewal renewal({offload, clock, resolver, evidence, http, connector_id,
+                                [&in_force] { return in_force.settings; },
+                                [&engine] {
+                                    ports::Heartbeat beat;
+                                    beat.version = CONNECTOR_VERSION;
+                                    beat.started_at = engine.context().status.started_at;
+                                    beat.state = engine.context().state();
+                                    return beat;
+                                },
+                                reload_asked});
 
     asio::signal_set signals(executor, SIGTERM, SIGINT, SIGHUP);
     bool ending = false;
@@ -452,6 +471,8 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     asio::co_spawn(executor, std::move(keeping), rethrow);
     auto watching = watch_certificates(in_force.own, clock, evidence, ending);
     asio::co_spawn(executor, std::move(watching), rethrow);
+    auto renewing = renewal.run(ending);
+    asio::co_spawn(executor, std::move(renewing), rethrow);
     auto reloading = reload.run(ending);
     asio::co_spawn(executor, std::move(reloading), rethrow);
     auto attending = service::attend(*manager, clock, state_line, ending);

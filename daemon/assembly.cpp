@@ -1,10 +1,11 @@
 #include "daemon/assembly.hpp"
 
-#include "config/credentials.hpp"
 #include "core/crypto/certificate.hpp"
 #include "core/engine/directory.hpp"
 #include "core/event_ids.hpp"
+#include "daemon/connection.hpp"
 #include "daemon/delivery/cms.hpp"
+#include "daemon/enrolment/own_pair.hpp"
 #include "daemon/keys/files.hpp"
 #include "daemon/keys/load.hpp"
 #include "daemon/rules.hpp"
@@ -50,20 +51,6 @@ Result<Identity> load_identity(const config::Management& management, ports::Even
     return identity;
 }
 
-Result<std::optional<net::Proxy>> proxy_of(const config::Management& management) {
-    if (management.proxy.empty()) return std::optional<net::Proxy>();
-    auto proxy = net::parse_proxy(management.proxy);
-    if (!proxy) return proxy.error().in("[management] proxy");
-    proxy->user = management.proxy_user;
-    proxy->no_proxy = management.no_proxy;
-    if (management.proxy_password) {
-        auto password = config::read_password(*management.proxy_password);
-        if (!password) return password.error().in("[management] proxy_password");
-        proxy->password = std::make_shared<const SecretBytes>(std::move(*password));
-    }
-    return std::optional<net::Proxy>(std::move(*proxy));
-}
-
 }  // namespace
 
 Result<Assembly> assemble(std::shared_ptr<const config::Settings> settings, const Surroundings& surroundings) {
@@ -72,18 +59,14 @@ Result<Assembly> assemble(std::shared_ptr<const config::Settings> settings, cons
     made.settings = settings;
     auto rules = rules_from(*settings);
     if (!rules) return rules.error();
+    enrolment::finish_install(*settings);
     auto identity = load_identity(settings->management, events);
     if (!identity) return identity.error();
-    auto base = net::parse_url(settings->management.url);
-    if (!base) return base.error().in("[management] url");
-    auto proxy = proxy_of(settings->management);
-    if (!proxy) return proxy.error();
-    const std::string anchors = settings->management.ca_system ? "system" : settings->management.ca_file.string();
     made.own.push_back({"connector", identity->not_before, identity->expires});
     made.connector = identity->connector;
     made.certificate_expires = identity->expires;
-    auto tls = net::TlsContext::make(anchors, std::move(identity->tls));
-    if (!tls) return tls.error();
+    auto connection = connection_of(settings->management, std::move(identity->tls));
+    if (!connection) return connection.error();
     auto import_keys = keys::SoftwareKeys::load(settings->import_keys);
     if (!import_keys) return unreadable(events, import_keys.error());
     auto signer = keys::load_delivery_signer(*settings);
@@ -100,9 +83,9 @@ Result<Assembly> assemble(std::shared_ptr<const config::Settings> settings, cons
         made.directory = std::move(*directory);
     }
     made.rules = std::move(*rules);
-    made.service = std::move(*base);
-    made.tls = std::move(*tls);
-    made.proxy = std::move(*proxy);
+    made.service = std::move(connection->service);
+    made.tls = std::move(connection->tls);
+    made.proxy = std::move(connection->proxy);
     made.import_keys = std::move(*import_keys);
     made.packager = std::make_shared<const delivery::CmsPackager>(surroundings.crypto, std::move(*signer));
     made.authorities = std::move(*authorities);

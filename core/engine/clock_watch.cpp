@@ -61,12 +61,12 @@ bool ClockWatch::doubtful(UtcTime utc, Tick tick) const noexcept {
     return !answered_ || moved_lately || astray(utc, tick) || (skew_ && size_of(*skew_) >= k_told);
 }
 
-bool ClockWatch::believed() const noexcept {
-    return answered_ && (!skew_ || size_of(*skew_) < k_believed);
+bool ClockWatch::believed(UtcTime utc, Tick tick) const noexcept {
+    return answered_ && size_of(jump_until(utc, tick)) < k_jump && (!skew_ || size_of(*skew_) < k_believed);
 }
 
-bool ClockWatch::confirmed() const noexcept {
-    return skew_ && believed();
+bool ClockWatch::confirmed(UtcTime utc, Tick tick) const noexcept {
+    return skew_ && believed(utc, tick);
 }
 
 bool ClockWatch::skew_to_tell() noexcept {

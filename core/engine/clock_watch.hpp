@@ -23,12 +23,12 @@ public:
 
     // Ours minus the service's; nullopt: not known yet.
     [[nodiscard]] std::optional<std::chrono::seconds> skew() const noexcept { return skew_; }
-    // Within an hour of the service's. Not before it has answered: a machine may start in the wrong century. A service
-    // that gives no Date leaves us with our own.
-    [[nodiscard]] bool believed() const noexcept;
+    // Within an hour of the service's, and not jumped since the last look. Not before it has answered: a machine may
+    // start in the wrong century. A service that gives no Date leaves us with our own.
+    [[nodiscard]] bool believed(UtcTime utc, Tick tick) const noexcept;
     // The same by a Date, and by nothing less: for what cannot be undone. Whoever starts in the wrong century and gets
     // an answer without one knows nothing.
-    [[nodiscard]] bool confirmed() const noexcept;
+    [[nodiscard]] bool confirmed(UtcTime utc, Tick tick) const noexcept;
     // It has jumped by ten minutes or more, looked at or not yet, and is neither within an hour of the service's nor as
     // far from it as before the jump, by what was known of that or by an answer since.
     [[nodiscard]] bool astray(UtcTime utc, Tick tick) const noexcept;

@@ -56,14 +56,18 @@ asio::awaitable<void> Housekeeper::look_around() {
         auto dropping = drop_uncollected();
         co_await std::move(dropping);
     }
-    if (context_.clock_watch.confirmed() && !context_.status.ledger_barred && tick >= next_purge_) {
+    // Of one moment: the clock may have jumped while the ledger was asked.
+    const auto now = context_.now();
+    const bool confirmed = context_.clock_watch.confirmed(now, context_.ports.clock.tick());
+    if (confirmed && !context_.status.ledger_barred && tick >= next_purge_) {
         next_purge_ = tick + 1h;
-        auto purging = purge();
+        auto purging = purge(now);
         co_await std::move(purging);
     }
     // Hourly, and soon after something was delivered.
     const bool delivered = context_.status.counts.delivered != delivered_at_look_;
-    if (ages_count() && (tick >= next_expiry_look_ || (delivered && tick >= next_expiry_look_ - 1h + 5s))) {
+    if (ages_count(context_.now()) &&
+        (tick >= next_expiry_look_ || (delivered && tick >= next_expiry_look_ - 1h + 5s))) {
         next_expiry_look_ = tick + 1h;
         delivered_at_look_ = context_.status.counts.delivered;
         auto looking = look_at_expiring_imports();
@@ -255,7 +259,8 @@ asio::awaitable<void> Housekeeper::end_old_holds() {
     const auto held = co_await std::move(asking);
     if (!held) co_return;
     for (const auto& record : *held) {
-        if (!ages_count() || !record.held_since || context_.now() - *record.held_since < context_.rules.hold) continue;
+        const auto now = context_.now();
+        if (!ages_count(now) || !record.held_since || now - *record.held_since < context_.rules.hold) continue;
         auto ending = end(record, request::end_of_hold(record.held_reason.value_or(request::HeldReason::approval)),
                           event::k_hold_expired);
         co_await std::move(ending);
@@ -268,7 +273,8 @@ asio::awaitable<void> Housekeeper::drop_uncollected() {
     const auto packaged = co_await std::move(asking);
     if (!packaged) co_return;
     for (const auto& record : *packaged) {
-        if (!ages_count() || context_.now() - record.accepted_at < context_.rules.keep_undelivered) continue;
+        const auto now = context_.now();
+        if (!ages_count(now) || now - record.accepted_at < context_.rules.keep_undelivered) continue;
         request::Failure failure{"abandoned", "not taken by the service within keep_undelivered_days", true,
                                  std::nullopt};
         auto ending = end(record, std::move(failure), event::k_package_dropped);
@@ -299,8 +305,8 @@ asio::awaitable<void> Housekeeper::look_at_expiring_imports() {
     }
 }
 
-asio::awaitable<void> Housekeeper::purge() {
-    auto purging = context_.ports.ledger.purge(context_.now(), context_.now() - context_.rules.keep_closed);
+asio::awaitable<void> Housekeeper::purge(UtcTime now) {
+    auto purging = context_.ports.ledger.purge(now, now - context_.rules.keep_closed);
     const auto purged = co_await std::move(purging);
     if (purged) {
         context_.ports.events.raise(Event(event::k_purged));

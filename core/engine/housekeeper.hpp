@@ -28,7 +28,9 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> watch_clock();
     // Nothing ends by age while the wall clock is not believed; it is looked at all the same, for rows that were
     // edited.
-    [[nodiscard]] bool ages_count() const noexcept { return context_.clock_watch.believed(); }
+    [[nodiscard]] bool ages_count(UtcTime now) const {
+        return context_.clock_watch.believed(now, context_.ports.clock.tick());
+    }
     [[nodiscard]] boost::asio::awaitable<void> count();
     [[nodiscard]] boost::asio::awaitable<void> probe();
     [[nodiscard]] boost::asio::awaitable<void> end(const request::RequestRecord& record, request::Failure failure,
@@ -42,7 +44,7 @@ private:
     [[nodiscard]] ports::Async<std::vector<request::RequestRecord>> next_of(Round& round);
     [[nodiscard]] boost::asio::awaitable<void> end_old_holds();
     [[nodiscard]] boost::asio::awaitable<void> drop_uncollected();
-    [[nodiscard]] boost::asio::awaitable<void> purge();
+    [[nodiscard]] boost::asio::awaitable<void> purge(UtcTime now);
     [[nodiscard]] boost::asio::awaitable<void> look_at_window();
     void tell_state();
     [[nodiscard]] boost::asio::awaitable<void> look_at_expiring_imports();

@@ -4,12 +4,12 @@
 #include "core/crypto/aead.hpp"
 #include "core/crypto/certificate.hpp"
 #include "daemon/cli/command.hpp"
-#include "daemon/cli/enrolment.hpp"
 #include "daemon/cli/password.hpp"
 #include "daemon/cli/service.hpp"
+#include "daemon/enrolment/own_pair.hpp"
+#include "daemon/enrolment/renewal.hpp"
 #include "daemon/keys/files.hpp"
 #include "daemon/keys/load.hpp"
-#include "daemon/management/client.hpp"
 #include "daemon/management/enrolment.hpp"
 
 #include <boost/json/object.hpp>
@@ -60,39 +60,28 @@ Result<net::TlsIdentity> own_identity(const config::Settings& settings) {
     return identity;
 }
 
-// One heartbeat with the new certificate: the first call that the service judges us by.
-Result<void> first_heartbeat(const config::Settings& settings, const ConnectorId& id, UtcTime expires, UtcTime now) {
-    auto identity = own_identity(settings);
-    if (!identity) return identity.error();
-    auto service = Service::open(settings, std::move(*identity));
+Result<void> first_heartbeat(const config::Settings& settings, const enrolment::Candidate& candidate, UtcTime now) {
+    auto service = Service::open(settings, enrolment::identity_of(candidate));
     if (!service) return service.error();
-    management::ClientOptions options;
-    options.base = (*service)->base();
-    options.connector = id;
-    options.timeout = settings.management.request_timeout;
-    options.inspect = [](ByteView der) { return crypto::inspect(der); };
-    options.sha256 = [](ByteView octets) { return crypto::sha256(octets); };
-    management::ManagementClient client((*service)->http(), (*service)->clock(), std::move(options));
     ports::Heartbeat beat;
     beat.version = CONNECTOR_VERSION;
     beat.started_at = now;
     beat.state = ports::State::not_ready;
-    beat.certificate_expires_at = expires;
-    return (*service)->wait(client.heartbeat(std::move(beat)));
+    beat.certificate_expires_at = candidate.certificate.not_after;
+    const auto id = ConnectorId::parse(enrolment::only_common_name(candidate.certificate));
+    if (!id) return Error(ErrorKind::internal, "internal", "a certificate without our id was kept");
+    return (*service)->wait(enrolment::first_heartbeat((*service)->http(), (*service)->clock(), settings,
+                                                       (*service)->base(), *id, std::move(beat)));
 }
 
-Approval ask_approval(const Invocation& call, const config::Settings& settings, const ConnectorId& id,
-                      UtcTime expires) {
-    const auto told = first_heartbeat(settings, id, expires, call.environment.now());
+Approval approval_of(const Result<void>& told) {
     if (told) return Approval::given;
-    if (told.error().code == "notApproved") return Approval::needed;
-    call.terminal.warning("enrolled, but the first heartbeat failed: " + told.error().message);
-    return Approval::unknown;
+    return told.error().code == "notApproved" ? Approval::needed : Approval::unknown;
 }
 
 Result<management::Enrolment> first_time(const config::Settings& settings, const std::string& name,
-                                         const PendingKey& pending, std::shared_ptr<const SecretBytes> token,
-                                         const std::optional<Present>& present) {
+                                         const enrolment::PendingKey& pending, std::shared_ptr<const SecretBytes> token,
+                                         const std::optional<enrolment::Present>& present) {
     auto service = Service::open(settings, std::nullopt);
     if (!service) return service.error();
     management::EnrolmentOrder order;
@@ -107,8 +96,8 @@ Result<management::Enrolment> first_time(const config::Settings& settings, const
     return (*service)->wait(client.enrol(std::move(order), std::move(token)));
 }
 
-Result<management::Enrolment> renewal(const config::Settings& settings, const PendingKey& pending,
-                                      const Present& present) {
+Result<management::Enrolment> renewal(const config::Settings& settings, const enrolment::PendingKey& pending,
+                                      const enrolment::Present& present) {
     const auto id = ConnectorId::parse(present.connector_id);
     if (!id)
         return Error(ErrorKind::misconfigured, "notEnrolled",
@@ -122,29 +111,33 @@ Result<management::Enrolment> renewal(const config::Settings& settings, const Pe
     return (*service)->wait(client.renew(*id, pending.csr_pem));
 }
 
-// In the audit log, at the daemon or in the log itself. What could not be noted is told and changes nothing.
-void note(const Invocation& call, const json::object& what) {
+// In the audit log, at the daemon or in the log itself; what could not be noted is told and changes nothing. True where
+// a daemon heard of it, which then reads the pair in force.
+bool note(const Invocation& call, const json::object& what) {
     const auto loaded = config::load(call.config_file, config::Need::control);
     const std::string_view not_noted = "not noted in the audit log: ";
     if (!loaded.settings) {
         const auto& problems = loaded.problems;
-        return call.terminal.warning(std::string(not_noted) + (problems.empty()
-                                                                   ? call.config_file.string() + ": cannot be read"
-                                                                   : problems.front().text()));
+        call.terminal.warning(std::string(not_noted) + (problems.empty()
+                                                            ? call.config_file.string() + ": cannot be read"
+                                                            : problems.front().text()));
+        return false;
     }
     const auto noted = call.environment.call(*loaded.settings, "enrolment.note", what);
     if (noted.exit_code != k_done) call.terminal.warning(std::string(not_noted) + noted.error);
+    const auto* object = noted.result.if_object();
+    const auto* reloads = object == nullptr ? nullptr : object->if_contains("reloads");
+    return reloads != nullptr && reloads->is_bool() && reloads->get_bool();
 }
 
 int failed(const Invocation& call, const Error& error) {
     json::object what;
     what["what"] = "failed";
     what["reason"] = error.message;
-    note(call, std::move(what));
+    note(call, what);
     return call.fail(error);
 }
 
-// A daemon reads its certificate at its start: this one goes on with the pair from before.
 bool a_daemon_runs(const Invocation& call) {
     if (!call.environment.ask_running) return false;
     const auto loaded = config::load(call.config_file, config::Need::control);
@@ -152,8 +145,7 @@ bool a_daemon_runs(const Invocation& call) {
 }
 
 void tell(const Invocation& call, const config::Settings& settings, const std::string& id,
-          const CertificateFacts& certificate, Approval approval, bool changed) {
-    const bool restart = changed && a_daemon_runs(call);
+          const CertificateFacts& certificate, Approval approval, bool changed, bool restart) {
     if (call.json) {
         json::object answer;
         answer["connectorId"] = id;
@@ -195,13 +187,13 @@ int enroll(const Invocation& call, const EnrollOptions& options) {
     if (options.renew == !options.token_file.empty())
         return call.fail_usage("enroll: exactly one of --token-file and --renew is needed");
     const UtcTime now = call.environment.now();
-    const auto present = present_certificate(*settings);
+    const auto present = enrolment::present_certificate(*settings);
     if (options.renew && !present)
         return call.fail(
             Error(ErrorKind::misconfigured, "notEnrolled", "there is no certificate to renew; use --token-file"));
     if (!options.renew && !options.anew && present && now < present->certificate.not_after) {
         call.terminal.warning("enrolled already; nothing was done (--anew enrols the same connector again)");
-        tell(call, *settings, present->connector_id, present->certificate, Approval::unknown, false);
+        tell(call, *settings, present->connector_id, present->certificate, Approval::unknown, false, false);
         return k_done;
     }
     std::shared_ptr<const SecretBytes> token;
@@ -211,24 +203,46 @@ int enroll(const Invocation& call, const EnrollOptions& options) {
         warn_of_readers(call, options.token_file);
         token = std::make_shared<const SecretBytes>(std::move(*read));
     }
-    const auto owner = prepare_state(*settings);
+    const auto owner = enrolment::prepare_state(*settings);
     if (!owner) return call.fail(owner.error());
     std::string name = options.name.empty() ? settings->connector.name : options.name;
     if (name.empty()) name = host_name();
-    const auto pending = pending_key(*settings, name, *owner);
+    const auto pending = enrolment::pending_key(*settings, name, *owner);
     if (!pending) return call.fail(pending.error());
-    const auto enrolment = options.renew ? renewal(*settings, *pending, *present)
-                                         : first_time(*settings, name, *pending, std::move(token), present);
-    if (!enrolment) return failed(call, enrolment.error());
-    const auto certificate = install(*settings, *enrolment, *pending, *owner);
-    if (!certificate) return failed(call, certificate.error());
+    // One that is here already was certified before and has not worked yet.
+    auto candidate = options.renew ? enrolment::candidate(*settings) : std::nullopt;
+    if (!candidate) {
+        const auto answer = options.renew ? renewal(*settings, *pending, *present)
+                                          : first_time(*settings, name, *pending, std::move(token), present);
+        if (!answer) return failed(call, answer.error());
+        auto kept = enrolment::keep_candidate(*settings, *answer, *pending, *owner);
+        if (!kept) return failed(call, kept.error());
+        candidate.emplace(std::move(*kept));
+    }
+    Result<void> told;
+    if (options.renew) {
+        // The one before works on until the service has answered to this one.
+        told = first_heartbeat(*settings, *candidate, now);
+        if (!told) {
+            if (told.error().kind == ErrorKind::unauthorized) enrolment::drop_candidate(*settings);
+            return failed(call,
+                          told.error().in("the new certificate has not worked, and the one before stays in force"));
+        }
+    }
+    if (auto installed = enrolment::install(*settings, *candidate, *owner); !installed)
+        return failed(call, installed.error());
+    if (!options.renew) {
+        told = first_heartbeat(*settings, *candidate, now);
+        if (approval_of(told) == Approval::unknown)
+            call.terminal.warning("enrolled, but the first heartbeat failed: " + told.error().message);
+    }
+    const std::string id = enrolment::only_common_name(candidate->certificate);
     json::object what;
     what["what"] = options.renew ? "renewed" : "enrolled";
-    what["connector"] = enrolment->id.text();
-    what["key"] = certificate->key.spki_sha256.hex();
-    note(call, std::move(what));
-    tell(call, *settings, enrolment->id.text(), *certificate,
-         ask_approval(call, *settings, enrolment->id, certificate->not_after), true);
+    what["connector"] = id;
+    what["key"] = candidate->certificate.key.spki_sha256.hex();
+    const bool reloads = note(call, what);
+    tell(call, *settings, id, candidate->certificate, approval_of(told), true, !reloads && a_daemon_runs(call));
     return k_done;
 }
 

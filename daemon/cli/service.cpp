@@ -1,27 +1,8 @@
 #include "daemon/cli/service.hpp"
 
-#include "config/credentials.hpp"
+#include "daemon/connection.hpp"
 
 namespace connector::cli {
-namespace {
-
-Result<std::optional<net::Proxy>> proxy_of(const config::Management& management) {
-    std::optional<net::Proxy> none;
-    if (management.proxy.empty()) return none;
-    auto proxy = net::parse_proxy(management.proxy);
-    if (!proxy) return proxy.error();
-    proxy->user = management.proxy_user;
-    proxy->no_proxy = management.no_proxy;
-    if (management.proxy_password) {
-        auto password = config::read_password(*management.proxy_password);
-        if (!password) return password.error();
-        proxy->password = std::make_shared<const SecretBytes>(std::move(*password));
-    }
-    return std::optional<net::Proxy>(std::move(*proxy));
-}
-
-}  // namespace
-
 Service::Service(net::Url base) : context_(1), clock_(context_.get_executor()), base_(std::move(base)) {}
 
 Service::~Service() {
@@ -33,16 +14,12 @@ Service::~Service() {
 
 Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
                                                std::optional<net::TlsIdentity> identity) {
-    auto base = net::parse_url(settings.management.url);
-    if (!base) return base.error();
-    const std::string anchors = settings.management.ca_system ? "system" : settings.management.ca_file.string();
-    auto tls = net::TlsContext::make(anchors, std::move(identity));
-    if (!tls) return tls.error();
-    auto proxy = proxy_of(settings.management);
-    if (!proxy) return proxy.error();
-    std::unique_ptr<Service> service(new Service(std::move(*base)));
-    service->http_ = std::make_unique<net::TlsHttpClient>(service->clock_, service->resolver_, std::move(*tls),
-                                                          std::move(*proxy), "pfx-connector/" CONNECTOR_VERSION);
+    auto connection = daemon::connection_of(settings.management, std::move(identity));
+    if (!connection) return connection.error();
+    std::unique_ptr<Service> service(new Service(std::move(connection->service)));
+    service->http_ =
+        std::make_unique<net::TlsHttpClient>(service->clock_, service->resolver_, std::move(connection->tls),
+                                             std::move(connection->proxy), "pfx-connector/" CONNECTOR_VERSION);
     return service;
 }
 

@@ -112,7 +112,8 @@ Answer do_here(const config::Settings& settings, const std::string& command, con
                                             {},
                                             nullptr,
                                             settings.limits,
-                                            settings.control.approvers});
+                                            settings.control.approvers,
+                                            {}});
     std::optional<Result<json::value>> result;
     auto performing = operations.perform(command, arguments, Caller{own_account()});
     asio::co_spawn(io, std::move(performing), [&result](const std::exception_ptr& fault, Result<json::value> value) {

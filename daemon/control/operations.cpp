@@ -113,7 +113,7 @@ ports::Async<json::value> Operations::perform(std::string command, json::object 
     co_return co_await approve(*id, text(arguments, "key").value_or(""), std::move(caller));
 }
 
-// `enroll` has done it; what is noted here changes nothing.
+// `enroll` has done it. A daemon reads the pair in force anew: the one that it has is refused from now on.
 Result<json::value> Operations::note_enrolment(const json::object& arguments, const Caller& caller) {
     const auto what = text(arguments, "what").value_or("");
     std::string_view id;
@@ -126,7 +126,11 @@ Result<json::value> Operations::note_enrolment(const json::object& arguments, co
         if (const auto value = text(arguments, name)) event.with(name, *value);
     event.with("by", caller.account);
     parts_.events.raise(event);
-    return json::value(json::object());
+    const bool reloads = parts_.reload && what != "failed";
+    if (reloads) parts_.reload();
+    json::object answer;
+    answer["reloads"] = reloads;
+    return json::value(std::move(answer));
 }
 
 std::uint32_t Operations::approvers() const noexcept {

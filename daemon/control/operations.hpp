@@ -48,6 +48,7 @@ public:
         const AuthorityTables* authorities = nullptr;  // of a running daemon, or nullptr
         request::Limits limits;                        // as configured; a running engine's rules go before
         std::uint32_t approvers = 1;                   // the same
+        std::function<void()> reload;                  // of a running daemon, or empty
     };
     explicit Operations(Parts parts) : parts_(std::move(parts)) {}
 

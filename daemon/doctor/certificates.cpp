@@ -1,7 +1,7 @@
 // Certificates that have a key or a life of their own: the connector's, the delivery certificate, the importers'.
 #include "core/crypto/certificate.hpp"
-#include "daemon/cli/enrolment.hpp"
 #include "daemon/doctor/areas.hpp"
+#include "daemon/enrolment/own_pair.hpp"
 #include "daemon/keys/load.hpp"
 
 #include <algorithm>
@@ -25,10 +25,12 @@ void own_certificate(Checks& checks, const config::Settings& settings, UtcTime n
     if (!signer) return checks.fault(name, signer.error().message, "pfx-connector enroll --token-file FILE");
     const auto facts = crypto::inspect(signer->certificate);
     if (!facts) return checks.fault(name, facts.error().message, enrol);
-    const std::string id = cli::only_common_name(*facts);
+    const std::string id = enrolment::only_common_name(*facts);
     if (!is_usable_id(id)) return checks.fault(name, "its subject does not name one connector", enrol);
     judge_life(checks, name, "connector " + id, facts->not_before, facts->not_after, now,
-               facts->not_after <= now ? enrol : "pfx-connector enroll --renew, and restart the daemon");
+               facts->not_after <= now
+                   ? enrol
+                   : "pfx-connector enroll --renew; look in the log for MGT-6023, why it does not renew by itself");
 }
 
 void delivery_certificate(Checks& checks, const config::Settings& settings, UtcTime now) {

@@ -3,8 +3,8 @@
 #include "daemon/cli/service.hpp"
 
 #include "core/crypto/certificate.hpp"
-#include "daemon/cli/enrolment.hpp"
 #include "daemon/doctor/areas.hpp"
+#include "daemon/enrolment/own_pair.hpp"
 #include "daemon/keys/load.hpp"
 #include "daemon/management/answer.hpp"
 #include "daemon/management/wire.hpp"
@@ -31,7 +31,7 @@ std::optional<Identity> identity_of(const config::Settings& settings) {
     const auto facts = crypto::inspect(signer->certificate);
     if (!facts) return std::nullopt;
     Identity identity;
-    identity.connector = cli::only_common_name(*facts);
+    identity.connector = enrolment::only_common_name(*facts);
     identity.tls.certificates.push_back(std::move(signer->certificate));
     for (Bytes& issuer : signer->chain) identity.tls.certificates.push_back(std::move(issuer));
     identity.tls.key = std::move(signer->pkcs8);

@@ -21,35 +21,41 @@ TEST(ClockWatch, SeesAJumpAndNotTheTimeThatPasses) {
 
 TEST(ClockWatch, BelievesNothingBeforeTheServiceHasAnswered) {
     ClockWatch watch(k_noon, k_tick);
-    EXPECT_FALSE(watch.believed());
+    EXPECT_FALSE(watch.believed(k_noon, k_tick));
     watch.compare(k_noon + 5s, k_noon);
-    EXPECT_TRUE(watch.believed());
+    EXPECT_TRUE(watch.believed(k_noon, k_tick));
     EXPECT_EQ(watch.skew(), -5s);
 }
 
 TEST(ClockWatch, AServiceWithoutDateLeavesUsWithOurOwn) {
     ClockWatch watch(k_noon, k_tick);
     watch.compare(std::nullopt, k_noon);
-    EXPECT_TRUE(watch.believed());
+    EXPECT_TRUE(watch.believed(k_noon, k_tick));
 }
 
 TEST(ClockWatch, AJumpEndsTheBeliefUntilTheNextAnswer) {
     ClockWatch watch(k_noon, k_tick);
     watch.compare(k_noon, k_noon);
-    EXPECT_TRUE(watch.look(k_noon + std::chrono::days{365}, k_tick));
-    EXPECT_FALSE(watch.believed()) << "nothing may end by age now";
+    const auto ahead = k_noon + std::chrono::days{365};
+    EXPECT_TRUE(watch.confirmed(k_noon, k_tick));
+    EXPECT_FALSE(watch.confirmed(ahead, k_tick)) << "before anybody looked";
+    EXPECT_TRUE(watch.look(ahead, k_tick));
+    EXPECT_FALSE(watch.believed(ahead, k_tick)) << "nothing may end by age now";
     watch.compare(k_noon, k_noon + 10s);
-    EXPECT_TRUE(watch.believed());
+    EXPECT_FALSE(watch.believed(k_noon + 10s, k_tick + 10s)) << "set back, and not looked at";
+    EXPECT_TRUE(watch.look(k_noon + 10s, k_tick + 10s));
+    watch.compare(k_noon, k_noon + 10s);
+    EXPECT_TRUE(watch.believed(k_noon + 10s, k_tick + 10s));
 }
 
 TEST(ClockWatch, WithoutADateAJumpEndsTheBeliefAsWell) {
     ClockWatch watch(k_noon, k_tick);
     watch.compare(std::nullopt, k_noon);
     EXPECT_TRUE(watch.look(k_noon + std::chrono::days{365}, k_tick));
-    EXPECT_FALSE(watch.believed());
+    EXPECT_FALSE(watch.believed(k_noon + std::chrono::days{365}, k_tick));
     EXPECT_TRUE(watch.astray(k_noon + std::chrono::days{365}, k_tick));
     watch.compare(std::nullopt, k_noon + std::chrono::days{365});
-    EXPECT_TRUE(watch.believed()) << "our own is all there is";
+    EXPECT_TRUE(watch.believed(k_noon + std::chrono::days{365}, k_tick)) << "our own is all there is";
     EXPECT_FALSE(watch.astray(k_noon + std::chrono::days{365}, k_tick));
 }
 
@@ -86,15 +92,16 @@ TEST(ClockWatch, IsDoubtfulBeforeTheFirstAnswerAndAMinuteOff) {
 }
 
 TEST(ClockWatch, IsConfirmedByADateAlone) {
-    ClockWatch watch(k_noon + std::chrono::days{928}, k_tick);
-    watch.compare(std::nullopt, k_noon + std::chrono::days{928});
-    EXPECT_TRUE(watch.believed());
-    EXPECT_FALSE(watch.confirmed());
-    watch.compare(k_noon, k_noon + std::chrono::days{928});
-    EXPECT_FALSE(watch.confirmed());
+    const auto ahead = k_noon + std::chrono::days{928};
+    ClockWatch watch(ahead, k_tick);
+    watch.compare(std::nullopt, ahead);
+    EXPECT_TRUE(watch.believed(ahead, k_tick));
+    EXPECT_FALSE(watch.confirmed(ahead, k_tick));
+    watch.compare(k_noon, ahead);
+    EXPECT_FALSE(watch.confirmed(ahead, k_tick));
     EXPECT_TRUE(watch.look(k_noon + 1s, k_tick + 1s));
     watch.compare(k_noon + 1s, k_noon + 1s);
-    EXPECT_TRUE(watch.confirmed());
+    EXPECT_TRUE(watch.confirmed(k_noon + 1s, k_tick + 1s));
 }
 
 TEST(ClockWatch, TellsASkewOnceUntilItIsMended) {

@@ -1,4 +1,4 @@
-#include "daemon/cli/enrolment.hpp"
+#include "daemon/enrolment/own_pair.hpp"
 
 #include "core/crypto/certificate.hpp"
 #include "core/crypto/csr.hpp"
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace connector::cli {
+namespace connector::enrolment {
 namespace fs = std::filesystem;
 namespace {
 
@@ -46,7 +46,16 @@ Result<void> keep_old(const fs::path& file, mode_t mode, const keys::Owner& owne
     return keys::replace_file(with_suffix(file, ".old"), content->view(), mode, owner);
 }
 
-}  // namespace
+// Explanatory text before the first certificate, as RFC 7468 5.2 allows it: one file, replaced as one.
+constexpr std::string_view k_renew_after = "Renew after: ";
+
+std::optional<UtcTime> renew_after_in(std::string_view text) {
+    if (!text.starts_with(k_renew_after)) return std::nullopt;
+    text.remove_prefix(k_renew_after.size());
+    const auto time = from_rfc3339(text.substr(0, text.find('\n')));
+    if (!time) return std::nullopt;
+    return *time;
+}
 
 fs::path pending_key_file(const config::Settings& settings) {
     return with_suffix(settings.management.key, ".pending");
@@ -54,6 +63,11 @@ fs::path pending_key_file(const config::Settings& settings) {
 fs::path pending_csr_file(const config::Settings& settings) {
     return with_suffix(settings.management.key, ".pending.csr");
 }
+fs::path pending_certificate_file(const config::Settings& settings) {
+    return with_suffix(settings.management.certificate, ".pending");
+}
+
+}  // namespace
 
 Result<keys::Owner> prepare_state(const config::Settings& settings) {
     const fs::path& directory = settings.storage.directory;
@@ -107,46 +121,86 @@ std::string only_common_name(const CertificateFacts& certificate) {
 std::optional<Present> present_certificate(const config::Settings& settings) {
     std::error_code failure;
     if (!fs::exists(settings.management.certificate, failure)) return std::nullopt;
-    const auto certificates = keys::load_certificates(settings.management.certificate);
-    if (!certificates) return std::nullopt;
+    const auto text = keys::read_text_file(settings.management.certificate);
+    const auto certificates = text ? crypto::certificates_from_pem(*text) : Result<std::vector<Bytes>>(text.error());
+    if (!certificates || certificates->empty()) return std::nullopt;
     auto facts = crypto::inspect(certificates->front());
     const auto key = read_key(settings.management.key);
     if (!facts || !key || !key->fits(certificates->front())) return std::nullopt;
     std::string id = only_common_name(*facts);
-    return Present{std::move(*facts), std::move(id)};
+    return Present{std::move(*facts), std::move(id), renew_after_in(*text)};
 }
 
-Result<CertificateFacts> install(const config::Settings& settings, const management::Enrolment& enrolment,
+Result<Candidate> keep_candidate(const config::Settings& settings, const management::Enrolment& answer,
                                  const PendingKey& pending, const keys::Owner& owner) {
-    const auto certificates = crypto::certificates_from_pem(enrolment.certificate);
+    const auto certificates = crypto::certificates_from_pem(answer.certificate);
     if (!certificates || certificates->empty()) return not_ours("it cannot be read");
-    auto facts = crypto::inspect(certificates->front());
+    const auto facts = crypto::inspect(certificates->front());
     if (!facts) return not_ours(facts.error().message);
     if (!pending.key.fits(certificates->front())) return not_ours("it is for another key");
-    if (only_common_name(*facts) != enrolment.id.text())
-        return not_ours("its only CN is not the connector's id " + enrolment.id.text());
+    if (only_common_name(*facts) != answer.id.text())
+        return not_ours("its only CN is not the connector's id " + answer.id.text());
 
-    std::string text = crypto::certificate_to_pem(certificates->front());
-    for (std::size_t i = 1; i < certificates->size(); ++i) text += crypto::certificate_to_pem((*certificates)[i]);
-    for (const std::string& issuer : enrolment.chain) {
+    std::string text;
+    if (answer.renew_after) text += std::string(k_renew_after) + to_rfc3339(*answer.renew_after) + "\n";
+    for (const Bytes& one : *certificates) text += crypto::certificate_to_pem(one);
+    for (const std::string& issuer : answer.chain) {
         const auto parsed = crypto::certificates_from_pem(issuer);
         if (!parsed) return not_ours("its chain cannot be read");
         for (const Bytes& one : *parsed) text += crypto::certificate_to_pem(one);
     }
-    const auto pem = pending.key.to_pem();
-    if (!pem) return pem.error();
-
-    const fs::path& key_file = settings.management.key;
-    const fs::path& certificate_file = settings.management.certificate;
-    if (auto kept = keep_old(key_file, 0600, owner); !kept) return kept.error();
-    if (auto kept = keep_old(certificate_file, 0644, owner); !kept) return kept.error();
-    if (auto done = keys::replace_file(key_file, pem->view(), 0600, owner); !done) return done.error();
-    if (auto done = keys::replace_file(certificate_file, bytes_of(text), 0644, owner); !done) return done.error();
-    // Last: as long as they are there, the enrolment can be repeated and ends in the same pair.
-    std::error_code ignored;
-    (void)fs::remove(pending_csr_file(settings), ignored);
-    (void)fs::remove(pending_key_file(settings), ignored);
-    return facts;
+    if (auto kept = keys::replace_file(pending_certificate_file(settings), bytes_of(text), 0644, owner); !kept)
+        return kept.error();
+    auto made = candidate(settings);
+    if (!made) return not_ours("it cannot be read back");
+    return std::move(*made);
 }
 
-}  // namespace connector::cli
+std::optional<Candidate> candidate(const config::Settings& settings) {
+    std::error_code failure;
+    if (!fs::exists(pending_certificate_file(settings), failure)) return std::nullopt;
+    auto certificates = keys::load_certificates(pending_certificate_file(settings));
+    auto key = read_key(pending_key_file(settings));
+    if (!certificates || !key || !key->fits(certificates->front())) return std::nullopt;
+    auto facts = crypto::inspect(certificates->front());
+    if (!facts) return std::nullopt;
+    return Candidate{std::move(*key), std::move(*certificates), std::move(*facts)};
+}
+
+Result<void> install(const config::Settings& settings, const Candidate& candidate, const keys::Owner& owner) {
+    const fs::path& key_file = settings.management.key;
+    const fs::path& certificate_file = settings.management.certificate;
+    const auto pem = candidate.key.to_pem();
+    if (!pem) return pem.error();
+    const auto text = keys::read_text_file(pending_certificate_file(settings));
+    if (!text) return text.error();
+    if (present_certificate(settings)) {
+        if (auto kept = keep_old(key_file, 0600, owner); !kept) return kept.error();
+        if (auto kept = keep_old(certificate_file, 0644, owner); !kept) return kept.error();
+    }
+    if (auto done = keys::replace_file(key_file, pem->view(), 0600, owner); !done) return done.error();
+    if (auto done = keys::replace_file(certificate_file, bytes_of(*text), 0644, owner); !done) return done.error();
+    // Last: as long as they are there, it can be done again and ends in the same pair.
+    drop_candidate(settings);
+    return {};
+}
+
+void drop_candidate(const config::Settings& settings) {
+    std::error_code ignored;
+    (void)fs::remove(pending_certificate_file(settings), ignored);
+    (void)fs::remove(pending_csr_file(settings), ignored);
+    (void)fs::remove(pending_key_file(settings), ignored);
+}
+
+void finish_install(const config::Settings& settings) {
+    std::error_code failure;
+    if (!fs::exists(settings.management.certificate, failure) || present_certificate(settings)) return;
+    const auto half = candidate(settings);
+    const auto key = half ? read_key(settings.management.key) : Result<crypto::PrivateKey>(Error());
+    if (!key || key->spki_sha256() != half->key.spki_sha256()) return;
+    const auto owner = keys::owner_of(settings.storage.directory);
+    const auto done = install(settings, *half, owner.value_or(keys::Owner{}));
+    static_cast<void>(done);  // what could not be ended is told by whoever loads the pair
+}
+
+}  // namespace connector::enrolment

@@ -1,12 +1,13 @@
-#include "daemon/cli/enrolment.hpp"
+#include "daemon/enrolment/own_pair.hpp"
 
 #include "core/crypto/csr.hpp"
+#include "daemon/keys/load.hpp"
 #include "unit/config/scratch_folder.hpp"
 #include "unit/crypto/fixtures.hpp"
 
 #include <sys/stat.h>
 
-namespace connector::cli {
+namespace connector::enrolment {
 namespace {
 
 using connector::test::ScratchFolder;
@@ -14,15 +15,20 @@ using crypto::test::code_of;
 using crypto::test::common_name;
 using crypto::test::must;
 
-class EnrolmentTest : public ::testing::Test {
+class OwnPair : public ::testing::Test {
 protected:
-    EnrolmentTest() {
+    OwnPair() {
         settings_.storage.directory = folder_.path() / "state";
         settings_.management.certificate = folder_.path() / "state/connector.crt";
         settings_.management.key = folder_.path() / "state/connector.key";
         owner_ = must(prepare_state(settings_));
     }
     PendingKey pending() { return must(pending_key(settings_, "connector-1", owner_)); }
+    CertificateFacts put_in_place(const PendingKey& pending, const management::Enrolment& answer) const {
+        auto candidate = must(keep_candidate(settings_, answer, pending, owner_));
+        EXPECT_TRUE(install(settings_, candidate, owner_));
+        return candidate.certificate;
+    }
     [[nodiscard]] management::Enrolment answer(const PendingKey& pending, const std::string& cn = "c-1") const {
         return answer(pending.key.spki_der(), cn);
     }
@@ -48,7 +54,7 @@ protected:
     keys::Owner owner_;
 };
 
-TEST_F(EnrolmentTest, a_key_that_was_not_enrolled_is_used_again_with_the_same_octets) {
+TEST_F(OwnPair, a_key_that_was_not_enrolled_is_used_again_with_the_same_octets) {
     const auto first = pending();
     EXPECT_FALSE(first.reused);
     EXPECT_EQ(mode_of("state"), 0700U);
@@ -61,9 +67,9 @@ TEST_F(EnrolmentTest, a_key_that_was_not_enrolled_is_used_again_with_the_same_oc
     EXPECT_EQ(csr.key.curve, "P-256");
 }
 
-TEST_F(EnrolmentTest, a_lost_request_is_made_anew_for_the_same_key) {
+TEST_F(OwnPair, a_lost_request_is_made_anew_for_the_same_key) {
     const auto first = pending();
-    std::filesystem::remove(pending_csr_file(settings_));
+    std::filesystem::remove(folder_.path() / "state/connector.key.pending.csr");
     const auto again = pending();
     EXPECT_EQ(again.key.spki_sha256(), first.key.spki_sha256());
     EXPECT_NE(again.csr_pem, first.csr_pem);
@@ -76,10 +82,10 @@ TEST_F(EnrolmentTest, a_lost_request_is_made_anew_for_the_same_key) {
     EXPECT_EQ(csr.key.spki_sha256, first.key.spki_sha256());
 }
 
-TEST_F(EnrolmentTest, the_pair_is_put_in_place_and_the_one_before_kept) {
+TEST_F(OwnPair, the_pair_is_put_in_place_and_the_one_before_kept) {
     EXPECT_FALSE(present_certificate(settings_));
     const auto first = pending();
-    const auto certificate = must(install(settings_, answer(first), first, owner_));
+    const auto certificate = put_in_place(first, answer(first));
     EXPECT_EQ(certificate.key.spki_sha256, first.key.spki_sha256());
     EXPECT_EQ(mode_of("state/connector.key"), 0600U);
     EXPECT_FALSE(there("state/connector.key.pending"));
@@ -91,31 +97,73 @@ TEST_F(EnrolmentTest, the_pair_is_put_in_place_and_the_one_before_kept) {
 
     const std::string before = folder_.read("state/connector.key");
     const auto second = pending();
-    ASSERT_TRUE(install(settings_, answer(second), second, owner_));
+    put_in_place(second, answer(second));
     EXPECT_EQ(folder_.read("state/connector.key.old"), before);
     EXPECT_NE(folder_.read("state/connector.key"), before);
     EXPECT_TRUE(present_certificate(settings_));
 }
 
-TEST_F(EnrolmentTest, a_certificate_that_is_not_ours_changes_nothing) {
+TEST_F(OwnPair, a_certificate_that_is_not_ours_changes_nothing) {
     const auto mine = pending();
     const auto other = crypto::test::ec_key();
-    EXPECT_EQ(code_of(install(settings_, answer(other.spki_der(), "c-1"), mine, owner_)), "answerInvalid");
-    EXPECT_EQ(code_of(install(settings_, answer(mine, "c-2"), mine, owner_)), "answerInvalid");
+    EXPECT_EQ(code_of(keep_candidate(settings_, answer(other.spki_der(), "c-1"), mine, owner_)), "answerInvalid");
+    EXPECT_EQ(code_of(keep_candidate(settings_, answer(mine, "c-2"), mine, owner_)), "answerInvalid");
     auto broken = answer(mine);
     broken.chain = {"no certificate"};
-    EXPECT_EQ(code_of(install(settings_, broken, mine, owner_)), "answerInvalid");
+    EXPECT_EQ(code_of(keep_candidate(settings_, broken, mine, owner_)), "answerInvalid");
     EXPECT_FALSE(there("state/connector.crt"));
     EXPECT_FALSE(there("state/connector.key"));
     EXPECT_TRUE(pending().reused);
 }
 
-TEST_F(EnrolmentTest, a_certificate_without_its_key_is_no_enrolment) {
+TEST_F(OwnPair, a_certificate_without_its_key_is_no_enrolment) {
     const auto first = pending();
-    ASSERT_TRUE(install(settings_, answer(first), first, owner_));
+    put_in_place(first, answer(first));
     folder_.write("state/connector.key", must(crypto::test::ec_key().to_pem()).reveal_text());
     EXPECT_FALSE(present_certificate(settings_));
 }
 
+TEST_F(OwnPair, the_day_of_renewal_stands_in_the_certificates_file) {
+    const auto first = pending();
+    auto given = answer(first);
+    put_in_place(first, given);
+    EXPECT_FALSE(present_certificate(settings_)->renew_after);
+    const auto second = pending();
+    given = answer(second);
+    given.renew_after = must(from_rfc3339("2027-03-01T00:00:00Z"));
+    put_in_place(second, given);
+    EXPECT_EQ(present_certificate(settings_)->renew_after, given.renew_after);
+    EXPECT_EQ(must(keys::load_certificates(settings_.management.certificate)).size(), 2U);
+}
+
+TEST_F(OwnPair, a_candidate_is_found_again_and_changes_nothing_until_it_is_installed) {
+    const auto first = pending();
+    put_in_place(first, answer(first));
+    EXPECT_FALSE(candidate(settings_));
+    const auto second = pending();
+    ASSERT_TRUE(keep_candidate(settings_, answer(second), second, owner_));
+    const auto found = candidate(settings_);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->certificate.key.spki_sha256, second.key.spki_sha256());
+    EXPECT_EQ(present_certificate(settings_)->certificate.key.spki_sha256, first.key.spki_sha256());
+    drop_candidate(settings_);
+    EXPECT_FALSE(candidate(settings_));
+    EXPECT_FALSE(pending().reused) << "the next try begins with a new key";
+}
+
+TEST_F(OwnPair, what_ended_between_key_and_certificate_is_ended_later) {
+    const auto first = pending();
+    put_in_place(first, answer(first));
+    const std::string certificate = folder_.read("state/connector.crt");
+    const auto second = pending();
+    ASSERT_TRUE(keep_candidate(settings_, answer(second), second, owner_));
+    folder_.write("state/connector.key", must(second.key.to_pem()).reveal_text());
+    EXPECT_FALSE(present_certificate(settings_));
+    finish_install(settings_);
+    ASSERT_TRUE(present_certificate(settings_));
+    EXPECT_EQ(present_certificate(settings_)->certificate.key.spki_sha256, second.key.spki_sha256());
+    EXPECT_FALSE(there("state/connector.key.pending"));
+}
+
 }  // namespace
-}  // namespace connector::cli
+}  // namespace connector::enrolment

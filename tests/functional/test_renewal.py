@@ -1,0 +1,122 @@
+#!/usr/bin/python3
+"""The connector's own certificate: renewed while it runs, in force once it has worked, found again after every end in the middle."""
+import os
+import sys
+import unittest
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
+from lab import Connector, Lab  # noqa: E402
+
+SLOW = 4 if os.environ.get("ASAN_OPTIONS") else 1
+
+
+class Renewal(unittest.TestCase):
+    def setUp(self) -> None:
+        self.lab = self.enterContext(Lab())
+
+    def connector(self, **settings: Any) -> Connector:
+        self.lab.settings(**settings)
+        return self.lab.connector(start=False)
+
+    @staticmethod
+    def key(connector: Connector) -> bytes:
+        return (connector.directory / "state" / "connector.key").read_bytes()
+
+    def renewed(self, connector: Connector, before: bytes) -> None:
+        connector.wait_until(lambda: any("MGT-6022" in line for line in connector.audit()), 20 * SLOW, "the renewal")
+        connector.wait_until(lambda: any("SVC-5016" in line for line in connector.audit()), 20 * SLOW, "the new pair in force")
+        self.assertNotEqual(self.key(connector), before)
+        self.assertFalse(list((connector.directory / "state").glob("*.pending*")))
+        connector.wait_ready(20 * SLOW)
+
+    def delivers(self, connector: Connector) -> None:
+        since = self.lab.last_call()
+        ida = self.lab.user("ida")
+        self.lab.delivered(self.lab.issue(ida, self.lab.device(ida, key_kind="ecP256"), key_type="ecP256"))
+        self.assertEqual([each for each in self.lab.calls("results", since) if each["status"] != 200], [])
+
+    def orders(self) -> list[int]:
+        return [each["status"] for each in self.lab.calls("certificate")]
+
+    def test_from_the_day_that_the_service_named(self) -> None:
+        connector = self.connector(renew_after_seconds=0)
+        before = self.key(connector)
+        connector.start()
+        self.renewed(connector, before)
+        self.delivers(connector)
+        self.assertEqual(self.orders(), [200], "at most hourly, though the new one is due as well")
+        self.assertEqual(connector.command("audit", "verify").returncode, 0)
+
+    def test_not_before_that_day(self) -> None:
+        connector = self.connector(renew_after_seconds=3600)
+        before = self.key(connector)
+        connector.start()
+        self.delivers(connector)
+        self.assertEqual((self.orders(), self.key(connector)), ([], before))
+
+    def test_in_the_last_third_where_no_day_is_known(self) -> None:
+        connector = self.connector(certificate_days=0.005)  # ten minutes before now, and seven after
+        certificate = connector.directory / "state" / "connector.crt"
+        certificate.write_bytes(certificate.read_bytes()[certificate.read_bytes().index(b"-----BEGIN"):])
+        before = self.key(connector)
+        self.lab.settings(certificate_days=90)
+        connector.start()
+        connector.wait_until(lambda: "MGT-6022" in connector.log(), 150 * SLOW, "the last third")
+        self.renewed(connector, before)
+        self.delivers(connector)
+
+    def test_a_refused_renewal_leaves_the_one_before_in_force(self) -> None:
+        connector = self.connector(renew_after_seconds=0)
+        before = self.key(connector)
+        self.lab.fault("422", call="certificate")
+        connector.start()
+        connector.wait_until(lambda: "MGT-6023" in connector.log(), 20 * SLOW, "the refusal")
+        self.delivers(connector)
+        self.assertEqual(self.key(connector), before)
+        connector.terminate()
+        connector.start()
+        self.renewed(connector, before)
+        self.delivers(connector)
+
+    def test_a_lost_answer_is_asked_for_again_and_then_begun_anew(self) -> None:
+        connector = self.connector(renew_after_seconds=0)
+        before = self.key(connector)
+        self.lab.fault("drop-after", call="certificate")
+        for _ in range(2):  # the second is told that this key has its certificate already
+            connector.start()
+            connector.wait_until(lambda: "MGT-6023" in connector.log(), 20 * SLOW, "the failure")
+            self.delivers(connector)
+            connector.terminate()
+            connector.log_file.unlink()
+        connector.start()
+        self.renewed(connector, before)
+        self.delivers(connector)
+
+    def test_by_hand_a_certificate_that_has_not_worked_is_not_put_in_force_and_tried_by_the_daemon(self) -> None:
+        connector = self.connector()
+        before = self.key(connector)
+        self.lab.fault("503", call="heartbeat")
+        said = connector.command("enroll", "--renew")
+        self.assertNotEqual(said.returncode, 0)
+        self.assertIn("the one before stays in force", said.stderr)
+        self.assertEqual(self.key(connector), before)
+        connector.start()
+        self.renewed(connector, before)
+        self.delivers(connector)
+        self.assertEqual(self.orders(), [200])
+
+    def test_an_end_between_its_first_use_and_the_switch_does_not_lock_it_out(self) -> None:
+        connector = self.connector()
+        before = self.key(connector)
+        self.lab.fault("drop-after", call="heartbeat")
+        self.assertNotEqual(connector.command("enroll", "--renew").returncode, 0)
+        self.assertEqual(self.key(connector), before, "which the service refuses from now on")
+        connector.start(wait_ready=False)
+        self.renewed(connector, before)
+        self.delivers(connector)
+
+
+if __name__ == "__main__":
+    unittest.main()
