@@ -83,7 +83,7 @@ class Files(unittest.TestCase):
         page = (DOCS / "monitor.md").read_text()
         self.assertEqual(sorted(re.findall(r"^\| `(PfxConnector\w+)`", page, re.M)), sorted(NAMES), "the table of alerts")
         program = find_program()
-        commands = set(re.findall(r"pfx-connector ((?:[a-z][a-z-]* ?)+(?:[A-Z]{3,4}-[0-9]{4})?)", ALERTS + page))
+        commands = set(re.findall(r"(?:`|^)pfx-connector ((?:[a-z][a-z-]* ?)+(?:[A-Z]{3,4}-[0-9]{4})?)", ALERTS + page, re.M))
         self.assertGreater(len(commands), 15)
         for command in sorted(commands):
             words = command.split()
