@@ -247,8 +247,8 @@ class Scraped(unittest.TestCase):
         self.wait(lambda: not wanted & set(self.firing()), "the alerts' end")
 
     def test_the_button(self) -> None:
-        self.connector.command("freeze", "pfx.deliver", check=True)
         self.addCleanup(self.connector.command, "thaw")
+        self.connector.command("freeze", "pfx.deliver", check=True)
         self.wait(lambda: "PfxConnectorStopped" in self.firing(), "the alert")
         self.assertEqual(self.firing()["PfxConnectorStopped"]["summary"], "pfx1: pfx.deliver is stopped until `thaw`")
         self.wait(lambda: "PfxConnectorDegraded" in self.firing(), "the probe's word")
@@ -258,9 +258,10 @@ class Scraped(unittest.TestCase):
 
     def test_the_service_is_away(self) -> None:
         self.lab.stop_service()
-        self.addCleanup(lambda: self.lab.start_service() if self.lab._service is None else None)
-        self.wait(lambda: "PfxConnectorNotReady" in self.firing(), "the alert")
-        self.lab.start_service()
+        try:
+            self.wait(lambda: "PfxConnectorNotReady" in self.firing(), "the alert")
+        finally:
+            self.lab.start_service()
         self.wait(lambda: self.firing() == {}, "the alert's end")
 
     def test_the_process_is_gone(self) -> None:
