@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
 from connector import find_program  # noqa: E402
 
 TOP = Path(__file__).resolve().parents[2]
-PAGES = {path.relative_to(TOP).as_posix(): path.read_text() for path in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]}
+PAGES = {path.relative_to(TOP).as_posix(): path.read_text() for path in [TOP / "README.md", TOP / "docs/monitoring/alerts.yml", *sorted((TOP / "docs").glob("*.md"))]}
 EVENT = re.compile(r"\b(?:PKCS|IMP|REV|KEY|SVC|MGT|AUTH|STO)-[0-9]{4}\b")
 
 
