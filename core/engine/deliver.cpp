@@ -134,7 +134,8 @@ Worker::Going Worker::deliver() {
 
     // Counted durably before a single key is opened; a crash cannot give the count back.
     ports::Commit counted;
-    counted.charges = request::unwrap_charges(context_.rules.limits, user.text(), record_.request.id.text());
+    const auto person = trust::one_spelling_of_person(proof->person.user_principal_name());
+    counted.charges = request::unwrap_charges(context_.rules.limits, person, record_.request.id.text());
     if (proof->new_recipient)
         counted.charges.push_back(
             request::new_recipient_charge(context_.rules.limits, proof->recipient.certificate().key.spki_sha256.hex()));

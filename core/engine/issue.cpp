@@ -101,8 +101,9 @@ Worker::Going Worker::admit() {
     request::Keyed keyed{std::move(made.sealed_key), std::move(made.csr), context_.ports.crypto.random(k_nonce_size),
                          made.spki};
     ports::Commit commit;
-    commit.charges =
-        request::issue_charges(context_.rules.limits, record_.request.user.id.text(), record_.request.id.text());
+    commit.charges = request::issue_charges(context_.rules.limits,
+                                            trust::one_spelling_of_person(proof->person.user_principal_name()),
+                                            record_.request.id.text());
     if (proof->new_recipient)
         commit.charges.push_back(
             request::new_recipient_charge(context_.rules.limits, proof->recipient.certificate().key.spki_sha256.hex()));
