@@ -94,7 +94,7 @@ public:
     [[nodiscard]] Result<std::vector<ports::DeliveredImport>> deliveries_of(const std::string& user);
     [[nodiscard]] Result<std::vector<ports::ExpiringImport>> expiring_imports(UtcTime now, UtcTime until);
 
-    [[nodiscard]] Result<std::optional<ports::CurrentImport>> current_import(const UserId& user);
+    [[nodiscard]] Result<std::optional<ports::CurrentImport>> current_import(const std::string& person);
 
     // What may not go back (sqlite_ledger_evidence.cpp).
     [[nodiscard]] Result<std::vector<trust::SignedList>> signed_lists(const std::vector<std::string>& owners,
@@ -139,7 +139,8 @@ private:
     SqliteLedger(Database database, const ports::Sealer& sealer, QuarantineReport report);
     [[nodiscard]] Result<void> take_stock();
     [[nodiscard]] Result<void> read_state();
-    [[nodiscard]] Result<void> judge_register();
+    // Every row of it is there, and none that is older. False also where the state cannot tell.
+    [[nodiscard]] bool is_whole(const Table& table) const noexcept { return state_sound_ && rows_.whole(table); }
     [[nodiscard]] Result<bool> is_new_file();
     [[nodiscard]] Result<bool> anything_fits();
     [[nodiscard]] Result<void> write_state();
@@ -190,7 +191,7 @@ private:
                                                                const std::string& user_principal_name,
                                                                const Sha256& spki);
     [[nodiscard]] Result<HighWater> high_water();
-    [[nodiscard]] Result<void> lists_complete();
+    [[nodiscard]] Result<void> lists_complete() const;
     [[nodiscard]] Result<void> rebuild_high_water();
     [[nodiscard]] Result<bool> key_is_ours(const Sha256& spki);
     [[nodiscard]] Result<std::int64_t> count_where(std::string_view sql, const Values& parameters);
@@ -206,8 +207,6 @@ private:
     bool ended_unclean_ = false;
     std::optional<std::size_t> migrated_from_;
     bool state_sound_ = false;
-    bool pins_complete_ = false;
-    bool blocks_complete_ = false;
 };
 
 }  // namespace connector::storage

@@ -216,8 +216,8 @@ public:
     [[nodiscard]] virtual Async<std::vector<DeliveredImport>> deliveries_of(std::string user) = 0;
     // Users' newest delivered encryption certificates that end after `now` and at or before `until`; soonest first.
     [[nodiscard]] virtual Async<std::vector<ExpiringImport>> expiring_imports(UtcTime now, UtcTime until) = 0;
-    // The user's newest encryption certificate, as far as delivered from here.
-    [[nodiscard]] virtual Async<std::optional<CurrentImport>> current_import(UserId user) = 0;
+    // The newest encryption certificate of a person (trust::one_spelling_of_person), as far as delivered from here.
+    [[nodiscard]] virtual Async<std::optional<CurrentImport>> current_import(std::string person) = 0;
 
     // Importers' newest lists of these owners (lower case). kind integrity where any list is missing.
     [[nodiscard]] virtual Async<std::vector<trust::SignedList>> signed_lists(std::vector<std::string> owners,

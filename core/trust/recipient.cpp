@@ -198,7 +198,8 @@ Standing standing_of(const request::CertificateRequest& request, const Certifica
     if (const auto& approval = known.approval)
         standing.approved = now < approval->expires && approval->user == user.id &&
                             ascii_equal(approval->user_principal_name, user.user_principal_name) &&
-                            approval->device == request.device.id && approval->spki_sha256 == key;
+                            ascii_equal(approval->device.text(), request.device.id.text()) &&
+                            approval->spki_sha256 == key;
     return standing;
 }
 

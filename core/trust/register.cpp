@@ -19,6 +19,10 @@ std::string one_spelling_of_person(std::string_view user_principal_name) {
     return ascii_lower(mailbox ? mailbox->text() : std::string(user_principal_name));
 }
 
+std::string one_spelling_of_device(std::string_view device) {
+    return ascii_lower(device);
+}
+
 bool same_binding(const Pin& known, const Pin& wanted) noexcept {
     return ascii_equal(known.user_principal_name, wanted.user_principal_name) &&
            (wanted.user.empty() || known.user.empty() || known.user == wanted.user) &&

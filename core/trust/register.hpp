@@ -18,6 +18,8 @@ namespace connector::trust {
 // One spelling of each person and device, for what is counted and looked up by them: a request chooses the letters, and
 // with user_identity "san-email" also how a mailbox's domain is written. Lower case; a domain in A-labels.
 [[nodiscard]] std::string one_spelling_of_person(std::string_view user_principal_name);
+// Certificates name a device without regard to case, so pins, blocks and approvals have to.
+[[nodiscard]] std::string one_spelling_of_device(std::string_view device);
 
 // A device key seen and accepted for one user.
 struct Pin {
