@@ -34,6 +34,7 @@ auto SqliteLedger::write(Body body) -> decltype(body()) {
         }
         if (answer) {
             pending_anchor_.reset();
+            written_->store(state_.generation);
         } else {
             state_ = before;
             stops_.restore(std::move(stopped_before));

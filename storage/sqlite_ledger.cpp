@@ -70,6 +70,7 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const InstanceLock& loc
     ledger->ended_unclean_ = unclean;
     if (first_step && *first_step > 1) ledger->migrated_from_ = *first_step - 1;
     if (auto ready = ledger->take_stock(); !ready) return ready.error();
+    ledger->written_->store(ledger->state_.generation);
     return ledger;
 }
 
@@ -305,6 +306,7 @@ std::vector<Result<std::uint64_t>> SqliteLedger::save_many(const std::vector<Com
             if (auto done = transaction->commit(); !done) return done;
             pending_anchor_.reset();
             book_.committed();
+            written_->store(state_.generation);
             return {};
         }();
         if (!committed) all_fail(committed.error());

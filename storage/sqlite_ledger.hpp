@@ -14,6 +14,7 @@
 #include "storage/sqlite.hpp"
 #include "storage/stop_book.hpp"
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -123,6 +124,10 @@ public:
     [[nodiscard]] Result<std::optional<AuditAnchor>> audit_anchor() const;
     // Grows with every transaction that wrote something.
     [[nodiscard]] std::uint64_t generation() const noexcept { return state_.generation; }
+    // The same, as far as it is on the disk. Any thread, also after the ledger's end.
+    [[nodiscard]] std::shared_ptr<const std::atomic<std::uint64_t>> written_generation() const noexcept {
+        return written_;
+    }
 
     // A person has looked: what is there now is taken as it is. The quarantine is emptied; meters keep their sound
     // entries; pins and blocks that are gone stay gone.
@@ -193,6 +198,7 @@ private:
     [[nodiscard]] Result<HighWater> high_water();
     [[nodiscard]] Result<void> lists_complete() const;
     [[nodiscard]] Result<void> rebuild_high_water();
+    [[nodiscard]] Result<std::optional<trust::Pin>> key_elsewhere(const DeviceId& device, const Sha256& spki);
     [[nodiscard]] Result<bool> key_is_ours(const Sha256& spki);
     [[nodiscard]] Result<std::int64_t> count_where(std::string_view sql, const Values& parameters);
     [[nodiscard]] Result<bool> purge_closed(UtcTime closed_before);
@@ -202,6 +208,7 @@ private:
     MeterBook book_;
     StopBook stops_;
     LedgerState state_;
+    std::shared_ptr<std::atomic<std::uint64_t>> written_ = std::make_shared<std::atomic<std::uint64_t>>(0);
     std::optional<AuditAnchor> pending_anchor_;
     std::optional<Error> damage_;  // a page is not what SQLite wrote: nothing is written into that file any more
     bool ended_unclean_ = false;

@@ -55,6 +55,13 @@ Result<void> SqliteLedger::save_claims(const ports::Commit& commit, UtcTime now)
     if (commit.pin) {
         if (!is_whole(tables::k_pin)) return incomplete("pins");
         if (auto done = room_for(*commit.pin, commit.most_devices); !done) return done;
+        if (commit.key_alone) {
+            const auto other = key_elsewhere(commit.pin->device, commit.pin->spki_sha256);
+            if (!other) return other.error();
+            if (*other)
+                return Error(ErrorKind::conflict, "pinChanged",
+                             "device " + (*other)->device.text() + " has got this key while the request was proved");
+        }
         if (auto done = put_pin(*commit.pin, commit.pin_seen); !done) return done;
     }
     if (commit.uses_window) {
@@ -183,6 +190,17 @@ Result<void> SqliteLedger::room_for(const trust::Pin& pin, std::uint32_t most) {
                  pin.user_principal_name + " has got other devices while the request was proved");
 }
 
+Result<std::optional<trust::Pin>> SqliteLedger::key_elsewhere(const DeviceId& device, const Sha256& spki) {
+    const auto rows =
+        rows_.list(tables::k_pin, "WHERE spki_sha256=? AND device<>? ORDER BY first_seen LIMIT 1",
+                   {Bytes(spki.octets.begin(), spki.octets.end()), trust::one_spelling_of_device(device.text())});
+    if (!rows) return rows.error();
+    if (rows->empty()) return std::optional<trust::Pin>();
+    auto pin = pin_from(rows->front());
+    if (!pin) return pin.error();
+    return std::optional(std::move(*pin));
+}
+
 Result<bool> SqliteLedger::key_is_ours(const Sha256& spki) {
     const Bytes key(spki.octets.begin(), spki.octets.end());
     const auto made = rows_.get(tables::k_generated_key, {key});
@@ -210,6 +228,9 @@ Result<trust::RegisterView> SqliteLedger::look_up(const DeviceId& device, const 
         auto pin = pin_of(device);
         if (!pin) return pin.error();
         view.pin = std::move(*pin);
+        auto elsewhere = key_elsewhere(device, spki);
+        if (!elsewhere) return elsewhere.error();
+        view.key_elsewhere = std::move(*elsewhere);
         const auto others = other_devices(device, user, user_principal_name);
         if (!others) return others.error();
         view.devices_of_user = static_cast<std::uint32_t>(*others);

@@ -145,6 +145,7 @@ Worker::Going Worker::deliver() {
     counted.pin_seen = proof->pin_seen;
     counted.uses_window = proof->uses_window;
     counted.most_devices = proof->most_devices;
+    counted.key_alone = proof->key_alone;
     auto counting = save_with(request::Outcome(request::Counted{}), std::move(counted));
     const bool going = co_await std::move(counting);
     if (!going || record_.stage != request::Stage::accepted) co_return false;

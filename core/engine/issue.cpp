@@ -111,6 +111,7 @@ Worker::Going Worker::admit() {
     commit.pin_seen = proof->pin_seen;
     commit.uses_window = proof->uses_window;
     commit.most_devices = proof->most_devices;
+    commit.key_alone = proof->key_alone;
     commit.generated_key = made.spki;
     request::Outcome outcome(std::move(keyed));
     auto saving = save_with(std::move(outcome), std::move(commit));
@@ -247,6 +248,7 @@ Worker::Going Worker::pack() {
     commit.pin = proof->pin;
     commit.pin_seen = proof->pin_seen;
     commit.most_devices = proof->most_devices;
+    commit.key_alone = proof->key_alone;
     commit.wrapped_for = addressee(proof->recipient);
     request::Packed packed{std::move(wrapped->sealed), certificate};
     request::Outcome outcome(std::move(packed));

@@ -104,6 +104,8 @@ struct Commit {
     // The pin is a further device of its user, who may have so many with it; 0: not asked. kind conflict, code
     // pinChanged, where others have taken the places since it was proved.
     std::uint32_t most_devices = 0;
+    // kind conflict, code pinChanged, where another device has got the pin's key since it was proved.
+    bool key_alone = false;
     // A package goes with it. kind refused, code recipientUntrusted, where its device, user or key is blocked by now.
     std::optional<Addressee> wrapped_for;
     std::optional<IssuedCertificate> issued;

@@ -92,8 +92,9 @@ struct RegisterView {
     std::optional<Block> block;         // the first that fits device, user or key
     std::optional<Approval> approval;   // for exactly this user, device and key, not expired
     std::optional<EnrolmentWindow> window;
-    bool key_is_ours = false;         // generated or certified here
-    bool pinned_key_blocked = false;  // where it is another than the claim's
+    bool key_is_ours = false;          // generated or certified here
+    bool pinned_key_blocked = false;   // where it is another than the claim's
+    std::optional<Pin> key_elsewhere;  // another device that the claim's key is pinned for
 };
 
 }  // namespace connector::trust
