@@ -264,7 +264,7 @@ class WindowOpen(Attacked):
         Attack("40", "the victim's phone in other letters, with another key", "held key_change", "KEY-4003",
                change=lambda room: {"device": room.attacker(room.carla, room.carlas_phone.id.upper()).json()}),
         Attack("05", "a known key under another device's name", "held key_change", "KEY-4003", "…mallory@corp.example…",
-               change=lambda room: {"device": room.attacker(room.mallory, "d-nobody-knows", key=room.mallorys_phone.key).json()}),
+               change=lambda room: room.renamed()),
     ]
 
     @classmethod
@@ -272,6 +272,11 @@ class WindowOpen(Attacked):
         cls.window(50)
         for user, phone in ((cls.carla, cls.carlas_phone), (cls.mallory, cls.mallorys_phone), (cls.nora, cls.noras_phone)):
             cls.lab.open(phone, cls.lab.issue(user, phone, key_type="ecP256"))
+
+    def renamed(self) -> Json:
+        """The device CA certifies the same key once more."""
+        certificate = pki.issue_device(self.lab.pki, "d-nobody-knows", self.mallory.upn, self.mallorys_phone.key.public_key(), given_name="Mallory", surname="M")
+        return {"device": {**self.mallorys_phone.json(), "id": "d-nobody-knows", "recipientCertificate": base64.b64encode(pki.cert_der(certificate)).decode()}}
 
 
 class Approved(Attacked):
