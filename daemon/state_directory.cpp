@@ -124,7 +124,7 @@ void Evidence::also_to(std::function<void(const Event&)> sink) {
     also_ = std::move(sink);
 }
 
-Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
+Result<StateDirectory> open_state(const config::Settings& settings, LogTo to, bool accept) {
     using storage::InstanceLock;
     auto lock =
         InstanceLock::acquire(settings.storage.directory,
@@ -171,6 +171,14 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
     if (!fault.empty()) evidence->raise(Event(event::k_audit_broken).with("reason", fault));
     if (const auto from = (*ledger)->migrated_from())
         evidence->raise(Event(event::k_storage_migrated).with("from_schema", std::to_string(*from)));
+
+    if (accept && !(*ledger)->as_written()) {
+        if (auto taken = (*ledger)->accept_as_found(); !taken) return taken.error();
+        evidence->raise(Event(event::k_restore_accepted)
+                            .with("reason",
+                                  "rows are missing, were changed, or older ones were put back; what is there "
+                                  "is taken as it is"));
+    }
 
     const bool unclean = (*ledger)->ended_unclean();
     const auto knows = [&ledger](const RequestId& id, UtcTime told) {

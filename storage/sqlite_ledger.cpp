@@ -141,6 +141,11 @@ Result<bool> SqliteLedger::is_new_file() {
     return *rows == 0;
 }
 
+bool SqliteLedger::as_written() const noexcept {
+    return !book_.distrusted() &&
+           std::ranges::all_of(tables::deciding(), [this](const Table* table) { return is_whole(*table); });
+}
+
 // An unsound state is never written over: that would make a tampered file look well.
 Result<void> SqliteLedger::write_state() {
     if (!state_sound_) return {};

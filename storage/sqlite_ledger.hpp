@@ -132,6 +132,8 @@ public:
     // A person has looked: what is there now is taken as it is. The quarantine is emptied; meters keep their sound
     // entries; pins and blocks that are gone stay gone.
     [[nodiscard]] Result<void> accept_as_found();
+    // Nothing is missing, changed, or older than it was, as far as has been seen.
+    [[nodiscard]] bool as_written() const noexcept;
     // The process before this one did not close the file: it is worth a check beside the work (backup.hpp).
     [[nodiscard]] bool ended_unclean() const noexcept { return ended_unclean_; }
     // The schema that open() found, where it brought it to a newer one.
