@@ -172,14 +172,6 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to, bo
     if (const auto from = (*ledger)->migrated_from())
         evidence->raise(Event(event::k_storage_migrated).with("from_schema", std::to_string(*from)));
 
-    if (accept && !(*ledger)->as_written()) {
-        if (auto taken = (*ledger)->accept_as_found(); !taken) return taken.error();
-        evidence->raise(Event(event::k_restore_accepted)
-                            .with("reason",
-                                  "rows are missing, were changed, or older ones were put back; what is there "
-                                  "is taken as it is"));
-    }
-
     const bool unclean = (*ledger)->ended_unclean();
     const auto knows = [&ledger](const RequestId& id, UtcTime told) {
         const auto found = (*ledger)->get(id);
@@ -188,6 +180,14 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to, bo
     };
     std::string restored =
         anchor ? restored_since(settings.audit.file, **sealer, head, generation, knows) : std::string();
+    // After the log was held against it: this writes.
+    if (accept && !(*ledger)->as_written()) {
+        if (auto taken = (*ledger)->accept_as_found(); !taken) return taken.error();
+        evidence->raise(Event(event::k_restore_accepted)
+                            .with("reason",
+                                  "rows are missing, were changed, or older ones were put back; what is there "
+                                  "is taken as it is"));
+    }
     std::string open = to == LogTo::everywhere ? open_requests(**ledger) : std::string();
     StateDirectory state{std::move(*lock),
                          std::move(*sealer),
