@@ -251,8 +251,10 @@ constexpr auto k_house_events = std::to_array<EventDefinition>({
      "It is left untouched, and this version does not start.",
      "Install the newer version again, or restore the backup made before it."},
     {event::k_row_quarantined, error, true, "A row of the database is not what was written, and is not used any more.",
-     "It was damaged or changed by somebody else: its keyed check value is wrong.",
-     "`requests show ID` if it is a request. Find out who could write the file, and check the disk."},
+     "It was damaged or changed by somebody else: its keyed check value is wrong. Row `*`: rows of that table are "
+     "missing, or older ones were put back; nothing is decided by it any more, and what needs it waits.",
+     "`requests show ID` if it is a request. Find out who could write the file, and check the disk. Once that is "
+     "clear: `run --accept-restore` takes what is there as it is."},
     {event::k_disk_full, error, false, "The disk is full.",
      "Nothing can be saved; no new requests are taken, and nothing is lost.",
      "Free space on the disk of storage.directory; work goes on by itself."},
@@ -272,7 +274,7 @@ constexpr auto k_house_events = std::to_array<EventDefinition>({
      "SQLite found faults in it, by its check after an unclean end or at work. Nothing is leased, worked or reported "
      "any more; health and status go on.",
      "Keep the file, check the disk, and restore the last backup."},
-    {event::k_restore_accepted, warning, true, "A restored database was accepted by hand.",
+    {event::k_restore_accepted, warning, true, "A restored or changed database was accepted by hand.",
      "`run --accept-restore`: the work goes on from there. Requests of the time between come again from the service; "
      "what "
      "it holds as delivered is not revoked.",

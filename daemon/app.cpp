@@ -295,7 +295,7 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     if (const auto fit = crypto::self_test(); !fit) return cannot_start(fit.error().in("cryptographic self test"));
     const auto manager = service::find_manager();
     const auto lockdown = service::lock_down(settings);
-    auto opened = open_state(settings, LogTo::everywhere);
+    auto opened = open_state(settings, LogTo::everywhere, options.accept_restore);
     if (!opened) return cannot_start(opened.error());
     StateDirectory state = std::move(*opened);
     Evidence& evidence = *state.evidence;

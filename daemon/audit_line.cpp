@@ -41,10 +41,11 @@ Sha256 audit_link_of(const ports::Sealer& sealer, const Sha256& previous, std::s
 }
 
 std::string make_audit_line(const ports::Sealer& sealer, const AuditHead& head, const Event& event, UtcTime time,
-                            Sha256& link) {
+                            std::optional<std::uint64_t> generation, Sha256& link) {
     std::string line = std::string(k_sequence) + std::to_string(head.sequence + 1) + ",\"time\":\"" + to_rfc3339(time) +
                        "\",\"event\":" + printable_json(event.id, 64);
-    std::vector<std::string> taken{"seq", "time", "event", "prev", "link"};
+    if (generation) line += ",\"generation\":" + std::to_string(*generation);
+    std::vector<std::string> taken{"seq", "time", "event", "generation", "prev", "link"};
     for (const auto& [name, value] : event.fields)
         line += "," + printable_json(own_name(name, taken), 64) + ":" + printable_json(value);
     link = audit_link_of(sealer, head.link, line);

@@ -19,9 +19,9 @@ struct AuditLine {
     Sha256 link;
 };
 
-// The next line of the chain, without its line end; `link` becomes its own.
+// The next line of the chain, without its line end; `link` becomes its own. `generation`: the ledger's, if any.
 [[nodiscard]] std::string make_audit_line(const ports::Sealer& sealer, const AuditHead& head, const Event& event,
-                                          UtcTime time, Sha256& link);
+                                          UtcTime time, std::optional<std::uint64_t> generation, Sha256& link);
 // nullopt: not a line of ours. The view stays valid as long as `text`.
 [[nodiscard]] std::optional<AuditLine> parse_audit_line(std::string_view text);
 [[nodiscard]] Sha256 audit_link_of(const ports::Sealer& sealer, const Sha256& previous, std::string_view content);

@@ -239,7 +239,8 @@ Result<void> AuditLog::append(const Event& event) {
     const std::scoped_lock guard(lock_);
     if (size_ >= options_.rotate_at) rotate();
     AuditHead next{head_.sequence + 1, {}};
-    std::string line = make_audit_line(sealer_, head_, event, options_.now(), next.link) + "\n";
+    const auto generation = options_.generation ? std::optional(options_.generation()) : std::nullopt;
+    std::string line = make_audit_line(sealer_, head_, event, options_.now(), generation, next.link) + "\n";
     if (torn_) line.insert(0, "\n");
     if (auto written = write(line); !written) return written;
     torn_ = false;

@@ -1,5 +1,6 @@
 // AuditLog: one JSON line for each decision about a key, a certificate, a recipient or a limit, in a chain:
-//   {"seq":7,"time":…,"event":…,FIELDS,"prev":"<link of line 6>","link":"<HMAC over prev and all before it>"}
+//   {"seq":7,"time":…,"event":…,"generation":…,FIELDS,"prev":"<link of line 6>","link":"<HMAC over prev and all before
+//   it>"}
 // Who can write the file but has no sealing key cannot make a line; what he changes, takes out or moves shows, and what
 // he cuts off the end shows against the head that the ledger remembers (threat: security review M3).
 // Files are never deleted; a full one is moved to FILE.1, FILE.2, … (higher is newer) and the next goes on with its
@@ -36,6 +37,7 @@ struct AuditOptions {
     std::filesystem::path file;
     std::uint64_t rotate_at = 64ULL * 1024 * 1024;
     std::function<UtcTime()> now;
+    std::function<std::uint64_t()> generation;      // of the ledger as it is on the disk: what a line has behind it
     std::function<void(const AuditHead&)> on_head;  // after each line, under the lock: must not call back
     std::function<void(const Error&)> on_failure;   // raise() could not write; not under the lock
 

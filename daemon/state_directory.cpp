@@ -124,7 +124,7 @@ void Evidence::also_to(std::function<void(const Event&)> sink) {
     also_ = std::move(sink);
 }
 
-Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
+Result<StateDirectory> open_state(const config::Settings& settings, LogTo to, bool accept) {
     using storage::InstanceLock;
     auto lock =
         InstanceLock::acquire(settings.storage.directory,
@@ -151,12 +151,14 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
         return ledger.error();
     }
     const auto anchor = (*ledger)->audit_anchor();
+    const auto generation = (*ledger)->generation();
     std::optional<AuditHead> head;
     if (anchor && *anchor) head = AuditHead{(*anchor)->sequence, (*anchor)->link};
 
     AuditOptions audit_options;
     audit_options.file = settings.audit.file;
     audit_options.now = now;
+    audit_options.generation = [written = (*ledger)->written_generation()] { return written->load(); };
     audit_options.on_failure = [early_log = log->get()](const Error& error) {
         early_log->raise(Event(event::k_audit_write_failed).with("reason", error.message));
     };
@@ -176,7 +178,16 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to) {
         if (!found) return true;  // a row that was tampered with is told of by itself
         return *found && knows_end(**found, told);
     };
-    std::string restored = anchor ? restored_since(settings.audit.file, **sealer, head, knows) : std::string();
+    std::string restored =
+        anchor ? restored_since(settings.audit.file, **sealer, head, generation, knows) : std::string();
+    // After the log was held against it: this writes.
+    if (accept && !(*ledger)->as_written()) {
+        if (auto taken = (*ledger)->accept_as_found(); !taken) return taken.error();
+        evidence->raise(Event(event::k_restore_accepted)
+                            .with("reason",
+                                  "rows are missing, were changed, or older ones were put back; what is there "
+                                  "is taken as it is"));
+    }
     std::string open = to == LogTo::everywhere ? open_requests(**ledger) : std::string();
     StateDirectory state{std::move(*lock),
                          std::move(*sealer),

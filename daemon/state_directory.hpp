@@ -49,7 +49,9 @@ struct StateDirectory {
 [[nodiscard]] Severity severity_of(config::LogLevel level) noexcept;
 
 enum class LogTo { everywhere, file_only };
-// kind conflict, code alreadyRunning: another process has it. Everything else: misconfigured or integrity.
-[[nodiscard]] Result<StateDirectory> open_state(const config::Settings& settings, LogTo log);
+// `accept`: a person has looked at the database, and what it holds is taken as it is found (SqliteLedger::
+// accept_as_found). kind conflict, code alreadyRunning: another process has it. Everything else: misconfigured or
+// integrity.
+[[nodiscard]] Result<StateDirectory> open_state(const config::Settings& settings, LogTo log, bool accept = false);
 
 }  // namespace connector::daemon

@@ -341,9 +341,9 @@ ports::Async<std::vector<ports::ExpiringImport>> AsyncLedger::expiring_imports(U
         [now, until](SqliteLedger& ledger) { return ledger.expiring_imports(now, until); });
 }
 
-ports::Async<std::optional<ports::CurrentImport>> AsyncLedger::current_import(UserId user) {
+ports::Async<std::optional<ports::CurrentImport>> AsyncLedger::current_import(std::string person) {
     return run<std::optional<ports::CurrentImport>>(
-        [user = std::move(user)](SqliteLedger& ledger) { return ledger.current_import(user); });
+        [person = std::move(person)](SqliteLedger& ledger) { return ledger.current_import(person); });
 }
 
 ports::Async<std::vector<trust::SignedList>> AsyncLedger::signed_lists(std::vector<std::string> owners,

@@ -1,5 +1,7 @@
 #include "storage/checked_rows.hpp"
 
+#include "storage/rows.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -52,6 +54,10 @@ std::string joined(std::span<const std::string_view> names, std::string_view bet
     return text;
 }
 
+void add(Sha256& sum, const Sha256& member) {
+    for (std::size_t i = 0; i < sum.octets.size(); ++i) sum.octets[i] ^= member.octets[i];
+}
+
 std::string where_key(const Table& table) {
     return " WHERE " + joined(table.columns.first(table.keys), " AND ", "=?");
 }
@@ -73,6 +79,21 @@ std::string select(const Table& table) {
 }
 
 }  // namespace
+
+Bytes Digests::octets() const {
+    Bytes all;
+    all.reserve(value.size() * sizeof(Sha256::octets));
+    for (const auto& one : value) all.insert(all.end(), one.octets.begin(), one.octets.end());
+    return all;
+}
+
+std::optional<Digests> Digests::from(ByteView octets) {
+    constexpr std::size_t k_size = sizeof(Sha256::octets);
+    if (octets.size() != k_digests * k_size) return std::nullopt;
+    Digests digests;
+    for (std::size_t i = 0; i < k_digests; ++i) digests.value[i] = *Sha256::from(octets.subspan(i * k_size, k_size));
+    return digests;
+}
 
 std::string key_text(std::span<const Value> key) {
     std::string text;
@@ -99,12 +120,72 @@ bool CheckedRows::sound(const Table& table, const Values& row_and_check) const {
     return std::ranges::equal(expected.octets, *check);
 }
 
+// No row's own check has a name like this.
+Sha256 CheckedRows::member(const Table& table, std::span<const Value> key_and_check) const {
+    return sealer_->check_value(encode_row("member of " + std::string(table.name), key_and_check));
+}
+
+Result<Sha256> CheckedRows::members(const Table& table, const std::string& rest, const Values& parameters) {
+    auto statement = database_->prepare("SELECT " + joined(table.columns.first(table.keys), ",", "") +
+                                        ",check_value FROM " + std::string(table.name) + " " + rest);
+    if (!statement) return statement.error();
+    statement->bind_all(parameters);
+    Sha256 sum;
+    for (;;) {
+        const auto found = statement->step();
+        if (!found) return found.error();
+        if (!*found) return sum;
+        add(sum, member(table, statement->values()));
+    }
+}
+
+Result<void> CheckedRows::leave_digest(const Table& table, const std::string& rest, const Values& parameters) {
+    if (digests_ == nullptr || table.digest == k_no_digest) return {};
+    const auto leaving = members(table, rest, parameters);
+    if (!leaving) return leaving.error();
+    add(digests_->value[table.digest], *leaving);
+    return {};
+}
+
+Result<Digests> CheckedRows::digests_now() {
+    Digests digests;
+    for (const auto* table : tables::deciding()) {
+        const auto sum = members(*table, "", {});
+        if (!sum) return sum.error();
+        digests.value[table->digest] = *sum;
+    }
+    return digests;
+}
+
+Result<void> CheckedRows::compare() {
+    const auto found = digests_now();
+    if (!found) return found.error();
+    for (std::size_t i = 0; i < k_digests; ++i)
+        if (found->value[i] != digests_->value[i]) digests_->broken[i] = true;
+    return {};
+}
+
+Result<void> CheckedRows::take_as_found(const Table& table) {
+    const auto sum = members(table, "", {});
+    if (!sum) return sum.error();
+    digests_->value[table.digest] = *sum;
+    digests_->broken[table.digest] = false;
+    return {};
+}
+
 Result<void> CheckedRows::put(const Table& table, const Values& row) {
+    const Values key(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(table.keys));
+    if (auto left = leave_digest(table, where_key(table), key); !left) return left;
     auto statement = database_->prepare(upsert(table));
     if (!statement) return statement.error();
     const auto check = check_of(table, row);
     statement->bind_all(row).bind(static_cast<int>(row.size()) + 1, check.view());
-    return statement->run();
+    if (auto done = statement->run(); !done) return done;
+    if (digests_ == nullptr || table.digest == k_no_digest) return {};
+    auto key_and_check = key;
+    key_and_check.emplace_back(Bytes(check.octets.begin(), check.octets.end()));
+    add(digests_->value[table.digest], member(table, key_and_check));
+    return {};
 }
 
 Result<std::optional<Values>> CheckedRows::get(const Table& table, const Values& key) {
@@ -143,9 +224,15 @@ Result<std::vector<Values>> CheckedRows::list(const Table& table, std::string_vi
 }
 
 Result<void> CheckedRows::remove(const Table& table, const Values& key) {
-    auto statement = database_->prepare("DELETE FROM " + std::string(table.name) + where_key(table));
+    return remove_where(table, where_key(table), key);
+}
+
+Result<void> CheckedRows::remove_where(const Table& table, std::string_view where, const Values& parameters) {
+    const std::string rest(where);
+    if (auto left = leave_digest(table, rest, parameters); !left) return left;
+    auto statement = database_->prepare("DELETE FROM " + std::string(table.name) + " " + rest);
     if (!statement) return statement.error();
-    return statement->bind_all(key).run();
+    return statement->bind_all(parameters).run();
 }
 
 void CheckedRows::condemn(const Table& table, Values row) {
@@ -160,7 +247,8 @@ void CheckedRows::note(const Table& table, Values row) {
     if (std::ranges::none_of(noted_, same)) noted_.push_back({table, std::move(row)});
 }
 
-// The row may have been overwritten by a sound one since: only the very row that was met is taken away.
+// The row may have been overwritten by a sound one since: only the very row that was met is taken away. It stays in its
+// table's digest, which fits no more from then on: that it is missing has to show at the next start too.
 Result<void> CheckedRows::move(const Noted& noted) {
     const auto key = std::span(noted.row).first(noted.table.keys);
     auto insert = database_->prepare("INSERT OR REPLACE INTO quarantine(source,key,octets) VALUES(?,?,?)");
@@ -187,6 +275,8 @@ void CheckedRows::settle() {
     };
     if (!moving()) return;
     const auto moved = std::exchange(noted_, {});
+    for (const auto& noted : moved)
+        if (digests_ != nullptr && noted.table.digest != k_no_digest) digests_->broken[noted.table.digest] = true;
     for (const auto& noted : moved) report(noted.table.name, key_text(std::span(noted.row).first(noted.table.keys)));
 }
 

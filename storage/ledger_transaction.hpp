@@ -7,6 +7,14 @@
 
 namespace connector::storage {
 
+// For a decision that rests on a table which is not whole.
+inline Error incomplete(const char* what) {
+    return {ErrorKind::integrity, "registerTampered",
+            std::string(what) +
+                " are missing from the database, or older ones were put back: look at it, then start "
+                "with `run --accept-restore`"};
+}
+
 // One transaction with the state row in it; on any failure memory goes back with the file.
 template <class Body>
 auto SqliteLedger::write(Body body) -> decltype(body()) {
@@ -26,6 +34,7 @@ auto SqliteLedger::write(Body body) -> decltype(body()) {
         }
         if (answer) {
             pending_anchor_.reset();
+            written_->store(state_.generation);
         } else {
             state_ = before;
             stops_.restore(std::move(stopped_before));

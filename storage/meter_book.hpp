@@ -26,6 +26,7 @@ public:
 
     // Every later charge is kind integrity: there is nothing to hold the meters against.
     void distrust() noexcept { tampered_ = true; }
+    [[nodiscard]] bool distrusted() const noexcept { return tampered_; }
 
     // kind throttled, code limitReached, with the time after which there is room; kind integrity, code meterTampered.
     // Writes nothing.

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace connector::storage {
@@ -33,6 +34,9 @@ extern const Table k_thaw;
 extern const Table k_vote;
 extern const Table k_signed_list;
 extern const Table k_high_water;
+
+// Those that have a digest, in the digests' order.
+[[nodiscard]] std::span<const Table* const, k_digests> deciding() noexcept;
 }  // namespace tables
 
 // What ties the tables together (ledger_state). `audit_seq` 0: no anchor yet.
@@ -43,17 +47,14 @@ struct LedgerState {
     Sha256 audit_link;
     std::uint64_t meters = 0;       // rows of meter
     std::uint64_t meter_total = 0;  // the sum of their last numbers
-    std::uint64_t pins = 0;
-    std::uint64_t blocks = 0;
     std::uint64_t delivered = 0;
     std::uint64_t failed = 0;
-    std::uint64_t stops = 0;
+    Digests digests;
 };
 
 // What may not go back (high_water).
 struct HighWater {
-    UtcTime newest_time;      // that the clock has shown
-    std::uint64_t lists = 0;  // rows of signed_list
+    UtcTime newest_time;  // that the clock has shown
 };
 
 struct MeterHead {

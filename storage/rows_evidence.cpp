@@ -11,13 +11,13 @@ namespace {
 
 constexpr auto k_signed_list_columns =
     names({"user_principal_name", "purpose", "sequence", "signed_at", "certificates", "seen_at"});
-constexpr auto k_high_water_columns = names({"slot", "newest_time", "lists"});
+constexpr auto k_high_water_columns = names({"slot", "newest_time"});
 
 }  // namespace
 
 namespace tables {
-const Table k_signed_list{"signed_list", k_signed_list_columns, 2};
-const Table k_high_water{"high_water", k_high_water_columns, 1};
+const Table k_signed_list{"signed_list", k_signed_list_columns, 2, 10};
+const Table k_high_water{"high_water", k_high_water_columns, 1, 11};
 }  // namespace tables
 
 Values to_row(const trust::SignedList& list, UtcTime seen_at) {
@@ -48,7 +48,7 @@ Result<trust::SignedList> signed_list_from(const Values& row) {
 }
 
 Values to_row(const HighWater& mark) {
-    return {std::int64_t{1}, seconds_of(mark.newest_time), number_of(mark.lists)};
+    return {std::int64_t{1}, seconds_of(mark.newest_time)};
 }
 
 Result<HighWater> high_water_from(const Values& row) {
@@ -56,7 +56,6 @@ Result<HighWater> high_water_from(const Values& row) {
     HighWater mark;
     reader.require(reader.number() == 1);
     mark.newest_time = reader.time();
-    mark.lists = reader.count();
     if (!reader.good()) return unreadable("high_water");
     return mark;
 }

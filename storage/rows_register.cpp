@@ -22,32 +22,40 @@ constexpr auto k_issued_columns =
 constexpr auto k_generated_key_columns = names({"spki_sha256", "request", "made_at"});
 constexpr auto k_delivery_columns = names(
     {"user_id", "device", "purpose", "user_principal_name", "request", "delivered_at", "certificates", "omitted"});
-constexpr auto k_delivered_certificate_columns = names(
-    {"user_id", "device", "purpose", "sha256", "thumbprint", "not_before", "not_after", "first_at", "delivered_at"});
+constexpr auto k_delivered_certificate_columns =
+    names({"user_id", "device", "purpose", "sha256", "thumbprint", "not_before", "not_after", "first_at",
+           "delivered_at", "user_principal_name"});
 constexpr auto k_meter_columns =
     names({"name", "scope", "first", "last", "window_seconds", "limit_last", "counts_subjects"});
 constexpr auto k_meter_entry_columns = names({"meter", "scope", "n", "subject", "at"});
 constexpr auto k_state_columns = names({"slot", "generation", "sequence", "audit_seq", "audit_link", "meters",
-                                        "meter_total", "pins", "blocks", "delivered", "failed", "stops"});
+                                        "meter_total", "delivered", "failed", "digests"});
 
 }  // namespace
 
 namespace tables {
-const Table k_pin{"pin", k_pin_columns, 1};
-const Table k_block{"block", k_block_columns, 2};
-const Table k_approval{"approval", k_approval_columns, 3};
-const Table k_window{"enrolment_window", k_window_columns, 1};
-const Table k_issued{"issued", k_issued_columns, 1};
-const Table k_generated_key{"generated_key", k_generated_key_columns, 1};
+const Table k_pin{"pin", k_pin_columns, 1, 0};
+const Table k_block{"block", k_block_columns, 2, 1};
+const Table k_approval{"approval", k_approval_columns, 3, 2};
+const Table k_window{"enrolment_window", k_window_columns, 1, 3};
+const Table k_issued{"issued", k_issued_columns, 1, 4};
+const Table k_generated_key{"generated_key", k_generated_key_columns, 1, 5};
 const Table k_delivery{"delivery", k_delivery_columns, 3};
 const Table k_delivered_certificate{"delivered_certificate", k_delivered_certificate_columns, 4};
 const Table k_meter{"meter", k_meter_columns, 2};
 const Table k_meter_entry{"meter_entry", k_meter_entry_columns, 3};
 const Table k_state{"ledger_state", k_state_columns, 1};
+
+std::span<const Table* const, k_digests> deciding() noexcept {
+    static constexpr std::array<const Table*, k_digests> k_tables{
+        &k_pin,  &k_block, &k_approval, &k_window, &k_issued,      &k_generated_key,
+        &k_stop, &k_raise, &k_thaw,     &k_vote,   &k_signed_list, &k_high_water};
+    return k_tables;
+}
 }  // namespace tables
 
 Values to_row(const trust::Pin& pin) {
-    return {pin.device.text(),
+    return {trust::one_spelling_of_device(pin.device.text()),
             pin.user.text(),
             pin.user_principal_name,
             blob_of(pin.spki_sha256),
@@ -94,9 +102,13 @@ Result<trust::Block> block_from(const Values& row) {
 }
 
 Values to_row(const trust::Approval& approval) {
-    return {
-        approval.user.text(), approval.device.text(),     blob_of(approval.spki_sha256), approval.user_principal_name,
-        approval.by,          seconds_of(approval.given), seconds_of(approval.expires)};
+    return {approval.user.text(),
+            trust::one_spelling_of_device(approval.device.text()),
+            blob_of(approval.spki_sha256),
+            approval.user_principal_name,
+            approval.by,
+            seconds_of(approval.given),
+            seconds_of(approval.expires)};
 }
 
 Result<trust::Approval> approval_from(const Values& row) {
@@ -211,7 +223,8 @@ Values to_row(const ports::DeliveredImport& delivery, const ports::DeliveredImpo
             seconds_of(certificate.not_before),
             seconds_of(certificate.not_after),
             seconds_of(certificate.first_at),
-            seconds_of(certificate.delivered_at)};
+            seconds_of(certificate.delivered_at),
+            trust::one_spelling_of_person(delivery.user_principal_name)};
 }
 
 Result<DeliveredRow> delivered_certificate_from(const Values& row) {
@@ -226,6 +239,7 @@ Result<DeliveredRow> delivered_certificate_from(const Values& row) {
     delivered.certificate.not_after = reader.time();
     delivered.certificate.first_at = reader.time();
     delivered.certificate.delivered_at = reader.time();
+    static_cast<void>(reader.text());
     if (!reader.good() || !purpose || !thumbprint) return unreadable("delivered_certificate");
     delivered.purpose = *purpose;
     delivered.certificate.thumbprint = *thumbprint;
@@ -280,11 +294,9 @@ Values to_row(const LedgerState& state) {
             blob_of(state.audit_link),
             number_of(state.meters),
             number_of(state.meter_total),
-            number_of(state.pins),
-            number_of(state.blocks),
             number_of(state.delivered),
             number_of(state.failed),
-            number_of(state.stops)};
+            state.digests.octets()};
 }
 
 Result<LedgerState> state_from(const Values& row) {
@@ -297,12 +309,11 @@ Result<LedgerState> state_from(const Values& row) {
     state.audit_link = reader.digest<Sha256>();
     state.meters = reader.count();
     state.meter_total = reader.count();
-    state.pins = reader.count();
-    state.blocks = reader.count();
     state.delivered = reader.count();
     state.failed = reader.count();
-    state.stops = reader.count();
-    if (!reader.good()) return unreadable("ledger_state");
+    const auto digests = Digests::from(reader.blob());
+    if (!reader.good() || !digests) return unreadable("ledger_state");
+    state.digests = *digests;
     return state;
 }
 

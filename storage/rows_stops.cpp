@@ -17,10 +17,10 @@ constexpr auto k_vote_columns = names({"request", "about", "by", "order_hash", "
 }  // namespace
 
 namespace tables {
-const Table k_stop{"stop", k_stop_columns, 3};
-const Table k_raise{"raised_limit", k_raise_columns, 1};
-const Table k_thaw{"thawed_limit", k_thaw_columns, 1};
-const Table k_vote{"vote", k_vote_columns, 3};
+const Table k_stop{"stop", k_stop_columns, 3, 6};
+const Table k_raise{"raised_limit", k_raise_columns, 1, 7};
+const Table k_thaw{"thawed_limit", k_thaw_columns, 1, 8};
+const Table k_vote{"vote", k_vote_columns, 3, 9};
 }  // namespace tables
 
 Values to_row(const request::Stop& stop) {

@@ -1,12 +1,14 @@
 #include "storage/sqlite_ledger.hpp"
 
 #include "storage/ledger_transaction.hpp"
+#include "storage/migration_steps.hpp"
 #include "storage/schema.hpp"
 
 #include <algorithm>
 #include <array>
 #include <functional>
 #include <set>
+#include <tuple>
 #include <utility>
 
 namespace connector::storage {
@@ -22,49 +24,6 @@ constexpr int k_purge_chunks_a_call = 20;  // the thread is not kept from its wo
 
 Error conflict(const char* code, const RequestId& id, const char* what) {
     return {ErrorKind::conflict, code, id.text() + " " + what};
-}
-
-// Keys from before schema 2 had no check value: they are taken as they are, this once.
-Result<void> sign_generated_keys(Database& database, const ports::Sealer& sealer) {
-    CheckedRows rows(database, sealer, {});
-    {
-        auto old = database.prepare("SELECT spki_sha256, request, made_at FROM generated_key_unsigned");
-        if (!old) return old.error();
-        for (;;) {
-            const auto found = old->step();
-            if (!found) return found.error();
-            if (!*found) break;
-            if (auto done = rows.put(tables::k_generated_key, old->values()); !done) return done;
-        }
-    }
-    return database.execute("DROP TABLE generated_key_unsigned");
-}
-
-// Schema 3 gave it a column. One that was not sound stays as it is, and is found so.
-Result<void> sign_state_anew(Database& database, const ports::Sealer& sealer) {
-    const auto columns = tables::k_state.columns;
-    const Table before{tables::k_state.name, columns.first(columns.size() - 1), tables::k_state.keys};
-    CheckedRows rows(database, sealer, {});
-    const auto sound = rows.list(before, "", {});
-    if (!sound) return sound.error();
-    for (auto row : *sound) {
-        row.emplace_back(std::int64_t{0});
-        if (auto done = rows.put(tables::k_state, row); !done) return done;
-    }
-    return {};
-}
-
-// Only beside a state that is sound, or in a new file: elsewhere it stays missing, and is found so.
-Result<void> begin_high_water(Database& database, const ports::Sealer& sealer) {
-    CheckedRows rows(database, sealer, {});
-    const auto sound = rows.list(tables::k_state, "", {});
-    if (!sound) return sound.error();
-    if (sound->empty()) {
-        const auto any = database.number("SELECT EXISTS(SELECT 1 FROM ledger_state) + EXISTS(SELECT 1 FROM request)");
-        if (!any) return any.error();
-        if (*any != 0) return {};
-    }
-    return rows.put(tables::k_high_water, to_row(HighWater{}));
 }
 
 // Its report was taken, or nobody waits for one: there is no lease to keep.
@@ -86,7 +45,9 @@ SqliteLedger::SqliteLedger(Database database, const ports::Sealer& sealer, Quara
     : database_(std::move(database)),
       rows_(database_, sealer, std::move(report)),
       book_(database_, rows_),
-      stops_(database_, rows_) {}
+      stops_(database_, rows_) {
+    rows_.keep(state_.digests);
+}
 
 // Best effort: what is lost is an anchor that lags, which its reader allows for.
 SqliteLedger::~SqliteLedger() {
@@ -101,9 +62,7 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const InstanceLock& loc
     std::optional<std::size_t> first_step;
     layout.complete_step = [&](Database& opened, std::size_t schema) -> Result<void> {
         if (!first_step) first_step = schema;
-        if (schema == 2) return sign_generated_keys(opened, sealer);
-        if (schema == 3) return sign_state_anew(opened, sealer);
-        return schema == 4 ? begin_high_water(opened, sealer) : Result<void>();
+        return complete_step(opened, sealer, schema);
     };
     auto database = open_database(lock.directory(), layout);
     if (!database) return database.error();
@@ -111,31 +70,27 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const InstanceLock& loc
     ledger->ended_unclean_ = unclean;
     if (first_step && *first_step > 1) ledger->migrated_from_ = *first_step - 1;
     if (auto ready = ledger->take_stock(); !ready) return ready.error();
+    ledger->written_->store(ledger->state_.generation);
     return ledger;
 }
 
 // Everything small is looked at before it is needed: a row whose key was edited is otherwise never met again.
 Result<void> SqliteLedger::take_stock() {
     if (auto read = read_state(); !read) return read;
+    if (auto compared = rows_.compare(); !compared) return compared;
     for (const auto* table :
          {&tables::k_pin, &tables::k_block, &tables::k_approval, &tables::k_window, &tables::k_vote}) {
         if (auto rows = rows_.list(*table, "", {}); !rows) return rows.error();
     }
     if (auto loaded = stops_.load(); !loaded) return loaded;
-    if (auto complete = lists_complete();
-        !complete && (complete.error().kind != ErrorKind::integrity || complete.error().code == "storageCorrupt"))
-        return complete;
-    else if (!complete && complete.error().code == "registerTampered")
-        rows_.report(tables::k_signed_list.name, "*");
     if (auto sound = book_.verify(state_);
         !sound && (sound.error().kind != ErrorKind::integrity || sound.error().code == "storageCorrupt"))
         return sound;
     if (!state_sound_) book_.distrust();
     rows_.settle();
-    if (auto judged = judge_register(); !judged) return judged;
-    if (!pins_complete_) rows_.report(tables::k_pin.name, "*");
-    if (!blocks_complete_) rows_.report(tables::k_block.name, "*");
-    if (!stops_.judge(state_, state_sound_)) rows_.report(tables::k_stop.name, "*");
+    stops_.judge(is_whole(tables::k_stop));
+    for (const auto* table : tables::deciding())
+        if (!is_whole(*table)) rows_.report(table->name, "*");
     return {};
 }
 
@@ -172,7 +127,8 @@ Result<void> SqliteLedger::read_state() {
     if (!fresh) return fresh.error();
     state_sound_ = *fresh;
     if (!state_sound_) rows_.report(tables::k_state.name, "1");
-    return {};
+    // Of the mark that the migration made.
+    return state_sound_ ? rows_.take_as_found(tables::k_high_water) : Result<void>();
 }
 
 Result<bool> SqliteLedger::is_new_file() {
@@ -180,20 +136,14 @@ Result<bool> SqliteLedger::is_new_file() {
         "SELECT EXISTS(SELECT 1 FROM request) + EXISTS(SELECT 1 FROM pin) + EXISTS(SELECT 1 FROM block)"
         " + EXISTS(SELECT 1 FROM issued) + EXISTS(SELECT 1 FROM generated_key) + EXISTS(SELECT 1 FROM meter)"
         " + EXISTS(SELECT 1 FROM meter_entry) + EXISTS(SELECT 1 FROM delivery) + EXISTS(SELECT 1 FROM stop)"
-        " + EXISTS(SELECT 1 FROM quarantine)");
+        " + EXISTS(SELECT 1 FROM signed_list) + EXISTS(SELECT 1 FROM quarantine)");
     if (!rows) return rows.error();
     return *rows == 0;
 }
 
-Result<void> SqliteLedger::judge_register() {
-    const auto pins = database_.number("SELECT count(*) FROM pin");
-    if (!pins) return pins.error();
-    const auto blocks = database_.number("SELECT count(*) FROM block");
-    if (!blocks) return blocks.error();
-    pins_complete_ = state_sound_ && static_cast<std::uint64_t>(*pins) == state_.pins;
-    blocks_complete_ = state_sound_ && static_cast<std::uint64_t>(*blocks) == state_.blocks;
-    static_cast<void>(stops_.judge(state_, state_sound_));
-    return {};
+bool SqliteLedger::as_written() const noexcept {
+    return !book_.distrusted() &&
+           std::ranges::all_of(tables::deciding(), [this](const Table* table) { return is_whole(*table); });
 }
 
 // An unsound state is never written over: that would make a tampered file look well.
@@ -215,8 +165,7 @@ void SqliteLedger::note_damage(const Error& error) {
 void SqliteLedger::settle() {
     if (!rows_.anything_noted()) return;
     rows_.settle();
-    const auto judged = judge_register();
-    static_cast<void>(judged);  // fails with the file; then nothing else works either
+    stops_.judge(is_whole(tables::k_stop));
 }
 
 Result<std::optional<RequestRecord>> SqliteLedger::find(const RequestId& id) {
@@ -363,6 +312,7 @@ std::vector<Result<std::uint64_t>> SqliteLedger::save_many(const std::vector<Com
             if (auto done = transaction->commit(); !done) return done;
             pending_anchor_.reset();
             book_.committed();
+            written_->store(state_.generation);
             return {};
         }();
         if (!committed) all_fail(committed.error());
@@ -404,7 +354,7 @@ Result<std::vector<RequestRecord>> SqliteLedger::page(const ports::PageFilter& f
     const bool among_open = filter.stage && *filter.stage != Stage::closed;
     const std::string columns =
         " AND (?3 IS NULL OR user_id=?3 OR user_principal_name=?3)"
-        " AND (?4 IS NULL OR device_id=?4) AND (?5 IS NULL OR accepted_at>=?5)";
+        " AND (?4 IS NULL OR device_id=?4 COLLATE NOCASE) AND (?5 IS NULL OR accepted_at>=?5)";
     const auto rest = among_open
                           ? "WHERE stage <> 'closed' AND stage=?2 AND +id>?1" + columns + " ORDER BY +id LIMIT ?6"
                           : "WHERE id>?1 AND (?2 IS NULL OR stage=?2)" + columns + " ORDER BY id LIMIT ?6";
@@ -416,8 +366,10 @@ Result<std::vector<RequestRecord>> SqliteLedger::page(const ports::PageFilter& f
 }
 
 Result<std::vector<RequestRecord>> SqliteLedger::open_of(const UserId& user, const DeviceId& device, UtcTime until) {
-    return records("WHERE stage <> 'closed' AND user_id=? AND device_id=? AND created_at<=? ORDER BY created_at, id",
-                   {user.text(), device.text(), seconds_of(until)});
+    return records(
+        "WHERE stage <> 'closed' AND user_id=? AND device_id=? COLLATE NOCASE AND created_at<=?"
+        " ORDER BY created_at, id",
+        {user.text(), device.text(), seconds_of(until)});
 }
 
 Result<std::vector<std::pair<RequestId, request::Lease>>> SqliteLedger::open_leases() {
@@ -507,20 +459,17 @@ Result<void> SqliteLedger::purge(UtcTime now, UtcTime closed_before) {
         constexpr auto k_register = std::chrono::days{400};  // after the certificate's end
         constexpr auto k_keys =
             std::chrono::days{400 + 3 * 365};  // the longest certificate, and as long again as its row
-        const std::array<std::pair<const char*, UtcTime>, 5> old{
-            {{"DELETE FROM approval WHERE expires<?", now},
-             {"DELETE FROM issued WHERE not_after<?", now - k_register},
-             {"DELETE FROM delivered_certificate WHERE max(not_after, delivered_at)<?", now - k_register},
-             {"DELETE FROM delivery WHERE delivered_at<? AND NOT EXISTS(SELECT 1 FROM delivered_certificate AS held "
-              "WHERE "
+        const std::array<std::tuple<const Table*, const char*, UtcTime>, 5> old{
+            {{&tables::k_approval, "WHERE expires<?", now},
+             {&tables::k_issued, "WHERE not_after<?", now - k_register},
+             {&tables::k_delivered_certificate, "WHERE max(not_after, delivered_at)<?", now - k_register},
+             {&tables::k_delivery,
+              "WHERE delivered_at<? AND NOT EXISTS(SELECT 1 FROM delivered_certificate AS held WHERE "
               "held.user_id=delivery.user_id AND held.device=delivery.device AND held.purpose=delivery.purpose)",
               now - k_register},
-             {"DELETE FROM generated_key WHERE made_at<?", now - k_keys}}};
-        for (const auto& [sql, before] : old) {
-            auto statement = database_.prepare(sql);
-            if (!statement) return statement.error();
-            if (auto done = statement->bind(1, seconds_of(before)).run(); !done) return done;
-        }
+             {&tables::k_generated_key, "WHERE made_at<?", now - k_keys}}};
+        for (const auto& [table, where, before] : old)
+            if (auto done = rows_.remove_where(*table, where, {seconds_of(before)}); !done) return done;
         if (auto done = stops_.purge(now); !done) return done;
         return book_.purge(now, state_);
     });

@@ -14,6 +14,7 @@
 #include "storage/sqlite.hpp"
 #include "storage/stop_book.hpp"
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -95,7 +96,7 @@ public:
     [[nodiscard]] Result<std::vector<ports::DeliveredImport>> deliveries_of(const std::string& user);
     [[nodiscard]] Result<std::vector<ports::ExpiringImport>> expiring_imports(UtcTime now, UtcTime until);
 
-    [[nodiscard]] Result<std::optional<ports::CurrentImport>> current_import(const UserId& user);
+    [[nodiscard]] Result<std::optional<ports::CurrentImport>> current_import(const std::string& person);
 
     // What may not go back (sqlite_ledger_evidence.cpp).
     [[nodiscard]] Result<std::vector<trust::SignedList>> signed_lists(const std::vector<std::string>& owners,
@@ -124,10 +125,16 @@ public:
     [[nodiscard]] Result<std::optional<AuditAnchor>> audit_anchor() const;
     // Grows with every transaction that wrote something.
     [[nodiscard]] std::uint64_t generation() const noexcept { return state_.generation; }
+    // The same, as far as it is on the disk. Any thread, also after the ledger's end.
+    [[nodiscard]] std::shared_ptr<const std::atomic<std::uint64_t>> written_generation() const noexcept {
+        return written_;
+    }
 
     // A person has looked: what is there now is taken as it is. The quarantine is emptied; meters keep their sound
     // entries; pins and blocks that are gone stay gone.
     [[nodiscard]] Result<void> accept_as_found();
+    // Nothing is missing, changed, or older than it was, as far as has been seen.
+    [[nodiscard]] bool as_written() const noexcept;
     // The process before this one did not close the file: it is worth a check beside the work (backup.hpp).
     [[nodiscard]] bool ended_unclean() const noexcept { return ended_unclean_; }
     // The schema that open() found, where it brought it to a newer one.
@@ -140,7 +147,8 @@ private:
     SqliteLedger(Database database, const ports::Sealer& sealer, QuarantineReport report);
     [[nodiscard]] Result<void> take_stock();
     [[nodiscard]] Result<void> read_state();
-    [[nodiscard]] Result<void> judge_register();
+    // Every row of it is there, and none that is older. False also where the state cannot tell.
+    [[nodiscard]] bool is_whole(const Table& table) const noexcept { return state_sound_ && rows_.whole(table); }
     [[nodiscard]] Result<bool> is_new_file();
     [[nodiscard]] Result<bool> anything_fits();
     [[nodiscard]] Result<void> write_state();
@@ -191,8 +199,9 @@ private:
                                                                const std::string& user_principal_name,
                                                                const Sha256& spki);
     [[nodiscard]] Result<HighWater> high_water();
-    [[nodiscard]] Result<void> lists_complete();
+    [[nodiscard]] Result<void> lists_complete() const;
     [[nodiscard]] Result<void> rebuild_high_water();
+    [[nodiscard]] Result<std::optional<trust::Pin>> key_elsewhere(const DeviceId& device, const Sha256& spki);
     [[nodiscard]] Result<bool> key_is_ours(const Sha256& spki);
     [[nodiscard]] Result<std::int64_t> count_where(std::string_view sql, const Values& parameters);
     [[nodiscard]] Result<bool> purge_closed(UtcTime closed_before);
@@ -202,14 +211,13 @@ private:
     MeterBook book_;
     StopBook stops_;
     LedgerState state_;
+    std::shared_ptr<std::atomic<std::uint64_t>> written_ = std::make_shared<std::atomic<std::uint64_t>>(0);
     std::optional<AuditAnchor> pending_anchor_;
     std::optional<Error> damage_;  // a page is not what SQLite wrote: nothing is written into that file any more
     bool ended_unclean_ = false;
     bool end_expected_ = false;  // nothing is in work from now on
     std::optional<std::size_t> migrated_from_;
     bool state_sound_ = false;
-    bool pins_complete_ = false;
-    bool blocks_complete_ = false;
 };
 
 }  // namespace connector::storage

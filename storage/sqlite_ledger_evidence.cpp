@@ -10,19 +10,15 @@ namespace connector::storage {
 Result<HighWater> SqliteLedger::high_water() {
     const auto row = rows_.get(tables::k_high_water, {std::int64_t{1}});
     if (!row) return row.error();
-    if (!*row)
+    if (!*row || !is_whole(tables::k_high_water))
         return Error(ErrorKind::integrity, "registerTampered",
-                     "the mark of what may not go back is missing from the database");
+                     "the mark of what may not go back is missing from the database, or an older one was put back");
     return high_water_from(**row);
 }
 
-Result<void> SqliteLedger::lists_complete() {
-    const auto mark = high_water();
-    if (!mark) return mark.error();
-    const auto rows = count_where("SELECT count(*) FROM signed_list", {});
-    if (!rows) return rows.error();
-    if (static_cast<std::uint64_t>(*rows) == mark->lists) return {};
-    return Error(ErrorKind::integrity, "registerTampered", "importers' lists are missing from the database");
+Result<void> SqliteLedger::lists_complete() const {
+    if (is_whole(tables::k_signed_list)) return {};
+    return incomplete("importers' lists");
 }
 
 Result<std::vector<trust::SignedList>> SqliteLedger::signed_lists(const std::vector<std::string>& owners,
@@ -45,9 +41,6 @@ Result<std::vector<trust::SignedList>> SqliteLedger::signed_lists(const std::vec
 Result<void> SqliteLedger::keep_lists(const std::vector<trust::SignedList>& lists, UtcTime now) {
     return write([&]() -> Result<void> {
         if (auto complete = lists_complete(); !complete) return complete;
-        auto mark = high_water();
-        if (!mark) return mark.error();
-        const auto before = mark->lists;
         for (const auto& list : lists) {
             const auto known = rows_.get(tables::k_signed_list,
                                          {list.user_principal_name, std::string(request::to_string(list.purpose))});
@@ -58,12 +51,10 @@ Result<void> SqliteLedger::keep_lists(const std::vector<trust::SignedList>& list
                 if (!there) return there.error();
                 kept = trust::newer(*there, list);
                 if (kept == *there) continue;
-            } else {
-                ++mark->lists;
             }
             if (auto done = rows_.put(tables::k_signed_list, to_row(kept, now)); !done) return done;
         }
-        return mark->lists == before ? Result<void>() : rows_.put(tables::k_high_water, to_row(*mark));
+        return {};
     });
 }
 
@@ -100,20 +91,16 @@ Result<void> SqliteLedger::accept_time(UtcTime now) {
         auto mark = high_water();
         if (!mark) return mark.error();
         mark->newest_time = now;
-        if (auto ended = stops_.end_clock_stops(state_); !ended) return ended;
+        if (auto ended = stops_.end_clock_stops(); !ended) return ended;
         return rows_.put(tables::k_high_water, to_row(*mark));
     });
 }
 
 // With a person's word (accept_as_found), in its transaction.
 Result<void> SqliteLedger::rebuild_high_water() {
-    auto mark = high_water();
-    if (!mark && mark.error().kind != ErrorKind::integrity) return mark.error();
-    HighWater found = mark ? *mark : HighWater{};
-    const auto rows = count_where("SELECT count(*) FROM signed_list", {});
-    if (!rows) return rows.error();
-    found.lists = static_cast<std::uint64_t>(*rows);
-    return rows_.put(tables::k_high_water, to_row(found));
+    const auto row = rows_.get(tables::k_high_water, {std::int64_t{1}});
+    if (row ? row->has_value() : row.error().kind != ErrorKind::integrity) return row ? Result<void>() : row.error();
+    return rows_.put(tables::k_high_water, to_row(HighWater{}));
 }
 
 }  // namespace connector::storage

@@ -2,6 +2,7 @@
 #include "storage/ledger_transaction.hpp"
 
 #include "core/name.hpp"
+#include "core/text.hpp"
 #include "core/trust/recipient.hpp"
 
 #include <algorithm>
@@ -11,22 +12,11 @@
 namespace connector::storage {
 namespace {
 
-// User principal names are blocked and compared in lower case; identifiers are not touched.
-std::string lower(std::string text) {
-    std::ranges::transform(text, text.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return text;
-}
-
 bool same_issuer(const std::string& left, const std::string& right) {
     if (left == right) return true;
     const auto first = parse_name(left);
     const auto second = parse_name(right);
     return first && second && same_name(*first, *second);
-}
-
-Error incomplete(const char* what) {
-    return {ErrorKind::integrity, "registerTampered", std::string(what) + " are missing from the register"};
 }
 
 template <class T, class Rows, class From>
@@ -55,7 +45,7 @@ Result<std::int64_t> SqliteLedger::count_where(std::string_view sql, const Value
 // The order matters: what may be refused comes first, though the savepoint would undo it all the same.
 Result<void> SqliteLedger::save_claims(const ports::Commit& commit, UtcTime now) {
     if (commit.wrapped_for) {
-        if (!blocks_complete_) return incomplete("blocks");
+        if (!is_whole(tables::k_block)) return incomplete("blocks");
         const auto& whom = *commit.wrapped_for;
         const auto block = block_of(whom.device, whom.user, whom.user_principal_name, whom.spki_sha256);
         if (!block) return block.error();
@@ -63,7 +53,15 @@ Result<void> SqliteLedger::save_claims(const ports::Commit& commit, UtcTime now)
     }
     // Before the window: a device that is known by now is proved again, and then needs no place.
     if (commit.pin) {
+        if (!is_whole(tables::k_pin)) return incomplete("pins");
         if (auto done = room_for(*commit.pin, commit.most_devices); !done) return done;
+        if (commit.key_alone) {
+            const auto other = key_elsewhere(commit.pin->device, commit.pin->spki_sha256);
+            if (!other) return other.error();
+            if (*other)
+                return Error(ErrorKind::conflict, "pinChanged",
+                             "device " + (*other)->device.text() + " has got this key while the request was proved");
+        }
         if (auto done = put_pin(*commit.pin, commit.pin_seen); !done) return done;
     }
     if (commit.uses_window) {
@@ -80,6 +78,7 @@ Result<void> SqliteLedger::save_claims(const ports::Commit& commit, UtcTime now)
 }
 
 Result<void> SqliteLedger::use_window(UtcTime now) {
+    if (!is_whole(tables::k_window)) return incomplete("enrolment windows");
     const auto row = rows_.get(tables::k_window, {std::int64_t{1}});
     if (!row) return row.error();
     if (!*row) return Error(ErrorKind::refused, "windowClosed", "no enrolment window was opened");
@@ -104,7 +103,7 @@ Result<void> SqliteLedger::note_key(const Sha256& spki, const RequestId& request
 }
 
 Result<std::optional<trust::Pin>> SqliteLedger::pin_of(const DeviceId& device) {
-    const auto row = rows_.get(tables::k_pin, {device.text()});
+    const auto row = rows_.get(tables::k_pin, {trust::one_spelling_of_device(device.text())});
     if (!row) return row.error();
     if (!*row) return std::optional<trust::Pin>();
     auto read = pin_from(**row);
@@ -124,7 +123,6 @@ Result<void> SqliteLedger::put_pin(const trust::Pin& pin, const std::optional<tr
     if (!as_seen)
         return Error(ErrorKind::conflict, "pinChanged",
                      "what is known of device " + pin.device.text() + " changed while the request was proved");
-    if (!present) ++state_.pins;
     return rows_.put(tables::k_pin, to_row(pin));
 }
 
@@ -159,10 +157,9 @@ Result<void> SqliteLedger::put_delivery(const ports::DeliveredImport& delivery) 
 Result<std::optional<trust::Block>> SqliteLedger::block_of(const DeviceId& device, const UserId& user,
                                                            const std::string& user_principal_name, const Sha256& spki) {
     const std::array<std::pair<trust::BlockedThing, std::string>, 4> things{
-        // Certificates name a device without regard to case, so a block must too.
-        {{trust::BlockedThing::device, lower(device.text())},
-         {trust::BlockedThing::user, lower(user.text())},
-         {trust::BlockedThing::user, lower(user_principal_name)},
+        {{trust::BlockedThing::device, trust::one_spelling_of_device(device.text())},
+         {trust::BlockedThing::user, ascii_lower(user.text())},
+         {trust::BlockedThing::user, ascii_lower(user_principal_name)},
          {trust::BlockedThing::key, spki.hex()}}};
     for (const auto& [thing, value] : things) {
         const auto row = rows_.get(tables::k_block, {std::string(to_string(thing)), value});
@@ -180,8 +177,8 @@ Result<std::int64_t> SqliteLedger::other_devices(const DeviceId& device, const U
                                                  const std::string& user_principal_name) {
     return count_where(
         "SELECT count(*) FROM pin WHERE (user_id=?1 OR user_principal_name=?2 COLLATE NOCASE) AND device<>?3"
-        " AND NOT EXISTS(SELECT 1 FROM block WHERE thing='device' AND value=lower(pin.device))",
-        {user.text(), user_principal_name, device.text()});
+        " AND NOT EXISTS(SELECT 1 FROM block WHERE thing='device' AND value=pin.device)",
+        {user.text(), user_principal_name, trust::one_spelling_of_device(device.text())});
 }
 
 Result<void> SqliteLedger::room_for(const trust::Pin& pin, std::uint32_t most) {
@@ -193,6 +190,17 @@ Result<void> SqliteLedger::room_for(const trust::Pin& pin, std::uint32_t most) {
                  pin.user_principal_name + " has got other devices while the request was proved");
 }
 
+Result<std::optional<trust::Pin>> SqliteLedger::key_elsewhere(const DeviceId& device, const Sha256& spki) {
+    const auto rows =
+        rows_.list(tables::k_pin, "WHERE spki_sha256=? AND device<>? ORDER BY first_seen LIMIT 1",
+                   {Bytes(spki.octets.begin(), spki.octets.end()), trust::one_spelling_of_device(device.text())});
+    if (!rows) return rows.error();
+    if (rows->empty()) return std::optional<trust::Pin>();
+    auto pin = pin_from(rows->front());
+    if (!pin) return pin.error();
+    return std::optional(std::move(*pin));
+}
+
 Result<bool> SqliteLedger::key_is_ours(const Sha256& spki) {
     const Bytes key(spki.octets.begin(), spki.octets.end());
     const auto made = rows_.get(tables::k_generated_key, {key});
@@ -201,11 +209,8 @@ Result<bool> SqliteLedger::key_is_ours(const Sha256& spki) {
     const auto issued = count_where("SELECT EXISTS(SELECT 1 FROM issued WHERE spki_sha256=?)", {key});
     if (!issued) return issued.error();
     if (*issued > 0) return true;
-    // Whose key a spoilt row was cannot be told any more: it may be this one.
-    const auto spoilt = count_where("SELECT EXISTS(SELECT 1 FROM quarantine WHERE source=?)",
-                                    {std::string(tables::k_generated_key.name)});
-    if (!spoilt) return spoilt.error();
-    if (*spoilt > 0) return incomplete("keys made here");
+    // Whose key a lost row was cannot be told any more: it may be this one.
+    if (!is_whole(tables::k_generated_key)) return incomplete("keys made here");
     return false;
 }
 
@@ -213,29 +218,28 @@ Result<trust::RegisterView> SqliteLedger::look_up(const DeviceId& device, const 
                                                   const std::string& user_principal_name, const Sha256& spki,
                                                   UtcTime now) {
     return read([&]() -> Result<trust::RegisterView> {
-        if (!blocks_complete_) return incomplete("blocks");
+        if (!is_whole(tables::k_block)) return incomplete("blocks");
         trust::RegisterView view;
         auto block = block_of(device, user, user_principal_name, spki);
         if (!block) return block.error();
         view.block = std::move(*block);
 
-        const auto pin_row = rows_.get(tables::k_pin, {device.text()});
-        if (!pin_row) return pin_row.error();
-        if (*pin_row) {
-            auto pin = pin_from(**pin_row);
-            if (!pin) return pin.error();
-            view.pin = std::move(*pin);
-        } else if (!pins_complete_) {
-            return incomplete("pins");
-        }
+        if (!is_whole(tables::k_pin)) return incomplete("pins");
+        auto pin = pin_of(device);
+        if (!pin) return pin.error();
+        view.pin = std::move(*pin);
+        auto elsewhere = key_elsewhere(device, spki);
+        if (!elsewhere) return elsewhere.error();
+        view.key_elsewhere = std::move(*elsewhere);
         const auto others = other_devices(device, user, user_principal_name);
         if (!others) return others.error();
         view.devices_of_user = static_cast<std::uint32_t>(*others);
 
         // Without a sound approval or window there is none: that only holds what would have passed.
         const Bytes key(spki.octets.begin(), spki.octets.end());
-        const auto approval_row = rows_.get(tables::k_approval, {user.text(), device.text(), key});
-        if (approval_row && *approval_row) {
+        const auto approval_row =
+            rows_.get(tables::k_approval, {user.text(), trust::one_spelling_of_device(device.text()), key});
+        if (approval_row && *approval_row && is_whole(tables::k_approval)) {
             auto approval = approval_from(**approval_row);
             if (!approval) return approval.error();
             if (now < approval->expires) view.approval = std::move(*approval);
@@ -243,7 +247,7 @@ Result<trust::RegisterView> SqliteLedger::look_up(const DeviceId& device, const 
             return approval_row.error();
         }
         const auto window_row = rows_.get(tables::k_window, {std::int64_t{1}});
-        if (window_row && *window_row) {
+        if (window_row && *window_row && is_whole(tables::k_window)) {
             auto window = window_from(**window_row);
             if (!window) return window.error();
             view.window = std::move(*window);
@@ -281,7 +285,6 @@ Result<std::vector<std::optional<trust::Pin>>> SqliteLedger::bind(const std::vec
                                  (trust::key_known(**present) ? " with the key " + (*present)->spki_sha256.hex() : ""));
             const bool same = *present && trust::same_binding(**present, pin);
             const auto stated = same ? trust::completed(**present, pin) : pin;
-            if (!*present) ++state_.pins;
             if (auto done = rows_.put(tables::k_pin, to_row(stated)); !done) return done.error();
             before.push_back(std::move(*present));
         }
@@ -293,8 +296,8 @@ Result<std::optional<trust::Pin>> SqliteLedger::forget(const DeviceId& device) {
     return write([&]() -> Result<std::optional<trust::Pin>> {
         auto present = pin_of(device);
         if (!present || !*present) return present;
-        if (auto done = rows_.remove(tables::k_pin, {device.text()}); !done) return done.error();
-        --state_.pins;
+        if (auto done = rows_.remove(tables::k_pin, {trust::one_spelling_of_device(device.text())}); !done)
+            return done.error();
         return present;
     });
 }
@@ -307,21 +310,24 @@ Result<std::vector<trust::Block>> SqliteLedger::blocks() {
 Result<void> SqliteLedger::block(const trust::Block& block) {
     return write([&]() -> Result<void> {
         auto stated = block;
-        stated.value = lower(stated.value);
+        stated.value = ascii_lower(stated.value);
         const auto row = to_row(stated);
-        const auto present = count_where("SELECT count(*) FROM block WHERE thing=? AND value=?", {row[0], row[1]});
-        if (!present) return present.error();
-        if (*present == 0) ++state_.blocks;
         return rows_.put(tables::k_block, row);
     });
 }
 
 Result<void> SqliteLedger::approve(const trust::Approval& approval) {
-    return write([&] { return rows_.put(tables::k_approval, to_row(approval)); });
+    return write([&]() -> Result<void> {
+        if (!is_whole(tables::k_approval)) return incomplete("approvals");
+        return rows_.put(tables::k_approval, to_row(approval));
+    });
 }
 
 Result<void> SqliteLedger::open_window(const trust::EnrolmentWindow& window) {
-    return write([&] { return rows_.put(tables::k_window, to_row(window)); });
+    return write([&]() -> Result<void> {
+        if (!is_whole(tables::k_window)) return incomplete("enrolment windows");
+        return rows_.put(tables::k_window, to_row(window));
+    });
 }
 
 Result<std::optional<trust::EnrolmentWindow>> SqliteLedger::window() {
@@ -476,7 +482,7 @@ Result<ports::Counts> SqliteLedger::counts() {
     if (!quarantined) return quarantined.error();
     counts.quarantined = static_cast<std::uint64_t>(*quarantined);
     const auto blocked = count_where(
-        "SELECT count(*) FROM pin WHERE EXISTS(SELECT 1 FROM block WHERE (thing='device' AND value=lower(pin.device))"
+        "SELECT count(*) FROM pin WHERE EXISTS(SELECT 1 FROM block WHERE (thing='device' AND value=pin.device)"
         " OR (thing='user' AND value IN (pin.user_id, lower(pin.user_principal_name)))"
         " OR (thing='key' AND value=lower(hex(pin.spki_sha256))))",
         {});
@@ -501,13 +507,8 @@ Result<void> SqliteLedger::accept_as_found() {
         if (auto emptied = database_.execute("DELETE FROM quarantine"); !emptied) return emptied;
         if (auto rebuilt = book_.rebuild(state_); !rebuilt) return rebuilt;
         if (auto marked = rebuild_high_water(); !marked) return marked;
-        const auto pins = count_where("SELECT count(*) FROM pin", {});
-        if (!pins) return pins.error();
-        const auto blocks = count_where("SELECT count(*) FROM block", {});
-        if (!blocks) return blocks.error();
-        state_.pins = static_cast<std::uint64_t>(*pins);
-        state_.blocks = static_cast<std::uint64_t>(*blocks);
-        state_.stops = stops_.memory().stops.size();
+        for (const auto* table : tables::deciding())
+            if (auto taken = rows_.take_as_found(*table); !taken) return taken;
         state_sound_ = true;
         return {};
     });
@@ -515,7 +516,8 @@ Result<void> SqliteLedger::accept_as_found() {
         state_sound_ = was_sound;
         return done;
     }
-    return judge_register();
+    stops_.judge(true);
+    return stops_.load();
 }
 
 }  // namespace connector::storage

@@ -51,7 +51,7 @@ Result<void> SqliteLedger::trip_beyond(const request::Charge& charge, UtcTime no
         stop.since = now;
         stops.push_back(std::move(stop));
     }
-    return stops_.freeze(stops, state_);
+    return stops_.freeze(stops);
 }
 
 Result<std::vector<request::Stop>> SqliteLedger::stops() {
@@ -59,15 +59,18 @@ Result<std::vector<request::Stop>> SqliteLedger::stops() {
 }
 
 Result<void> SqliteLedger::freeze(const std::vector<request::Stop>& stops) {
-    return write([&] { return stops_.freeze(stops, state_); });
+    return write([&] { return stops_.freeze(stops); });
 }
 
 Result<std::vector<request::Stop>> SqliteLedger::thaw(const std::vector<request::Kind>& kinds, UtcTime now) {
-    return write([&] { return stops_.thaw(kinds, now, state_); });
+    return write([&] { return stops_.thaw(kinds, now); });
 }
 
 Result<void> SqliteLedger::raise(const request::Raise& raise) {
-    return write([&] { return stops_.raise(raise); });
+    return write([&]() -> Result<void> {
+        if (!is_whole(tables::k_raise)) return incomplete("raised limits");
+        return stops_.raise(raise);
+    });
 }
 
 Result<std::vector<request::Raise>> SqliteLedger::raises() {
@@ -77,11 +80,16 @@ Result<std::vector<request::Raise>> SqliteLedger::raises() {
 }
 
 Result<void> SqliteLedger::vote(const trust::Vote& vote) {
-    return write([&] { return rows_.put(tables::k_vote, to_row(vote)); });
+    return write([&]() -> Result<void> {
+        if (!is_whole(tables::k_vote)) return incomplete("votes");
+        return rows_.put(tables::k_vote, to_row(vote));
+    });
 }
 
 Result<std::vector<trust::Vote>> SqliteLedger::votes(const RequestId& request, UtcTime now) {
     return read([&]() -> Result<std::vector<trust::Vote>> {
+        // None counts, and what they were for stays held.
+        if (!is_whole(tables::k_vote)) return std::vector<trust::Vote>();
         const auto rows = rows_.list(tables::k_vote, "WHERE request=? AND expires>? ORDER BY given, by",
                                      {request.text(), seconds_of(now)});
         if (!rows) return rows.error();
@@ -96,15 +104,15 @@ Result<std::vector<trust::Vote>> SqliteLedger::votes(const RequestId& request, U
 }
 
 // Newest is what the management API calls so: by start, end, then hash.
-Result<std::optional<ports::CurrentImport>> SqliteLedger::current_import(const UserId& user) {
+Result<std::optional<ports::CurrentImport>> SqliteLedger::current_import(const std::string& person) {
     using Current = std::optional<ports::CurrentImport>;
     return read([&]() -> Result<Current> {
         const auto purpose = std::string(request::to_string(request::Purpose::smime_encryption));
         const auto rows =
             rows_.list(tables::k_delivered_certificate,
-                       "WHERE user_id=? AND purpose=? ORDER BY not_before DESC, not_after DESC, sha256 DESC"
+                       "WHERE user_principal_name=? AND purpose=? ORDER BY not_before DESC, not_after DESC, sha256 DESC"
                        " LIMIT 1",
-                       {user.text(), purpose});
+                       {person, purpose});
         if (!rows) return rows.error();
         if (rows->empty()) return Current();
         auto newest = delivered_certificate_from(rows->front());

@@ -43,14 +43,11 @@ Result<void> StopBook::load() {
         thaws.emplace(std::move(limit), at);
     }
     memory_.stops = std::move(stops);
-    memory_.raises = std::move(raises);
-    memory_.thaws = std::move(thaws);
+    memory_.raises.clear();
+    memory_.thaws.clear();
+    if (rows_->whole(tables::k_raise)) memory_.raises = std::move(raises);
+    if (rows_->whole(tables::k_thaw)) memory_.thaws = std::move(thaws);
     return {};
-}
-
-bool StopBook::judge(const LedgerState& state, bool state_sound) {
-    memory_.complete = state_sound && memory_.stops.size() == state.stops;
-    return memory_.complete;
 }
 
 std::vector<request::Stop> StopBook::stops() const {
@@ -70,7 +67,7 @@ bool StopBook::is_stopped(request::Kind kind) const noexcept {
            std::ranges::any_of(memory_.stops, [kind](const auto& stop) { return stop.kind == kind; });
 }
 
-Result<void> StopBook::freeze(const std::vector<request::Stop>& stops, LedgerState& state) {
+Result<void> StopBook::freeze(const std::vector<request::Stop>& stops) {
     for (const auto& stop : stops) {
         const auto same = [&stop](const request::Stop& known) {
             return known.kind == stop.kind && known.cause == stop.cause && known.limit == stop.limit;
@@ -78,7 +75,6 @@ Result<void> StopBook::freeze(const std::vector<request::Stop>& stops, LedgerSta
         if (std::ranges::any_of(memory_.stops, same)) continue;
         if (auto done = rows_->put(tables::k_stop, to_row(stop)); !done) return done;
         memory_.stops.push_back(stop);
-        ++state.stops;
     }
     return {};
 }
@@ -89,8 +85,7 @@ Result<void> StopBook::put_thaw(const std::string& limit, UtcTime at) {
     return {};
 }
 
-Result<std::vector<request::Stop>> StopBook::thaw(const std::vector<request::Kind>& kinds, UtcTime now,
-                                                  LedgerState& state) {
+Result<std::vector<request::Stop>> StopBook::thaw(const std::vector<request::Kind>& kinds, UtcTime now) {
     auto ended = stops();
     const auto stays = [&kinds](const request::Stop& stop) {
         return stop.cause == request::StopCause::clock || std::ranges::find(kinds, stop.kind) == kinds.end();
@@ -104,8 +99,10 @@ Result<std::vector<request::Stop>> StopBook::thaw(const std::vector<request::Kin
     }
     std::erase_if(memory_.stops, [&](const request::Stop& stop) { return !stays(stop); });
     // A person has decided what is stopped from now on.
-    if (kinds.size() == request::all_kinds().size()) memory_.complete = true;
-    if (memory_.complete) state.stops = memory_.stops.size();
+    if (kinds.size() == request::all_kinds().size() && !memory_.complete) {
+        if (auto taken = rows_->take_as_found(tables::k_stop); !taken) return taken.error();
+        memory_.complete = true;
+    }
     return ended;
 }
 
@@ -113,14 +110,13 @@ bool StopBook::stopped_for_clock() const noexcept {
     return std::ranges::any_of(memory_.stops, [](const auto& stop) { return stop.cause == request::StopCause::clock; });
 }
 
-Result<void> StopBook::end_clock_stops(LedgerState& state) {
+Result<void> StopBook::end_clock_stops() {
     for (const auto& stop : memory_.stops) {
         if (stop.cause != request::StopCause::clock) continue;
         const auto row = to_row(stop);
         if (auto done = rows_->remove(tables::k_stop, {row[0], row[1], row[2]}); !done) return done.error();
     }
     std::erase_if(memory_.stops, [](const auto& stop) { return stop.cause == request::StopCause::clock; });
-    if (memory_.complete) state.stops = memory_.stops.size();
     return {};
 }
 
@@ -160,9 +156,7 @@ Result<void> StopBook::purge(UtcTime now) {
         if (auto done = rows_->remove(tables::k_thaw, {limit}); !done) return done;
         memory_.thaws.erase(limit);
     }
-    auto votes = database_->prepare("DELETE FROM vote WHERE expires<?");
-    if (!votes) return votes.error();
-    return votes->bind(1, seconds_of(now)).run();
+    return rows_->remove_where(tables::k_vote, "WHERE expires<?", {seconds_of(now)});
 }
 
 }  // namespace connector::storage

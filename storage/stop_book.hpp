@@ -17,20 +17,19 @@ class StopBook {
 public:
     StopBook(Database& database, CheckedRows& rows) noexcept : database_(&database), rows_(&rows) {}
 
-    // Reads everything anew.
+    // Reads everything anew. Raises and thaws count only where all of theirs are there.
     [[nodiscard]] Result<void> load();
-    // `state_sound`: there is a number to hold the rows against. False: none, or rows are missing (or too many).
-    [[nodiscard]] bool judge(const LedgerState& state, bool state_sound);
+    // `whole`: the stops are those that were written, and all of them. Where they are not, everything is stopped.
+    void judge(bool whole) noexcept { memory_.complete = whole; }
 
     [[nodiscard]] std::vector<request::Stop> stops() const;
     [[nodiscard]] bool is_stopped(request::Kind kind) const noexcept;
-    [[nodiscard]] Result<void> freeze(const std::vector<request::Stop>& stops, LedgerState& state);
+    [[nodiscard]] Result<void> freeze(const std::vector<request::Stop>& stops);
     // Not what is stopped for the clock.
-    [[nodiscard]] Result<std::vector<request::Stop>> thaw(const std::vector<request::Kind>& kinds, UtcTime now,
-                                                          LedgerState& state);
+    [[nodiscard]] Result<std::vector<request::Stop>> thaw(const std::vector<request::Kind>& kinds, UtcTime now);
 
     [[nodiscard]] bool stopped_for_clock() const noexcept;
-    [[nodiscard]] Result<void> end_clock_stops(LedgerState& state);
+    [[nodiscard]] Result<void> end_clock_stops();
 
     [[nodiscard]] const std::map<std::string, request::Raise, std::less<>>& raises() const noexcept {
         return memory_.raises;

@@ -43,8 +43,9 @@ std::string_view reason_of(std::string_view code, ErrorKind kind) noexcept {
 }  // namespace
 
 // When the store was read anew, so not with every delivery. What the service shows but cannot be read is not gone.
-asio::awaitable<void> Worker::note_vanished(const ports::ImportedHistory& history, request::Purpose purpose) {
-    auto asking = context_.ports.ledger.deliveries_of(record_.request.user.id.text());
+asio::awaitable<void> Worker::note_vanished(const ports::ImportedHistory& history, request::Purpose purpose,
+                                            std::string person) {
+    auto asking = context_.ports.ledger.deliveries_of(std::move(person));
     const auto deliveries = co_await std::move(asking);
     if (!deliveries) {
         context_.ledger_failed(deliveries.error(), "looking for imported certificates that are gone");
@@ -90,6 +91,7 @@ Worker::Going Worker::deliver() {
     auto proof = co_await std::move(proving);
     if (!proof) co_return false;
 
+    const auto whose = trust::one_spelling_of_person(proof->person.user_principal_name());
     const auto& user = record_.request.user.id;
     auto fetching =
         context_.ports.imports.fetch(user, order.purpose, record_.lease.id, cache_.etag(user, order.purpose));
@@ -104,7 +106,7 @@ Worker::Going Worker::deliver() {
     }
     if (!fetched->not_modified) {
         cache_.store(user, order.purpose, *fetched);
-        auto comparing = note_vanished(*fetched, order.purpose);
+        auto comparing = note_vanished(*fetched, order.purpose, whose);
         co_await std::move(comparing);
     }
     const ports::ImportedHistory* cached = fetched->not_modified ? cache_.find(user, order.purpose) : &*fetched;
@@ -134,7 +136,7 @@ Worker::Going Worker::deliver() {
 
     // Counted durably before a single key is opened; a crash cannot give the count back.
     ports::Commit counted;
-    counted.charges = request::unwrap_charges(context_.rules.limits, user.text(), record_.request.id.text());
+    counted.charges = request::unwrap_charges(context_.rules.limits, whose, record_.request.id.text());
     if (proof->new_recipient)
         counted.charges.push_back(
             request::new_recipient_charge(context_.rules.limits, proof->recipient.certificate().key.spki_sha256.hex()));
@@ -143,6 +145,7 @@ Worker::Going Worker::deliver() {
     counted.pin_seen = proof->pin_seen;
     counted.uses_window = proof->uses_window;
     counted.most_devices = proof->most_devices;
+    counted.key_alone = proof->key_alone;
     auto counting = save_with(request::Outcome(request::Counted{}), std::move(counted));
     const bool going = co_await std::move(counting);
     if (!going || record_.stage != request::Stage::accepted) co_return false;
@@ -244,7 +247,7 @@ Worker::Going Worker::deliver() {
     // An order that names certificates brings a part on purpose; what is newer than all before is a change all the
     // same.
     if (order.purpose == request::Purpose::smime_encryption) {
-        auto asking = context_.ports.ledger.current_import(user);
+        auto asking = context_.ports.ledger.current_import(whose);
         const auto current = co_await std::move(asking);
         if (!current) {
             context_.ledger_failed(current.error(), "looking for a person's current certificate");

@@ -101,8 +101,9 @@ Worker::Going Worker::admit() {
     request::Keyed keyed{std::move(made.sealed_key), std::move(made.csr), context_.ports.crypto.random(k_nonce_size),
                          made.spki};
     ports::Commit commit;
-    commit.charges =
-        request::issue_charges(context_.rules.limits, record_.request.user.id.text(), record_.request.id.text());
+    commit.charges = request::issue_charges(context_.rules.limits,
+                                            trust::one_spelling_of_person(proof->person.user_principal_name()),
+                                            record_.request.id.text());
     if (proof->new_recipient)
         commit.charges.push_back(
             request::new_recipient_charge(context_.rules.limits, proof->recipient.certificate().key.spki_sha256.hex()));
@@ -110,6 +111,7 @@ Worker::Going Worker::admit() {
     commit.pin_seen = proof->pin_seen;
     commit.uses_window = proof->uses_window;
     commit.most_devices = proof->most_devices;
+    commit.key_alone = proof->key_alone;
     commit.generated_key = made.spki;
     request::Outcome outcome(std::move(keyed));
     auto saving = save_with(std::move(outcome), std::move(commit));
@@ -246,6 +248,7 @@ Worker::Going Worker::pack() {
     commit.pin = proof->pin;
     commit.pin_seen = proof->pin_seen;
     commit.most_devices = proof->most_devices;
+    commit.key_alone = proof->key_alone;
     commit.wrapped_for = addressee(proof->recipient);
     request::Packed packed{std::move(wrapped->sealed), certificate};
     request::Outcome outcome(std::move(packed));

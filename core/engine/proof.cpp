@@ -158,7 +158,8 @@ boost::asio::awaitable<Proof> prove(Context& context, const request::RequestReco
                                       certificate.facts->key.spki_sha256.hex()};
     }
     Proved proved{std::move(recipient), std::move(*person),    std::move(verdict.pin),   known->pin,
-                  verdict.uses_window,  verdict.new_recipient, std::move(verdict.notes), verdict.most_devices};
+                  verdict.uses_window,  verdict.new_recipient, std::move(verdict.notes), verdict.most_devices,
+                  verdict.key_alone};
     co_return std::move(proved);
 }
 

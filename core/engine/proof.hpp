@@ -19,6 +19,7 @@ struct Proved {
     bool new_recipient = false;
     std::vector<std::string> notes;
     std::uint32_t most_devices = 0;
+    bool key_alone = false;
 };
 using Proof = std::variant<Proved, trust::Hold, Error>;
 

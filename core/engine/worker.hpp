@@ -93,7 +93,7 @@ private:
                                                                           const trust::Person& person, bool fresh);
     // What devices had from the store of this purpose and is no longer in it.
     [[nodiscard]] boost::asio::awaitable<void> note_vanished(const ports::ImportedHistory& history,
-                                                             request::Purpose purpose);
+                                                             request::Purpose purpose, std::string person);
 
     // withdraw.cpp
     [[nodiscard]] Going withdraw();

@@ -104,6 +104,8 @@ struct Commit {
     // The pin is a further device of its user, who may have so many with it; 0: not asked. kind conflict, code
     // pinChanged, where others have taken the places since it was proved.
     std::uint32_t most_devices = 0;
+    // kind conflict, code pinChanged, where another device has got the pin's key since it was proved.
+    bool key_alone = false;
     // A package goes with it. kind refused, code recipientUntrusted, where its device, user or key is blocked by now.
     std::optional<Addressee> wrapped_for;
     std::optional<IssuedCertificate> issued;
@@ -218,8 +220,8 @@ public:
     [[nodiscard]] virtual Async<std::vector<DeliveredImport>> deliveries_of(std::string user) = 0;
     // Users' newest delivered encryption certificates that end after `now` and at or before `until`; soonest first.
     [[nodiscard]] virtual Async<std::vector<ExpiringImport>> expiring_imports(UtcTime now, UtcTime until) = 0;
-    // The user's newest encryption certificate, as far as delivered from here.
-    [[nodiscard]] virtual Async<std::optional<CurrentImport>> current_import(UserId user) = 0;
+    // The newest encryption certificate of a person (trust::one_spelling_of_person), as far as delivered from here.
+    [[nodiscard]] virtual Async<std::optional<CurrentImport>> current_import(std::string person) = 0;
 
     // Importers' newest lists of these owners (lower case). kind integrity where any list is missing.
     [[nodiscard]] virtual Async<std::vector<trust::SignedList>> signed_lists(std::vector<std::string> owners,

@@ -23,17 +23,17 @@ std::uint32_t limit_of(const Limits& limits, std::string_view name) noexcept {
     return 0;
 }
 
-std::vector<Charge> issue_charges(const Limits& limits, const std::string& user, const std::string& request) {
+std::vector<Charge> issue_charges(const Limits& limits, const std::string& person, const std::string& request) {
     return {{"issue_per_hour", "", request, k_hour, limits.issue_per_hour, false},
             {"issue_per_day", "", request, k_day, limits.issue_per_day, false},
-            {"issue_per_user_per_day", user, request, k_day, limits.issue_per_user_per_day, false}};
+            {"issue_per_user_per_day", person, request, k_day, limits.issue_per_user_per_day, false}};
 }
 
-std::vector<Charge> unwrap_charges(const Limits& limits, const std::string& user, const std::string& request) {
+std::vector<Charge> unwrap_charges(const Limits& limits, const std::string& person, const std::string& request) {
     // People, not openings: one theft of everybody's keys is what these two are to stop.
-    return {{"unwrap_users_per_hour", "", user, k_hour, limits.unwrap_users_per_hour, true},
-            {"unwrap_users_per_day", "", user, k_day, limits.unwrap_users_per_day, true},
-            {"deliveries_per_user_per_day", user, request, k_day, limits.deliveries_per_user_per_day, false}};
+    return {{"unwrap_users_per_hour", "", person, k_hour, limits.unwrap_users_per_hour, true},
+            {"unwrap_users_per_day", "", person, k_day, limits.unwrap_users_per_day, true},
+            {"deliveries_per_user_per_day", person, request, k_day, limits.deliveries_per_user_per_day, false}};
 }
 
 Charge new_recipient_charge(const Limits& limits, const std::string& device_key) {

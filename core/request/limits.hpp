@@ -10,12 +10,12 @@
 
 namespace connector::request {
 
-// One thing counted against one limit. `subject`: what is counted as one (a user id for unwrap_users_*), and for
-// limits of one user the user. A repeated subject of a "distinct" meter costs nothing more within the window.
+// One thing counted against one limit. `subject`: what is counted as one (a person for unwrap_users_*). A repeated
+// subject of a "distinct" meter costs nothing more within the window.
 struct Charge {
     std::string meter;    // the limit's name in [limits]
-    std::string scope;    // "" or the user for per-user limits
-    std::string subject;  // the request id, or the user for distinct meters
+    std::string scope;    // "" or the person for per-user limits
+    std::string subject;  // the request id, or the person for distinct meters
     std::chrono::seconds window{3600};
     std::uint32_t limit = 0;  // 0 = no limit, counted all the same
     bool distinct = false;
@@ -48,9 +48,11 @@ struct MeterUse {
 // The number in [limits] of that name; 0 where there is none.
 [[nodiscard]] std::uint32_t limit_of(const Limits& limits, std::string_view name) noexcept;
 
-[[nodiscard]] std::vector<Charge> issue_charges(const Limits& limits, const std::string& user,
+// `person`: the proved name in one spelling (trust/register). The user id is the service's word, and would be a new one
+// for each order.
+[[nodiscard]] std::vector<Charge> issue_charges(const Limits& limits, const std::string& person,
                                                 const std::string& request);
-[[nodiscard]] std::vector<Charge> unwrap_charges(const Limits& limits, const std::string& user,
+[[nodiscard]] std::vector<Charge> unwrap_charges(const Limits& limits, const std::string& person,
                                                  const std::string& request);
 [[nodiscard]] Charge new_recipient_charge(const Limits& limits, const std::string& device_key);
 [[nodiscard]] std::vector<Charge> revoke_charges(const Limits& limits, const std::string& request);

@@ -198,7 +198,8 @@ Standing standing_of(const request::CertificateRequest& request, const Certifica
     if (const auto& approval = known.approval)
         standing.approved = now < approval->expires && approval->user == user.id &&
                             ascii_equal(approval->user_principal_name, user.user_principal_name) &&
-                            approval->device == request.device.id && approval->spki_sha256 == key;
+                            ascii_equal(approval->device.text(), request.device.id.text()) &&
+                            approval->spki_sha256 == key;
     return standing;
 }
 
@@ -267,6 +268,7 @@ private:
 
     RecipientVerdict by_register() {
         if (standing_.known_device && standing_.same_user && standing_.same_key) return accept(known_.pin->source);
+        if (auto held = hold_for_known_key()) return std::move(*held);
         if (standing_.same_user && standing_.first_key) {
             // The device's name is the certificate's, whose it is was said here: the key that has both is its key.
             notes_.push_back("first key of a device that was bound by hand: " + new_key());
@@ -293,6 +295,7 @@ private:
 
     RecipientVerdict by_service() {
         if (!standing_.approved) {
+            if (auto held = hold_for_known_key()) return std::move(*held);
             if (auto held = hold_for_change()) return std::move(*held);
             if (too_many()) return hold_for_number();
         }
@@ -335,6 +338,15 @@ private:
                          ascii_equal(owner, request_.user.user_principal_name);
         if (!his) return unbound("the directory names another owner of this device");
         return std::nullopt;
+    }
+
+    // A device that is known here, under another name: whatever was said of that one would not be asked.
+    [[nodiscard]] std::optional<RecipientVerdict> hold_for_known_key() const {
+        if (!known_.key_elsewhere || standing_.approved || (standing_.known_device && standing_.same_key))
+            return std::nullopt;
+        return hold(HeldReason::key_change,
+                    "key " + new_key() + " is known as that of device " + known_.key_elsewhere->device.text() + " of " +
+                        known_.key_elsewhere->user_principal_name + ", not of " + request_.device.id.text());
     }
 
     std::optional<RecipientVerdict> hold_for_change() {
@@ -385,6 +397,7 @@ private:
     RecipientVerdict accept(const std::string& source) {
         const bool unchanged =
             standing_.known_device && standing_.same_user && (standing_.same_key || standing_.first_key);
+        const bool by_pin = rules_.binding == Binding::register_ || rules_.binding == Binding::service;
         Pin pin;
         pin.device = request_.device.id;
         pin.user = request_.user.id;
@@ -399,7 +412,8 @@ private:
                 false,
                 !unchanged && !standing_.approved,
                 std::move(notes_),
-                takes_a_place() && !standing_.approved ? rules_.max_per_user : 0};
+                takes_a_place() && !standing_.approved ? rules_.max_per_user : 0,
+                by_pin && !standing_.approved && !(standing_.known_device && standing_.same_key)};
     }
 
     [[nodiscard]] std::string known_user() const {

@@ -85,6 +85,8 @@ struct RecipientVerdict {
     // A further device of the user takes a place: so many he may have with it, or 0. For the commit, where several of
     // them may have been proved side by side.
     std::uint32_t most_devices = 0;
+    // Nobody has said that the key may be another device's as well. For the commit, likewise.
+    bool key_alone = false;
 };
 
 // The one user that a device certificate names in the configured way; nullopt where it names none or several.

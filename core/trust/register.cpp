@@ -1,5 +1,6 @@
 #include "core/trust/register.hpp"
 
+#include "core/request/mailbox.hpp"
 #include "core/text.hpp"
 
 namespace connector::trust {
@@ -11,6 +12,15 @@ std::string_view to_string(BlockedThing thing) noexcept {
         case BlockedThing::key: break;
     }
     return "key";
+}
+
+std::string one_spelling_of_person(std::string_view user_principal_name) {
+    const auto mailbox = request::parse_mailbox(user_principal_name);
+    return ascii_lower(mailbox ? mailbox->text() : std::string(user_principal_name));
+}
+
+std::string one_spelling_of_device(std::string_view device) {
+    return ascii_lower(device);
 }
 
 bool same_binding(const Pin& known, const Pin& wanted) noexcept {

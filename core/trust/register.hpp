@@ -15,6 +15,12 @@
 
 namespace connector::trust {
 
+// One spelling of each person and device, for what is counted and looked up by them: a request chooses the letters, and
+// with user_identity "san-email" also how a mailbox's domain is written. Lower case; a domain in A-labels.
+[[nodiscard]] std::string one_spelling_of_person(std::string_view user_principal_name);
+// Certificates name a device without regard to case, so pins, blocks and approvals have to.
+[[nodiscard]] std::string one_spelling_of_device(std::string_view device);
+
 // A device key seen and accepted for one user.
 struct Pin {
     DeviceId device;
@@ -86,8 +92,9 @@ struct RegisterView {
     std::optional<Block> block;         // the first that fits device, user or key
     std::optional<Approval> approval;   // for exactly this user, device and key, not expired
     std::optional<EnrolmentWindow> window;
-    bool key_is_ours = false;         // generated or certified here
-    bool pinned_key_blocked = false;  // where it is another than the claim's
+    bool key_is_ours = false;          // generated or certified here
+    bool pinned_key_blocked = false;   // where it is another than the claim's
+    std::optional<Pin> key_elsewhere;  // another device that the claim's key is pinned for
 };
 
 }  // namespace connector::trust

@@ -257,7 +257,8 @@ int version(const Invocation& call) {
 void add_daemon_commands(CLI::App& app, Chosen& chosen) {
     auto accept_restore = std::make_shared<bool>(false);
     auto* run = add_command(app, "run", "the daemon, in the foreground", "pfx-connector run --config connector.toml");
-    run->add_flag("--accept-restore", *accept_restore, "the database is a restored copy, and the right one (STO-8008)");
+    run->add_flag("--accept-restore", *accept_restore,
+                  "the database is right as it is: a restored copy (STO-8008), or edited (STO-8004)");
     chosen.on(run, [accept_restore](const Invocation& call) -> int {
         const auto settings = call.settings(config::Need::run, event::k_configuration_problem);
         return settings ? call.environment.run_daemon(*settings, *accept_restore) : k_usage;

@@ -74,6 +74,9 @@ private:
     [[nodiscard]] Answer forget(boost::json::object arguments, Caller caller);
     [[nodiscard]] ports::Async<boost::json::object> bind_all(std::vector<trust::Pin> pins, bool replace,
                                                              std::string by);
+    // Notes the account's word for just this binding; how many accounts have given theirs.
+    [[nodiscard]] ports::Async<std::size_t> words_for(const std::vector<trust::Pin>& pins, bool replace,
+                                                      std::string by);
     [[nodiscard]] ports::Async<std::uint64_t> release_devices(std::set<std::string> devices);
     [[nodiscard]] Answer window(boost::json::object arguments, Caller caller);
     [[nodiscard]] Answer block(boost::json::object arguments, Caller caller);

@@ -207,9 +207,8 @@ Operations::Answer Operations::show_recipient(json::object arguments) {
     auto blocking = parts_.ledger.blocks();
     const auto blocks = co_await std::move(blocking);
     if (!blocks) co_return blocks.error();
-    auto found = std::ranges::find_if(*pins, [&](const auto& pin) { return pin.device.text() == wanted; });
-    if (found == pins->end())
-        found = std::ranges::find_if(*pins, [&](const auto& pin) { return ascii_equal(pin.device.text(), wanted); });
+    const auto found =
+        std::ranges::find_if(*pins, [&](const auto& pin) { return ascii_equal(pin.device.text(), wanted); });
     if (found == pins->end())
         co_return Error(ErrorKind::refused, "notFound",
                         "no device " + printable(wanted, k_longest_shown) + " is known");
@@ -247,7 +246,7 @@ ports::Async<std::uint64_t> Operations::release_devices(std::set<std::string> de
             const bool by_pin =
                 record.held_reason == HeldReason::new_recipient || record.held_reason == HeldReason::key_change ||
                 record.held_reason == HeldReason::user_change || record.held_reason == HeldReason::too_many_devices;
-            if (!by_pin || !devices.contains(record.request.device.id.text())) continue;
+            if (!by_pin || !devices.contains(trust::one_spelling_of_device(record.request.device.id.text()))) continue;
             request::Outcome outcome(request::Released{});
             auto changing = change(record, std::move(outcome));
             const auto changed = co_await std::move(changing);
@@ -258,7 +257,49 @@ ports::Async<std::uint64_t> Operations::release_devices(std::set<std::string> de
     }
 }
 
+// A binding lets a device in as an approval does, and held requests with it: it takes as many accounts.
+ports::Async<std::size_t> Operations::words_for(const std::vector<trust::Pin>& pins, bool replace, std::string by) {
+    constexpr auto k_valid = std::chrono::hours{24 * 7};
+    std::string what = replace ? "recipients bind --replace" : "recipients bind";
+    for (const auto& pin : pins)
+        what += "\n" + trust::one_spelling_of_device(pin.device.text()) + "\n" + ascii_lower(pin.user_principal_name) +
+                "\n" + pin.user.text() + "\n" + pin.spki_sha256.hex();
+    const auto about = parts_.crypto.sha256(bytes_of(what));
+    const auto id = *RequestId::parse("binding-" + about.hex());
+    const auto now = parts_.clock.utc();
+    auto voting = parts_.ledger.vote(trust::Vote{id, about, std::move(by), about, Sha256(), now, now + k_valid});
+    const auto voted = co_await std::move(voting);
+    if (!voted) co_return voted.error();
+    auto counting = parts_.ledger.votes(id, now);
+    const auto votes = co_await std::move(counting);
+    if (!votes) co_return votes.error();
+    std::set<std::string> accounts;
+    for (const auto& vote : *votes)
+        if (vote.about == about && vote.order_hash == about) accounts.insert(vote.by);
+    co_return accounts.size();
+}
+
 ports::Async<json::object> Operations::bind_all(std::vector<trust::Pin> pins, bool replace, std::string by) {
+    if (approvers() > 1) {
+        auto asking = words_for(pins, replace, by);
+        const auto words = co_await std::move(asking);
+        if (!words) co_return words.error();
+        if (*words < approvers()) {
+            const auto said = std::to_string(*words) + " of " + std::to_string(approvers());
+            for (const auto& pin : pins)
+                parts_.events.raise(Event(event::k_control_done)
+                                        .with("command", "recipients bind")
+                                        .with("device", pin.device.text())
+                                        .with("user", pin.user_principal_name)
+                                        .with("approvals", said)
+                                        .with("by", by));
+            json::object answer;
+            answer["bound"] = 0;
+            answer["approvals"] = *words;
+            answer["approvalsNeeded"] = approvers();
+            co_return answer;
+        }
+    }
     auto wanted = pins;
     auto binding = parts_.ledger.bind(std::move(pins), replace);
     const auto before = co_await std::move(binding);
@@ -270,7 +311,7 @@ ports::Async<json::object> Operations::bind_all(std::vector<trust::Pin> pins, bo
     std::set<std::string> devices;
     std::uint64_t changed = 0;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-        devices.insert(wanted[i].device.text());
+        devices.insert(trust::one_spelling_of_device(wanted[i].device.text()));
         if (says_nothing_new((*before)[i], wanted[i])) continue;
         ++changed;
         parts_.events.raise(bound(wanted[i], (*before)[i], by));

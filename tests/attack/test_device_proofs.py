@@ -131,6 +131,31 @@ class KnownKeys(Attacked):
     ]
 
 
+class RevokedKey(KnownKeys):
+    """The device CA publishes a list as well: a key counts by its certificate."""
+    attacks: list[Attack] = []
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.list = pki.write(pki.Pki(PKI.name).path("known-device-ca.crl"), revocation.crl(pki.Pki(PKI.name).device_ca))
+        cls.config = {"recipients": {"binding": "register", "crl_files": [cls.list]}}
+        super().setUpClass()
+
+    @at("40", "with a proof by the victim's stolen phone, whose certificate was revoked")
+    def test_at_40_a_revoked_certificate_vouches_for_nothing(self) -> None:
+        pki.write(self.list, revocation.crl(self.lab.pki.device_ca, [self.carlas_phone.certificate]))
+        self.connector.wait_until(lambda: self.lab.result(self.lab.issue(self.carla, self.carlas_phone, key_type="ecP256"))["status"] == "failed", 30, "the new list")
+        taken = self.taken()
+        mark = self.mark()
+        order, beside = self.lab.queue(made(self.lab.deliver_request(self.carla, taken)) | {"device": taken.json(keyChangeProof=self.proof(taken, self.carlas_phone))},
+                                       self.honest())
+        mark.beside.append(beside)
+        self.check_held(order, "key_change", "KEY-4003", "…its keyChangeProof does not count: …revoked…")
+        self.check_neighbour(mark)
+        self.check_nothing_left(mark, order)
+        self.give_up(order)
+
+
 class Revoked(Attacked):
     """The device CA publishes a list."""
 

@@ -255,6 +255,30 @@ class Register(Attacked):
         self.check_nothing_left(mark, order)
 
 
+class WindowOpen(Attacked):
+    """A window is open: who is new is let in. Who is known is not new in other letters, nor by a second name for the same key."""
+    config = {"recipients": {"binding": "register"}}
+    attacks = [
+        Attack("05", "the attacker's own known phone in other letters, for the victim", "held user_change", "KEY-4003", "…mallory@corp.example…",
+               change=lambda room: {"device": {**room.mallorys_phone.json(), "id": room.mallorys_phone.id.upper()}}),
+        Attack("40", "the victim's phone in other letters, with another key", "held key_change", "KEY-4003",
+               change=lambda room: {"device": room.attacker(room.carla, room.carlas_phone.id.upper()).json()}),
+        Attack("05", "a known key under another device's name", "held key_change", "KEY-4003", "…mallory@corp.example…",
+               change=lambda room: room.renamed()),
+    ]
+
+    @classmethod
+    def arrange(cls) -> None:
+        cls.window(50)
+        for user, phone in ((cls.carla, cls.carlas_phone), (cls.mallory, cls.mallorys_phone), (cls.nora, cls.noras_phone)):
+            cls.lab.open(phone, cls.lab.issue(user, phone, key_type="ecP256"))
+
+    def renamed(self) -> Json:
+        """The device CA certifies the same key once more."""
+        certificate = pki.issue_device(self.lab.pki, "d-nobody-knows", self.mallory.upn, self.mallorys_phone.key.public_key(), given_name="Mallory", surname="M")
+        return {"device": {**self.mallorys_phone.json(), "id": "d-nobody-knows", "recipientCertificate": base64.b64encode(pki.cert_der(certificate)).decode()}}
+
+
 class Approved(Attacked):
     """A phone that a person has approved once. Its certificate names nobody, and the service's word about people is taken."""
     config = {"recipients": {"binding": "register"}, "policy": {"identity": "service"}}

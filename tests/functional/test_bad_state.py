@@ -247,6 +247,12 @@ class Database(unittest.TestCase):
         stolen = self.lab.issue(user, thief, key_type="ecP256")
         self.check_not_delivered(stolen)
         self.lab.check_clean()
+        # It stays so until a person has looked: what is there then is taken as it is, and the word that was given counts again.
+        self.connector.terminate()
+        self.connector.start("--accept-restore")
+        self.check_audited("STO-8012", "what is there is taken as it is")
+        self.assertFalse([line for line in self.connector.audit() if "STO-8012" in line and "this one has had" in line], "nothing was restored")
+        self.lab.delivered(self.lab.issue(user, phone, key_type="ecP256"))
 
     def check_not_delivered(self, order: str) -> None:
         """Held, or failed with a code of the contract's table: the service hears of it either way."""

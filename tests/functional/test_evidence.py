@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """What may not go back: the importers' signed lists (attack 38), and the clock (attack 54)."""
+import datetime as dt
 import json
 import os
 import subprocess
@@ -78,6 +79,19 @@ class Lists(Evidence):
         self.assertEqual((line["shown"], line["newest"]), ("1", "2"))
         self.assertEqual(self.wait_audited("IMP-2080", order)["certificates"], new[0].sha256)
 
+    def test_a_newer_list_of_another_purpose_hides_nothing(self) -> None:
+        """A signing certificate's statement among the encryption certificates, so that its list passes for theirs."""
+        user, phone = self.person()
+        history = self.lab.import_history(user, (2018, 2020))
+        self.lab.store(self.lab.records(user, pki.history(self.lab.pki, user.upn, (2021,), shared_keys=True), purpose="smimeSigning", sequence=9))
+        stored = self.lab.control.get(f"imports?userPrincipalName={user.upn}")["records"]
+        shown = [{**each, "intendedPurpose": "smimeEncryption"} for each in stored if each["thumbprint"] != history[1].thumbprint]
+        self.assertEqual(len(shown), 2)
+        self.lab.evil("replace-records", of=[user.upn], records=shown)
+        order, got = self.deliver(user, phone)
+        self.assertEqual(got, [history[0].sha256])
+        self.assertEqual(self.wait_audited("IMP-2080", order)["certificates"], history[1].sha256)
+
     def test_what_is_removed_on_purpose_is_not_missed(self) -> None:
         user, phone = self.person()
         history = self.lab.import_history(user, (2018, 2020, 2022))
@@ -153,9 +167,9 @@ class Clock(Evidence):
         cls.people = 0
         cls.honest = dict(cls.connector.environment)
 
-    def start(self, ahead: int) -> None:
-        """The daemon alone lives in another time, and the service with it."""
-        self.lab.settings(date_skew_seconds=ahead)
+    def start(self, ahead: int, service_ahead: int | None = None) -> None:
+        """The daemon alone lives in another time, and the service with it, unless it is said to live in its own."""
+        self.lab.settings(date_skew_seconds=ahead if service_ahead is None else service_ahead)
         if ahead:
             self.connector.environment = {**self.honest, "LD_PRELOAD": preloaded(self.connector.program), "FAKETIME": f"+{ahead}s",
                                           "FAKETIME_DONT_FAKE_MONOTONIC": "1", "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
@@ -166,6 +180,16 @@ class Clock(Evidence):
 
     def state(self) -> str:
         return self.connector.command_json("clock", "show")["state"]
+
+    def test_a_clock_that_the_service_contradicts_is_not_noted(self) -> None:
+        """Two days ahead for an hour, and then right again: the right clock would stop the work."""
+        user, phone = self.person()
+        self.start(2 * DAY, service_ahead=0)
+        self.connector.wait_until(lambda: any("MGT-6016" in line for line in self.connector.log().splitlines()), 30, "it to be told")
+        self.lab.wait(self.lab.issue(user, phone, key_type="ecP256"), timeout=60)
+        tomorrow = (dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=1)).strftime("%Y-%m-%d")
+        self.assertLess(self.connector.command_json("clock", "show")["newest"] or "", tomorrow)
+        self.connector.terminate()
 
     def test_a_clock_set_back_by_two_days_stops_what_hangs_on_time_until_a_person_says(self) -> None:
         user, phone = self.person()

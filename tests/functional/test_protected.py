@@ -87,6 +87,16 @@ class Protected(Button):
         line = self.wait_audited("IMP-2069", request=second)
         self.assertIn(new[-1].sha256, line["reason"])
 
+    def test_at_39_a_fresh_user_id_hides_no_change(self) -> None:
+        user, device = self.with_history((2018,))
+        self.lab.open(device, self.lab.deliver(user, device))
+        new = self.lab.import_history(user, (2023,))
+        request = self.lab.deliver_request(user, device)
+        request["user"]["id"] = "never-seen-before"
+        identifier = self.lab.queue(request)[0]
+        self.assertEqual(self.lab.open(device, identifier).identities[-1].sha256, new[-1].sha256)
+        self.assertIn(new[-1].sha256, self.wait_audited("IMP-2069", request=identifier)["reason"])
+
     def test_for_everybody_else_it_is_an_event(self) -> None:
         user, device = self.with_history((2018,))
         self.lab.open(device, self.lab.deliver(user, device))
@@ -127,6 +137,24 @@ class TwoPersons(Protected):
         self.assertEqual(len(self.lab.open(self.phone, identifier).identities), 1)
         self.assertTrue(self.audited("SVC-5022", request=identifier, by="root", approvals="1 of 2"))
         self.assertTrue(self.audited("KEY-4004", request=identifier, by="mail"))
+
+    def test_a_binding_takes_two_as_well(self) -> None:
+        """What waits for two is not let go by one who binds its device; nor is the next order of that device."""
+        user, device = self.person()
+        identifier = self.lab.queue(self.lab.issue_request(self.carla, self.lab.device(self.carla, key_kind="ecP256"), key_type="ecP256"))[0]
+        self.wait_held(identifier)
+        bind = ("recipients", "bind", device.id, "--user", user.upn, "--key", device.key_sha256)
+        for _ in range(2):
+            said = self.connector.command_json(*bind)
+            self.assertEqual((said["bound"], said["approvals"], said["approvalsNeeded"]), (0, 1, 2))
+        self.assertEqual(self.connector.command("recipients", "show", device.id).returncode, 1, "nobody knows it yet")
+        self.assertTrue(self.audited("SVC-5022", device=device.id, approvals="1 of 2", by="root"))
+        other = {"device": device.id, "userPrincipalName": "mallory@corp.example", "user": "", "key": device.key_sha256, "replace": False}
+        self.assertEqual(self.ask_as("mail", "recipients.bind", **other)["result"]["approvals"], 1, "another binding has no word yet")
+        answer = self.ask_as("mail", "recipients.bind", **{**other, "userPrincipalName": user.upn})
+        self.assertEqual((answer["exit"], answer["result"]["bound"]), (0, 1), answer)
+        self.assertEqual(self.connector.command_json("recipients", "show", device.id)["userPrincipalName"], user.upn)
+        self.connector.command("requests", "abandon", identifier, check=True)
 
     def test_approve_then_swap_the_key(self) -> None:
         """Attack 42: what was said of one key says nothing of another under the same id."""

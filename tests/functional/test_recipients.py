@@ -180,7 +180,7 @@ class Lists(Registered):
             self.connector.command("recipients", "forget", name, check=True)
         self.run_ok("import", out)
         after = self.pins()
-        self.assertEqual(after["@SUM-1"]["userPrincipalName"], "+1@corp.example")
+        self.assertEqual(after["@sum-1"]["userPrincipalName"], "+1@corp.example")
         self.assertEqual(after[device.id]["key"], before[device.id]["key"])
         self.assertEqual(self.connector.command("recipients", "export", "--out", out).returncode, 1, "nothing is written over")
 

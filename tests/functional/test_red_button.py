@@ -199,6 +199,55 @@ class Trip(Button):
         self.assertEqual(self.connector.command("freeze", "pkcs.isue").returncode, 2)
 
 
+class OneHuman(Button):
+    """The user id is the service's word, and so are the letters of the name: neither moves a meter."""
+    config = {"limits": {"deliveries_per_user_per_day": 1, "issue_per_user_per_day": 1, "unwrap_users_per_hour": 3}}
+
+    def ordered(self, request: dict, number: int) -> str:
+        user = request["user"]
+        user["id"] = f"somebody-else-{number}"
+        user["userPrincipalName"] = user["userPrincipalName"].title() if number % 2 else user["userPrincipalName"].upper()
+        return self.lab.queue(request)[0]
+
+    def wait_over(self, limit: str, *identifiers: str) -> None:
+        self.wait_held(*identifiers)
+        for each in identifiers:
+            self.assertIn(limit, self.connector.command_json("requests", "show", each)["heldDetail"])
+
+    def test_at_29_a_fresh_user_id_for_each_delivery(self) -> None:
+        user, device = self.with_history()
+        self.lab.open(device, self.lab.deliver(user, device))
+        self.wait_over("deliveries_per_user_per_day", *[self.ordered(self.lab.deliver_request(user, device), number) for number in range(2)])
+        self.serve_neighbour_once()
+
+    def test_at_29_a_fresh_user_id_for_each_certificate(self) -> None:
+        user, device = self.person()
+        self.lab.open(device, self.issue(user, device))
+        held = [self.ordered(self.lab.issue_request(user, device, key_type="ecP256"), number) for number in range(2)]
+        self.wait_over("issue_per_user_per_day", *held)
+        # Whose the device is was never the question: binding it waives no limit.
+        self.assertEqual(self.connector.command_json("recipients", "bind", device.id, "--user", user.upn)["released"], 0)
+        self.wait_over("issue_per_user_per_day", *held)
+        self.serve_neighbour_once()
+
+    def test_at_29_z_one_user_id_for_many_humans(self) -> None:
+        used = self.meter("unwrap_users_per_hour")["used"]
+        for _ in range(3 - used):
+            user, device = self.with_history()
+            request = self.lab.deliver_request(user, device)
+            self.lab.open(device, self.as_one(request))
+        user, device = self.with_history()
+        self.wait_over("unwrap_users_per_hour", self.as_one(self.lab.deliver_request(user, device)))
+
+    def as_one(self, request: dict) -> str:
+        request["user"]["id"] = "everybody"
+        return self.lab.queue(request)[0]
+
+    def serve_neighbour_once(self) -> None:
+        user, device = self.person()
+        self.assertEqual(len(self.lab.open(device, self.issue(user, device)).identities), 1, "an honest neighbour")
+
+
 class Refusals(Button):
     config = {"limits": {"refusals_per_hour": 2}}
 

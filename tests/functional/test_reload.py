@@ -155,6 +155,19 @@ class Reload(unittest.TestCase):
             self.assertIn("restart", self.refused())
             self.lab.delivered(self.order())
 
+    def test_what_is_beyond_its_reach_is_refused_and_the_old_rules_stay(self) -> None:
+        password = self.connector.directory / "reader.password"
+        password.write_text("secret")
+        password.chmod(0o600)
+        base = "dc=corp,dc=example"
+        self.connector.configure({"directory": {"url": "ldaps://127.0.0.1:9", "ca_file": self.lab.pki.path("service-ca.crt"), "bind": "simple", "bind_name": base,
+                                                "credential": f"file:{password}", "user_base": base, "device_base": base},
+                                  "recipients": {"binding": "directory"}, "policy": {"identity": "directory"}})
+        said = self.refused()
+        self.assertIn("[directory] was asked for nothing until now", said)
+        self.assertIn("restart", said)
+        self.lab.delivered(self.order())
+
     # -- work in progress ---------------------------------------------------------------------------------------------
     def test_nothing_in_work_is_lost(self) -> None:
         orders = [self.order(key_type="rsa2048") for _ in range(8)]

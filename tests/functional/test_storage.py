@@ -76,6 +76,25 @@ class Storage(unittest.TestCase):
         self.connector.start(timeout=40 * SLOW)
         self.deliver(self.issue())
 
+    def test_at_57_a_copy_from_before_a_block_is_noticed(self) -> None:
+        """No request has ended since: what was done here by hand is what the audit log has and the copy has not."""
+        self.deliver(self.issue())
+        copy = self.connector.directory / "unblocked.db"
+        self.connector.command("backup", copy, check=True)
+        self.connector.command("recipients", "block", "--device", "d-stolen", check=True)
+        self.connector.terminate()
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self.ledger}{suffix}").unlink(missing_ok=True)
+        shutil.copy(copy, self.ledger)
+        mark = len(self.connector.log())
+        self.connector.start(wait_ready=False)
+        self.connector.wait_until(lambda: "STO-8008" in self.connector.log()[mark:], 40 * SLOW, "the restored copy to be noticed")
+        self.assertIn("of the database; this one has had", self.connector.log()[mark:])
+        self.assertEqual(self.connector.health("/readyz")[0], 503)
+        self.connector.terminate()
+        self.connector.start("--accept-restore", timeout=40 * SLOW)
+        self.deliver(self.issue())
+
     def test_what_the_service_holds_is_not_revoked_by_a_copy_that_never_saw_the_certificate(self) -> None:
         ca = Path(self.connector.settings["authority"]["corp"]["directory"]) / "ca.db"
         copies = self.connector.directory / "copies"

@@ -535,10 +535,10 @@ ports::Async<std::vector<ports::ExpiringImport>> SimLedger::expiring_imports(Utc
         [now, until](SqliteLedger& file) { return file.expiring_imports(now, until); });
 }
 
-ports::Async<std::optional<ports::CurrentImport>> SimLedger::current_import(UserId user) {
+ports::Async<std::optional<ports::CurrentImport>> SimLedger::current_import(std::string person) {
     return run<std::optional<ports::CurrentImport>>(
         Point::ledger_current_import, Use::reads,
-        [user = std::move(user)](SqliteLedger& file) { return file.current_import(user); });
+        [person = std::move(person)](SqliteLedger& file) { return file.current_import(person); });
 }
 
 ports::Async<std::vector<trust::SignedList>> SimLedger::signed_lists(std::vector<std::string> owners,

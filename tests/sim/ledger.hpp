@@ -92,7 +92,7 @@ public:
     ports::Async<void> mark_revoked(Sha256 certificate, std::string reason, UtcTime now) override;
     ports::Async<std::vector<ports::DeliveredImport>> deliveries_of(std::string user) override;
     ports::Async<std::vector<ports::ExpiringImport>> expiring_imports(UtcTime now, UtcTime until) override;
-    ports::Async<std::optional<ports::CurrentImport>> current_import(UserId user) override;
+    ports::Async<std::optional<ports::CurrentImport>> current_import(std::string person) override;
     ports::Async<std::vector<trust::SignedList>> signed_lists(std::vector<std::string> owners,
                                                               request::Purpose purpose) override;
     ports::Async<void> keep_lists(std::vector<trust::SignedList> lists, UtcTime now) override;

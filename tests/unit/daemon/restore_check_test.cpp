@@ -32,6 +32,7 @@ protected:
         AuditOptions options;
         options.file = file();
         options.now = [] { return UtcTime(1'790'000'000s); };
+        options.generation = [this] { return generation_; };
         log_ = *AuditLog::open(std::move(options), sealer_, std::nullopt);
     }
     [[nodiscard]] std::filesystem::path file() const { return folder_ / "audit.log"; }
@@ -40,13 +41,15 @@ protected:
         return *log_->sync();
     }
     [[nodiscard]] std::string found(const AuditHead& anchor, const std::vector<std::string>& ended) const {
-        return restored_since(file(), sealer_, anchor, [&](const RequestId& request, UtcTime) {
+        return restored_since(file(), sealer_, anchor, known_generation_, [&](const RequestId& request, UtcTime) {
             return std::find(ended.begin(), ended.end(), request.text()) != ended.end();
         });
     }
 
     std::filesystem::path folder_;
     connector::test::TestSealer sealer_;
+    std::uint64_t generation_ = 7;
+    std::uint64_t known_generation_ = 7;
     std::unique_ptr<AuditLog> log_;
 };
 
@@ -62,6 +65,18 @@ TEST_F(RestoreCheckTest, AnEndTheLedgerDoesNotKnowOfShowsARestoredCopy) {
     write(event::k_key_generated, "r-2");
     write(event::k_import_request_failed, "r-2");
     EXPECT_NE(found(anchor, {"r-1"}).find("r-2"), std::string::npos);
+}
+
+// AT-57: no request ended since the copy was made, but somebody was blocked.
+TEST_F(RestoreCheckTest, ALocalActThatTheLedgerIsTooOldForShowsARestoredCopy) {
+    const auto anchor = write(event::k_issue_request_done, "r-1");
+    write(event::k_recipient_blocked, "");
+    EXPECT_EQ(found(anchor, {"r-1"}), "");
+    generation_ = 8;
+    write(event::k_recipient_blocked, "");
+    EXPECT_NE(found(anchor, {"r-1"}).find("after commit 8 of the database; this one has had 7"), std::string::npos);
+    known_generation_ = 8;
+    EXPECT_EQ(found(anchor, {"r-1"}), "");
 }
 
 TEST_F(RestoreCheckTest, WhatTheLedgersMemoryOfTheLogCoversIsNotAskedFor) {

@@ -41,8 +41,7 @@ TEST_F(Evidence, TheHighestSequenceStaysForEachOwnerAndPurpose) {
 TEST_F(Evidence, AnEditedListIsNotBelievedAndOneTakenAwayIsMissed) {
     ASSERT_TRUE(ledger->keep_lists({list("a@corp.example", 2, {hash_of("1")}), list("b@corp.example", 2, {})}, k_now));
     for (const auto* sql : {"UPDATE signed_list SET sequence=1 WHERE user_principal_name='a@corp.example'",
-                            "DELETE FROM signed_list WHERE user_principal_name='a@corp.example'",
-                            "UPDATE high_water SET lists=0", "DELETE FROM high_water"}) {
+                            "DELETE FROM signed_list WHERE user_principal_name='a@corp.example'"}) {
         close();
         std::filesystem::copy_file(folder.database(), folder.path() / "before.db");
         reported.clear();
@@ -72,8 +71,13 @@ TEST_F(Evidence, TheNewestTimeDoesNotGoBackButByAPersonsWord) {
     ASSERT_TRUE(ledger->accept_time(k_now - 24h));
     reopen();
     EXPECT_EQ(*ledger->newest_time(), k_now - 24h);
-    edit("UPDATE high_water SET newest_time=0");
-    EXPECT_EQ(ledger->newest_time().error().kind, ErrorKind::integrity);
+    for (const auto* sql : {"UPDATE high_water SET newest_time=0", "DELETE FROM high_water"}) {
+        edit(sql);
+        EXPECT_EQ(ledger->newest_time().error().kind, ErrorKind::integrity) << sql;
+        EXPECT_TRUE(was_reported("high_water")) << sql;
+        ASSERT_TRUE(ledger->accept_as_found()) << sql;
+        EXPECT_TRUE(ledger->newest_time()) << sql;
+    }
 }
 
 TEST_F(Evidence, WhatIsStoppedForTheClockIsNotThawedByHandAndEndsWithARightClock) {

@@ -97,6 +97,43 @@ protected:
         commit.charges = {k_charge};
         return ledger->save(commit, k_now);
     }
+    Result<std::uint64_t> charge_with_pin() {
+        EXPECT_TRUE(ledger->accept({leased("pinning")}, k_now));
+        Commit commit;
+        commit.record = record("pinning");
+        commit.pin = pin_of("device-of-another", "another");
+        return ledger->save(commit, k_now);
+    }
+    // Something lawful in every table that has a digest.
+    void a_day_goes_by() {
+        EXPECT_TRUE(ledger->bind({pin_of("device-of-user-1", "user-2")}, true));
+        EXPECT_TRUE(ledger->block({trust::BlockedThing::device, "lost", "root", k_now}));
+        EXPECT_TRUE(ledger->approve({*UserId::parse("user-1"), "user-1", *DeviceId::parse("device-of-user-1"),
+                                     hash_of("user-1"), "root", k_now, k_now + 1s}));
+        EXPECT_TRUE(ledger->open_window({k_now, k_now + 1s, 1, 1, "root"}));
+        EXPECT_TRUE(ledger->accept({leased("day")}, k_now));
+        Commit commit;
+        commit.record = record("day");
+        commit.issued = issued_of("0c", "day");
+        commit.generated_key = hash_of("day");
+        EXPECT_TRUE(ledger->save(commit, k_now));
+        EXPECT_TRUE(ledger->thaw({request::Kind::certificate_revoke}, k_now + 1min));
+        EXPECT_TRUE(ledger->raise({"revoke_per_hour", 11, "root", "less", k_now, k_now + 1h}));
+        request::Stop stop{request::Kind::pkcs_issue, request::StopCause::tripped, "issue_per_hour", "", "9", k_now};
+        EXPECT_TRUE(ledger->freeze({stop}));
+        EXPECT_TRUE(ledger->thaw({request::Kind::pkcs_issue}, k_now));
+        EXPECT_TRUE(ledger->vote({*RequestId::parse("r-user-1"), hash_of("anna"), "anna", hash_of("another order"),
+                                  hash_of("user-1"), k_now, k_now + 1h}));
+        trust::SignedList list{"user-1", request::Purpose::smime_encryption, 3, k_now, {hash_of("1")}};
+        EXPECT_TRUE(ledger->keep_lists({list}, k_now));
+        EXPECT_TRUE(ledger->note_time(k_now));
+    }
+    void put_back(const std::string& table) {
+        close();
+        Raw raw(folder.database());
+        raw.execute("ATTACH '" + pristine() + "' AS old; DELETE FROM main." + table + "; INSERT INTO main." + table +
+                    " SELECT * FROM old." + table + "; DETACH old");
+    }
     Result<trust::RegisterView> look(const std::string& device, const std::string& user = "user-1") {
         return ledger->look_up(*DeviceId::parse(device), *UserId::parse(user), user, hash_of(user), k_now);
     }
@@ -224,7 +261,7 @@ TEST_F(TamperTest, LostBlockStopsEverybody) {
     EXPECT_EQ(ledger->counts()->quarantined, 0U);
 }
 
-TEST_F(TamperTest, LostPinIsNotAFirstUse) {
+TEST_F(TamperTest, LostPinStopsEverybody) {
     for (const auto* edit : {"DELETE FROM pin WHERE device='device-of-user-1'",
                              "UPDATE pin SET device='else' WHERE device='device-of-user-1'",
                              "UPDATE pin SET spki_sha256=randomblob(32) WHERE device='device-of-user-1'"}) {
@@ -232,8 +269,71 @@ TEST_F(TamperTest, LostPinIsNotAFirstUse) {
         EXPECT_TRUE(was_reported("pin")) << edit;
         EXPECT_EQ(look("device-of-user-1").error().kind, ErrorKind::integrity) << edit;
         EXPECT_EQ(look("never-seen").error().kind, ErrorKind::integrity) << edit;
-        EXPECT_TRUE(look("device-of-user-2", "user-2")) << "a known device goes on: " << edit;
+        // What was taken away may as well have been replaced by something older.
+        EXPECT_EQ(look("device-of-user-2", "user-2").error().kind, ErrorKind::integrity) << edit;
+        EXPECT_EQ(charge_with_pin().error().kind, ErrorKind::integrity) << edit;
     }
+    ASSERT_TRUE(ledger->accept_as_found());
+    EXPECT_TRUE(look("device-of-user-2", "user-2"));
+}
+
+TEST_F(TamperTest, AnOlderTablePutBackIsFoundAndNothingRestsOnIt) {
+    for (const auto* table : tables::deciding()) {
+        const std::string name(table->name);
+        SCOPED_TRACE(name);
+        restore();
+        open();
+        a_day_goes_by();
+        reopen();
+        ASSERT_TRUE(reported.empty());
+        put_back(name);
+        open();
+        EXPECT_EQ(reported, (std::vector<std::pair<std::string, std::string>>{{name, "*"}}));
+        const auto seen = look("device-of-user-2", "user-2");
+        EXPECT_EQ(!seen, name == "pin" || name == "block" || name == "generated_key");
+        if (seen) {
+            EXPECT_EQ(!look("device-of-user-2", "user-2")->approval, name == "approval");
+            EXPECT_EQ(!seen->window, name == "enrolment_window");
+        }
+        EXPECT_EQ(ledger->votes(*RequestId::parse("r-user-1"), k_now)->empty(), name == "vote");
+        EXPECT_EQ(ledger->raises()->empty(), name == "raised_limit");
+        EXPECT_EQ(ledger->stops()->size() > request::all_kinds().size(), name == "stop");
+        EXPECT_EQ(!ledger->signed_lists({"user-1"}, request::Purpose::smime_encryption), name == "signed_list");
+        EXPECT_EQ(!ledger->newest_time(), name == "high_water");
+        EXPECT_EQ(!ledger->open_window({k_now, k_now + 1h, 5, 0, "root"}), name == "enrolment_window");
+        EXPECT_EQ(!ledger->raise({"issue_per_day", 20, "root", "x", k_now, k_now + 1h}), name == "raised_limit");
+        reopen();
+        EXPECT_EQ(reported.size(), 2U) << "nothing that was written since has made it well";
+        ASSERT_TRUE(ledger->accept_as_found());
+        reported.clear();
+        reopen();
+        EXPECT_TRUE(reported.empty());
+        EXPECT_TRUE(look("device-of-user-2", "user-2"));
+    }
+}
+
+TEST_F(TamperTest, WhatATransactionUndoesItsDigestDoesToo) {
+    restore();
+    open();
+    ASSERT_TRUE(ledger->accept({leased("fails"), leased("beside")}, k_now));
+    Commit fails;
+    fails.record = record("fails");
+    fails.pin = pin_of("another-device", "user-1");
+    fails.issued = issued_of("0d", "fails");
+    fails.generated_key = hash_of("fails");
+    fails.uses_window = true;
+    ASSERT_TRUE(ledger->open_window({k_now, k_now + 1h, 1, 1, "root"})) << "full";
+    Commit beside;
+    beside.record = record("beside");
+    beside.pin = pin_of("beside-it", "user-2");
+    const auto answers = ledger->save_many({fails, beside}, {k_now, k_now});
+    ASSERT_FALSE(answers[0]);
+    ASSERT_TRUE(answers[1]);
+    EXPECT_FALSE(ledger->bind({pin_of("new-one", "user-1"), pin_of("device-of-user-2", "user-1")}, false));
+    ASSERT_TRUE(ledger->forget(*DeviceId::parse("BESIDE-it")));
+    ASSERT_TRUE(ledger->purge(k_now + std::chrono::days{4000}, k_now));
+    reopen();
+    EXPECT_TRUE(reported.empty());
 }
 
 TEST_F(TamperTest, ForgedApprovalAndWindowAreNone) {

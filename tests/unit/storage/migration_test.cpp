@@ -1,10 +1,15 @@
 // A ledger of schema 1 led forward: its file is made by 0001.sql, its rows and their check values by the ledger.
+#include "storage/migration_steps.hpp"
 #include "storage/rows.hpp"
 #include "storage/schema.hpp"
 #include "unit/storage/ledger_fixture.hpp"
 
 namespace connector::storage::test {
 namespace {
+
+constexpr std::array<std::string_view, 12> k_state_before{"slot",       "generation", "sequence",    "audit_seq",
+                                                          "audit_link", "meters",     "meter_total", "pins",
+                                                          "blocks",     "delivered",  "failed",      "stops"};
 
 class FromSchema1 : public ::testing::Test {
 protected:
@@ -22,17 +27,18 @@ protected:
         Raw(folder.database()).execute(sql);
         copy_state(filled);
     }
-    // As it was before schema 3 gave it a column.
+    // As it was before schema 3 gave it a column, and schema 6 took three.
     void copy_state(const Folder& filled) {
         auto newer = Database::open(filled.database());
         auto older = Database::open(folder.database());
         ASSERT_TRUE(newer && older);
         auto rows = CheckedRows(*newer, sealer, {}).list(tables::k_state, "", {});
         ASSERT_TRUE(rows && rows->size() == 1);
-        rows->front().pop_back();
-        const auto columns = tables::k_state.columns;
-        const Table before{tables::k_state.name, columns.first(columns.size() - 1), 1};
-        ASSERT_TRUE(CheckedRows(*older, sealer, {}).put(before, rows->front()));
+        auto& row = rows->front();
+        row.pop_back();
+        row.insert(row.begin() + 7, {std::int64_t{2}, std::int64_t{1}});  // pins and blocks, as they were counted
+        const Table before{"ledger_state", std::span(k_state_before).first(11), 1};
+        ASSERT_TRUE(CheckedRows(*older, sealer, {}).put(before, row));
     }
     void fill(const Folder& filled) {
         const auto held = InstanceLock::acquire(filled.path(), InstanceLock::Holder::daemon);
@@ -132,6 +138,89 @@ TEST_F(FromSchema1, AMigratedKeyIsGuardedLikeAnyOther) {
     EXPECT_FALSE(look("user-1", "made for user-1"));
     ASSERT_EQ(reported.size(), 1U);
     EXPECT_EQ(reported.front().first, "generated_key");
+}
+
+// What schema 6 signs anew: the state, the mark, whose delivered certificates are, and devices in one spelling.
+class FromSchema5 : public ::testing::Test {
+protected:
+    FromSchema5() {
+        auto layout = ledger_layout();
+        layout.migrations = layout.migrations.first(5);
+        layout.complete_step = [this](Database& opened, std::size_t schema) {
+            return complete_step(opened, sealer, schema);
+        };
+        auto database = open_database(folder.path(), layout);
+        EXPECT_TRUE(database);
+        CheckedRows rows(*database, sealer, {});
+        const std::array<std::string_view, 9> columns{"user_id",   "device",     "purpose",
+                                                      "sha256",    "thumbprint", "not_before",
+                                                      "not_after", "first_at",   "delivered_at"};
+        const Table delivered{"delivered_certificate", columns, 4};
+        ports::DeliveredImport delivery;
+        delivery.user = *UserId::parse("an-id");
+        delivery.user_principal_name = "User-1@Corp.Example";
+        delivery.device = *DeviceId::parse("phone");
+        delivery.purpose = request::Purpose::smime_encryption;
+        delivery.request = *RequestId::parse("r");
+        EXPECT_TRUE(rows.put(tables::k_delivery, to_row(delivery)));
+        auto certificate = to_row(delivery, {hash_of("c"), Thumbprint{}, k_now, k_now + 1h, k_now, k_now});
+        certificate.pop_back();
+        EXPECT_TRUE(rows.put(delivered, certificate));
+        for (const auto& [device, since] :
+             {std::pair("D-One", k_now - 1h), std::pair("d-one", k_now), std::pair("two", k_now)}) {
+            auto pin = pin_of(device, "user-1");
+            pin.first_seen = since;
+            pin.spki_sha256 = hash_of(device);
+            auto row = to_row(pin);
+            row[0] = std::string(device);
+            EXPECT_TRUE(rows.put(tables::k_pin, row));
+        }
+    }
+    void state(std::int64_t pins) {
+        auto database = Database::open(folder.database());
+        ASSERT_TRUE(database);
+        const Table table{"ledger_state", k_state_before, 1};
+        const std::int64_t none = 0;
+        ASSERT_TRUE(CheckedRows(*database, sealer, {})
+                        .put(table, {std::int64_t{1}, std::int64_t{9}, none, none, Bytes(32, 0), none, none, pins, none,
+                                     none, none, none}));
+    }
+    void open() {
+        ledger.reset();
+        lock.reset();
+        lock = std::make_unique<InstanceLock>(*InstanceLock::acquire(folder.path(), InstanceLock::Holder::daemon));
+        auto opened = SqliteLedger::open(
+            *lock, sealer, [this](std::string_view table, std::string_view key) { reported.emplace_back(table, key); });
+        ASSERT_TRUE(opened) << opened.error().message;
+        ledger = std::move(*opened);
+    }
+    Folder folder;
+    TestSealer sealer;
+    std::vector<std::pair<std::string, std::string>> reported;
+    std::unique_ptr<InstanceLock> lock;
+    std::unique_ptr<SqliteLedger> ledger;
+};
+
+TEST_F(FromSchema5, WhatIsSignedAnewIsWhole) {
+    state(3);
+    for (int start = 0; start < 2; ++start) {
+        open();
+        EXPECT_TRUE(reported.empty());
+        EXPECT_EQ(ledger->current_import("user-1@corp.example")->value().sha256, hash_of("c"));
+        const auto pins = ledger->pins();
+        ASSERT_EQ(pins->size(), 2U);
+        EXPECT_EQ(pins->front().device.text(), "d-one");
+        EXPECT_EQ(pins->front().spki_sha256, hash_of("D-One")) << "the one that was known first";
+        EXPECT_TRUE(ledger->newest_time());
+    }
+}
+
+TEST_F(FromSchema5, WhatWasMissingBeforeIsMissingAfterIt) {
+    state(4);
+    for (std::size_t start = 1; start < 3; ++start) {
+        open();
+        EXPECT_EQ(reported, (std::vector<std::pair<std::string, std::string>>(start, {"pin", "*"})));
+    }
 }
 
 }  // namespace

@@ -149,6 +149,47 @@ TEST_F(LedgerTest, AUsersLastPlaceIsTakenOnce) {
     EXPECT_TRUE(ledger->save(group[1], k_now));
 }
 
+// One phone under two names, proved side by side.
+TEST_F(LedgerTest, OneKeyIsNotPinnedForTwoDevicesUnseen) {
+    const auto first_use = [&](const std::string& id, const std::string& device) {
+        Commit commit;
+        commit.record = accepted(id);
+        commit.pin = pin_of(device, "user-1");
+        commit.pin->spki_sha256 = hash_of("the one key");
+        commit.key_alone = true;
+        return commit;
+    };
+    const auto group = std::vector{first_use("a", "phone"), first_use("b", "watch")};
+    const auto answers = ledger->save_many(group, {k_now, k_now});
+    EXPECT_TRUE(answers[0]);
+    ASSERT_FALSE(answers[1]);
+    EXPECT_EQ(answers[1].error().code, "pinChanged");
+    const auto view =
+        ledger->look_up(*DeviceId::parse("watch"), *UserId::parse("user-1"), "user-1", hash_of("the one key"), k_now);
+    ASSERT_TRUE(view->key_elsewhere);
+    EXPECT_EQ(view->key_elsewhere->device.text(), "phone");
+}
+
+TEST_F(LedgerTest, ADeviceIsOneInAnyLetters) {
+    Commit commit;
+    commit.record = accepted("a");
+    commit.pin = pin_of("Phone-1", "user-1");
+    ASSERT_TRUE(ledger->save(commit, k_now));
+    ASSERT_TRUE(ledger->approve(
+        {*UserId::parse("user-1"), "user-1", *DeviceId::parse("PHONE-1"), hash_of("k"), "root", k_now, k_now + 1h}));
+    for (const auto* device : {"Phone-1", "phone-1", "PHONE-1"}) {
+        const auto view =
+            ledger->look_up(*DeviceId::parse(device), *UserId::parse("user-1"), "user-1", hash_of("k"), k_now);
+        EXPECT_TRUE(view->pin && view->approval) << device;
+        EXPECT_EQ(view->devices_of_user, 0U) << device;
+    }
+    EXPECT_EQ(ledger->bind({pin_of("pHONE-1", "user-2")}, false).error().code, "recipientKnown");
+    auto withdrawn = accepted("w");
+    EXPECT_EQ(ledger->open_of(withdrawn.request.user.id, *DeviceId::parse("DEVICE-of-user-1"), k_now + 1h)->size(), 2U);
+    EXPECT_TRUE(*ledger->forget(*DeviceId::parse("PHONE-1")));
+    EXPECT_TRUE(ledger->pins()->empty());
+}
+
 trust::Pin by_hand(const std::string& device, const std::string& user_principal_name, const std::string& key = "") {
     trust::Pin pin;
     pin.device = *DeviceId::parse(device);

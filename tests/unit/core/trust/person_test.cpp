@@ -163,5 +163,14 @@ TEST(PersonInAList, is_found_by_each_name_in_any_spelling) {
         EXPECT_FALSE(is_named(person, request.user, {name})) << name;
 }
 
+TEST(OneSpelling, is_the_same_for_one_person_however_a_request_writes_the_name) {
+    const std::string one = "alice@xn--mller-kva.example";
+    for (const std::string name :
+         {"alice@xn--mller-kva.example", "ALICE@m\u00fcller.example", "Alice@XN--mller-kva.Example"})
+        EXPECT_EQ(one_spelling_of_person(name), one) << name;
+    EXPECT_EQ(one_spelling_of_person("Corp\\Alice"), "corp\\alice") << "what is no mailbox";
+    EXPECT_NE(one_spelling_of_person("alice@corp.example"), one_spelling_of_person("alice@corp.example.org"));
+}
+
 }  // namespace
 }  // namespace connector::trust

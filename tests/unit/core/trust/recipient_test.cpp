@@ -489,6 +489,38 @@ TEST(Recipient, approval_is_for_user_device_and_key) {  // AT-42, AT-43
     }
 }
 
+TEST(Recipient, a_known_key_under_another_device_is_held_where_nobody_proves_it) {
+    for (const auto binding : {Binding::register_, Binding::service}) {
+        Claim claim;
+        claim.rules.binding = binding;
+        claim.known.window = window(10, 0);
+        EXPECT_TRUE(claim.verdict().key_alone) << "the commit asks again";
+        claim.known.key_elsewhere = pin_of(claim);
+        EXPECT_EQ(said(claim.verdict()), "held key_change");
+        claim.known.pin = pin_of(claim);
+        claim.known.pin->spki_sha256 = Sha256();
+        EXPECT_EQ(said(claim.verdict()), "held key_change") << "also as the first key of a device bound by hand";
+        claim.known.approval = approval_of(claim);
+        EXPECT_TRUE(begins_with(said(claim.verdict()), "accepted "));
+        EXPECT_FALSE(claim.verdict().key_alone) << "a person has let it in";
+        claim.known.approval.reset();
+        claim.known.pin->spki_sha256 = k_key;
+        EXPECT_TRUE(begins_with(said(claim.verdict()), "accepted ")) << "known under both names";
+        EXPECT_FALSE(claim.verdict().key_alone);
+    }
+    Claim proved;
+    proved.known.key_elsewhere = pin_of(proved);
+    EXPECT_EQ(said(proved.verdict()), "accepted certificate");
+}
+
+TEST(Recipient, an_approval_is_for_its_device_in_any_letters) {
+    Claim claim;
+    claim.rules.binding = Binding::register_;
+    claim.known.approval = approval_of(claim);
+    claim.known.approval->device = *DeviceId::parse("D-PHONE-1");
+    EXPECT_TRUE(begins_with(said(claim.verdict()), "accepted ")) << said(claim.verdict());
+}
+
 TEST(Recipient, the_device_beyond_the_number_is_held_under_every_binding) {
     for (const auto binding : {Binding::certificate, Binding::register_, Binding::service}) {
         Claim claim;
