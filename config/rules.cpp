@@ -204,9 +204,9 @@ void house(const Settings& settings, const Tell& problem, const Tell& warning) {
                   "health.tls_key", problem);
     if (!health.address.empty() && !health.loopback && health.tls_certificate.empty() && !health.allow_remote)
         problem("health.listen", "is not loopback, and would be open to the network in clear",
-                "set tls_certificate and tls_key, or allow_remote = true behind something that guards it");
+                "allow_remote = true behind something that guards it; TLS is not built yet");
     if (health.page == HealthPage::full && !health.token)
-        warning("health.page", "the full page names nobody without health.token", "set health.token");
+        warning("health.page", "the full page names nobody: health.token is not built yet", "leave it at \"summary\"");
 
     if (!settings.log.file.empty() && settings.log.file == settings.audit.file)
         problem("audit.file", "is the file of log.file", "the audit log needs a file of its own");

@@ -155,7 +155,6 @@ file = "/var/log/other/audit.log"
 listen = "[::]:9000"
 page = "full"
 hosts = ["monitor.corp.example"]
-token = "credential:health"
 allow_remote = true
 [control]
 socket = "control.sock"
@@ -273,7 +272,6 @@ approvers = 1
     EXPECT_EQ(s.health.address, "::");
     EXPECT_FALSE(s.health.loopback);
     EXPECT_EQ(s.health.page, HealthPage::full);
-    EXPECT_EQ(s.health.token->name, "health");
     EXPECT_TRUE(s.health.allow_remote);
     EXPECT_EQ(s.control.socket, at("control.sock"));
     EXPECT_EQ(s.control.group, "operators");
