@@ -174,7 +174,8 @@ constexpr auto k_house_events = std::to_array<EventDefinition>({
      "Nothing, if you know the account in this line."},
     {event::k_not_approved, warning, false, "The service has not approved this connector yet.",
      "It holds new connectors until an administrator has compared the key's fingerprint.",
-     "Compare it with what `enroll` printed (`status` shows it), and approve it in the service's console."},
+     "Compare it with what `enroll` printed (the audit log has it, MGT-6020), and approve it in the service's "
+     "console."},
     {event::k_connector_added, warning, true, "The service names a connector that was not there before.",
      "Its name and day stand in this line.",
      "If nobody here enrolled it, have it removed at once: it can take requests."},
@@ -187,7 +188,7 @@ constexpr auto k_house_events = std::to_array<EventDefinition>({
     {event::k_authority_refused_us, error, false, "An authority does not accept our credential or configuration.",
      "Its requests wait; it is tried every ten minutes.",
      "`authority test NAME` asks it and says what to do. Mended over there: `authority resume NAME`. Corrected in "
-     "[authority.NAME]: restart."},
+     "[authority.NAME]: reload."},
     {event::k_authority_rejected, warning, true, "An authority refused an order.", "Its own words stand in this line.",
      "Correct what it names, there or in the profile at the service."},
     {event::k_authority_mismatch, error, true, "An authority's answer does not belong to the order.",
@@ -241,10 +242,11 @@ constexpr auto k_house_events = std::to_array<EventDefinition>({
 
     {event::k_storage_opened, info, false, "The database is open.", "How many requests are open stands in this line.",
      "Nothing."},
-    {event::k_storage_recovered, warning, true, "The connector had been cut off and has recovered.",
-     "Requests in progress are taken up where they were written down; unclear submissions are looked for before they "
-     "are repeated.",
-     "Nothing; find out why it was cut off."},
+    {event::k_storage_recovered, warning, true, "The database works again.",
+     "The process had been cut off, or the disk could not be written for a while. Requests in progress are taken up "
+     "where "
+     "they were written down; unclear submissions are looked for before they are repeated.",
+     "Nothing; find out why."},
     {event::k_storage_migrated, info, true, "The database was brought to a newer form.",
      "Older versions of the connector cannot use it any more.", "Nothing."},
     {event::k_storage_newer, error, false, "The database is of a newer version of the connector.",

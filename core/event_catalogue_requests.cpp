@@ -222,9 +222,9 @@ constexpr auto k_request_events = std::to_array<EventDefinition>({
      "`delivery-key create`, set [delivery], and let devices pin its authority."},
     {event::k_certificate_expiring, warning, false, "A certificate that the connector needs ends soon.",
      "Which one, and when, stands in this line.",
-     "Renew it before that day: the connector's own by `enroll --renew` and a restart, the delivery certificate by a "
-     "new "
-     "one that devices have got before it is used."},
+     "The connector's own renews by itself; MGT-6023 says why it did not. The delivery certificate needs a new one "
+     "that "
+     "devices have got before it is used."},
 });
 
 }  // namespace

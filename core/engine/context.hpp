@@ -117,6 +117,8 @@ struct Context {
     Stopping stopping;
     // When the service took our last word on a request: a lease asked for before that is older than our result.
     std::map<RequestId, Tick> told;
+    // Nothing is told before: the service has asked for quiet, or does not answer. A person may end it.
+    Tick results_quiet_until{};
     async::Wake work_arrived;    // the dispatcher waits here
     async::Wake report_waiting;  // the reporter
     async::Wake state_changed;   // the housekeeper: a heartbeat is due

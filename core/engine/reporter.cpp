@@ -46,12 +46,13 @@ asio::awaitable<void> Reporter::run() {
 bool Reporter::may_tell() const {
     const auto& status = context_.status;
     return !status.ledger_barred && status.ledger.state != Check::State::down && !status.credential_refused &&
-           context_.ports.clock.tick() >= quiet_until_;
+           context_.ports.clock.tick() >= context_.results_quiet_until;
 }
 
 void Reporter::keep_quiet(std::optional<std::chrono::seconds> asked) {
-    quiet_until_ = context_.ports.clock.tick() +
-                   request::delay_after(request::Backoff{1s, 60s}, ++failures_, context_.jitter(), asked);
+    context_.results_quiet_until =
+        context_.ports.clock.tick() +
+        request::delay_after(request::Backoff{1s, 60s}, ++failures_, context_.jitter(), asked);
 }
 
 asio::awaitable<bool> Reporter::flush() {

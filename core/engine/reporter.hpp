@@ -32,7 +32,6 @@ private:
 
     Context& context_;
     std::uint32_t failures_ = 0;  // of whole calls, one after another
-    Tick quiet_until_{};
 };
 
 }  // namespace connector::engine

@@ -219,7 +219,7 @@ ports::Async<void> LocalAuthority::probe() {
         const std::lock_guard lock(core->store_mutex);
         const auto memory = core->opened_store();
         if (!memory) return memory.error();
-        return {};
+        return (*memory)->probe();
     };
     auto running = offload_.run(std::move(job));
     co_return co_await std::move(running);

@@ -152,6 +152,12 @@ public:
         return transaction->commit();
     }
 
+    Result<void> probe() override {
+        const auto transaction = Transaction::begin(database_);
+        if (!transaction) return transaction.error();
+        return {};
+    }
+
     Result<std::uint64_t> last_list_number() override {
         const auto number = database_.number("SELECT number FROM crl WHERE only = 1");
         if (!number) return number.error();

@@ -48,6 +48,8 @@ public:
     // gives. Nobody else revokes or makes one meanwhile, so that a later number never has less in it.
     using MakeList = std::function<Result<std::uint64_t>(const std::vector<crypto::CrlEntry>&, std::uint64_t last)>;
     [[nodiscard]] virtual Result<void> make_list(UtcTime now, const MakeList& make) = 0;
+    // Whether something could be stored now, and nothing is. kind: unavailable where another process holds a lock.
+    [[nodiscard]] virtual Result<void> probe() = 0;
     // 0 before the first.
     [[nodiscard]] virtual Result<std::uint64_t> last_list_number() = 0;
 };

@@ -320,6 +320,7 @@ Operations::Answer Operations::retry(RequestId id, Caller caller) {
                         "request " + id.text() + " is over; the service has to ask again");
     if (found->stage == Stage::held)
         co_return Error(ErrorKind::refused, "held", "request " + id.text() + " waits for `requests approve`");
+    if (parts_.engine != nullptr) parts_.engine->results_quiet_until = {};
     request::Outcome outcome(request::Postponed{std::chrono::seconds{0}});
     if (found->stage == Stage::abandoned) outcome = request::Revived{};
     if (const auto* profile = found->request.profile(); profile != nullptr && parts_.engine != nullptr) {

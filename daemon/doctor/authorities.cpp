@@ -7,6 +7,7 @@
 #include "daemon/authority/local_ca.hpp"
 #include "daemon/authority/local_list.hpp"
 #include "daemon/authority/local_signer.hpp"
+#include "daemon/authority/local_store.hpp"
 #include "daemon/doctor/areas.hpp"
 #include "daemon/keys/files.hpp"
 #include "daemon/net/resolver.hpp"
@@ -78,6 +79,17 @@ void check_list(Checks& checks, const std::string& called, const config::Authori
     checks.good(name, until);
 }
 
+// What it issues is stored before it is answered. The first start makes it, under the right owner.
+void check_store(Checks& checks, const std::string& called, const config::Authority& configured) {
+    const auto file = configured.directory / authority::local_files::k_database;
+    std::error_code failure;
+    if (!std::filesystem::exists(file, failure)) return;
+    const auto store = authority::LocalStore::open(file);
+    if (const auto fit = store ? (*store)->probe() : Result<void>(store.error()); !fit)
+        checks.fault(called + " database", file.string() + ": " + fit.error().message,
+                     "see what else has it open (lsof " + file.string() + "), and whether the disk is full");
+}
+
 void check_local(Checks& checks, const std::string& name, const config::Authority& configured,
                  const config::Settings& settings, UtcTime now) {
     const std::string called = "authority " + name;
@@ -96,6 +108,7 @@ void check_local(Checks& checks, const std::string& name, const config::Authorit
     judge_life(checks, called, "issuing certificate of " + to_text(signer->issuing().subject),
                signer->issuing().not_before, signer->issuing().not_after, now,
                "pfx-connector local-ca create in a new directory, and name it in authority." + name + ".directory");
+    check_store(checks, called, configured);
     if (configured.templates.empty())
         checks.warning(called + " templates", "none is configured: a request that names one fails",
                        "write [authority." + name + ".template.ALIAS]");

@@ -39,7 +39,7 @@ constexpr std::array<Family, 14> k_gauges{{
     {"requests_pending", "Open requests, by durable stage.", {"stage", ""}},
     {"held", "Requests that wait for a person, by reason.", {"reason", ""}},
     {"frozen", "1 while a kind of request is stopped, by a person or by a limit.", {"kind", ""}},
-    {"limit_used_ratio", "How much of a limit is used; above 1 requests are held.", {"limit", ""}},
+    {"limit_used_ratio", "How much of a limit is used; at 1 and above requests are held.", {"limit", ""}},
     {"recipients", "Device keys in the local register, by state.", {"state", ""}},
     {"authority_up", "1 while the authority works, 0 while it does not.", {"authority", ""}},
     {"directory_up", "1 while the directory answers, 0 while it does not.", {"", ""}},

@@ -85,6 +85,13 @@ void add_clock(HealthSnapshot& snapshot, const engine::Context& context) {
 
 }  // namespace
 
+MetricsTelemetry::MetricsTelemetry(Metrics& metrics) : metrics_(metrics) {
+    for (const auto kind : request::all_kinds())
+        for (const std::string_view result :
+             {"delivered", "completed", "failed", "superseded", "cancelled", "rejected"})
+            metrics_.add(Counter::requests_total, {to_string(kind), result}, 0);
+}
+
 void MetricsTelemetry::request_ended(request::Kind kind, std::string_view result, std::chrono::duration<double> took) {
     metrics_.add(Counter::requests_total, {to_string(kind), result});
     metrics_.observe(Histogram::request_duration_seconds, {to_string(kind)}, took.count());
@@ -176,12 +183,14 @@ void set_gauges(Metrics& metrics, const engine::Context& context) {
     metrics.clear(Gauge::recipients);
     for (const auto& [state, number] : status.counts.pins_by_state)
         metrics.set(Gauge::recipients, {state}, static_cast<double>(number));
+    metrics.clear(Gauge::limit_used_ratio);
     for (const auto& meter : status.meters)
         if (meter.limit != 0)
             metrics.set(Gauge::limit_used_ratio, {meter.meter},
                         static_cast<double>(meter.used) / static_cast<double>(meter.limit));
     for (const auto kind : request::all_kinds())
         metrics.set(Gauge::frozen, {to_string(kind)}, context.stopping.stopped(kind) ? 1.0 : 0.0);
+    metrics.clear(Gauge::authority_up);
     for (const auto& [name, breaker] : context.breakers)
         metrics.set(Gauge::authority_up, {name}, breaker.state() == engine::Breaker::State::down ? 0.0 : 1.0);
     if (context.ports.directory != nullptr)

@@ -10,7 +10,8 @@ namespace connector::health {
 
 class MetricsTelemetry final : public ports::Telemetry {
 public:
-    explicit MetricsTelemetry(Metrics& metrics) : metrics_(metrics) {}
+    // Each way a request can end is there from the start, at 0: a rate sees the first of them as well.
+    explicit MetricsTelemetry(Metrics& metrics);
     void request_ended(request::Kind kind, std::string_view result, std::chrono::duration<double> took) override;
     void stage_took(request::Stage stage, std::chrono::duration<double> took) override;
     void refused(std::string_view code) override;

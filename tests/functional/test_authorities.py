@@ -5,6 +5,7 @@ import datetime as dt
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -232,6 +233,16 @@ class Authorities(unittest.TestCase):
         done = self.connector.command("authority", "test", "corp")
         self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
         self.assertRegex(done.stdout, r"✗ authority corp: .*ca\.key.* → ")
+
+    def test_one_whose_database_is_locked_is_not_called_well(self) -> None:
+        database = sqlite3.connect(self.ca / "ca.db", isolation_level=None)
+        self.addCleanup(database.close)
+        database.execute("BEGIN IMMEDIATE")
+        done = self.connector.command("authority", "test", "corp")
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+        self.assertIn("ca.db", done.stdout)
+        database.execute("ROLLBACK")
+        self.doctor()
 
     def test_without_a_daemon(self) -> None:
         self.connector.terminate()

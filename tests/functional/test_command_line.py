@@ -479,10 +479,10 @@ class Enrolling(Case):
         with Lab(pki_directory=PKI) as lab:
             connector = lab.connector()
             for _ in range(2):
-                reloads = connector.log().count("SVC-5016")
+                reloads = sum("SVC-5016" in line for line in connector.audit())
                 told = json.loads(connector.command("enroll", "--renew", "--json").stdout)
                 self.assertIs(told["restartNeeded"], False)
-                connector.wait_until(lambda: connector.log().count("SVC-5016") > reloads, 20, "the reload")
+                connector.wait_until(lambda: sum("SVC-5016" in line for line in connector.audit()) > reloads, 20, "the reload")
             connector.wait_ready(20)
             self.assertFalse({"daemon", "certificate in use"} & set(self.faults(connector)))
 

@@ -191,7 +191,8 @@ class Restart(unittest.TestCase):
         self.assert_each_ended_once([identifier])
         self.assertEqual(len(set(self.certificates()) - before), 1)
 
-    def test_killed_after_the_ca_has_issued_and_before_the_ledger_knows(self) -> None:
+    def killed_between_the_cas_certificate_and_the_ledger(self) -> tuple[str, str]:
+        """The order, and the certificate that no record knows."""
         before = set(self.certificates())
         ca = self.lock(self.ca)
         identifier = self.lab.queue(self.issue_request())[0]
@@ -201,24 +202,20 @@ class Restart(unittest.TestCase):
         self.connector.wait_until(lambda: len(set(self.certificates()) - before) == 1, 20 * SLOW, "the CA's certificate")
         self.connector.kill()
         ledger.release()
+        certificate, = set(self.certificates()) - before
+        return identifier, certificate
+
+    def test_killed_after_the_ca_has_issued_and_before_the_ledger_knows(self) -> None:
+        identifier, certificate = self.killed_between_the_cas_certificate_and_the_ledger()
         self.connector.start(timeout=20 * SLOW)
         self.assert_each_ended_once([identifier])
-        self.assertEqual({each["sha256"] for each in self.lab.result(identifier)["certificates"]}, set(self.certificates()) - before,
+        self.assertEqual({each["sha256"] for each in self.lab.result(identifier)["certificates"]}, {certificate},
                          "the certificate that was there already was not found again")
 
     def test_the_authority_has_left_the_configuration_when_its_certificate_is_there(self) -> None:
         """Whoever renamed it hears of it; the certificate that nobody has is revoked once its authority is back."""
-        before = set(self.certificates())
         kept = self.connector.settings
-        ca = self.lock(self.ca)
-        identifier = self.lab.queue(self.issue_request())[0]
-        self.wait_stage(identifier, "submitting")
-        ledger = self.lock(self.ledger)
-        ca.release()
-        self.connector.wait_until(lambda: len(set(self.certificates()) - before) == 1, 20 * SLOW, "the CA's certificate")
-        self.connector.kill()
-        ledger.release()
-        orphan, = set(self.certificates()) - before
+        identifier, orphan = self.killed_between_the_cas_certificate_and_the_ledger()
         self.connector.configure({"authority": {"corp": None, "renamed": kept["authority"]["corp"]}})
         self.connector.start(timeout=20 * SLOW)
         self.assertEqual(self.lab.error(identifier)["code"], "authorityMisconfigured")
