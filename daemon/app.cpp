@@ -273,6 +273,7 @@ struct InForce {
     std::vector<OwnCertificate> own;
     control::AuthorityTables authorities;
     UtcTime read_at;
+    Sha256 certificate;  // the connector's
 };
 
 void tell_what_is_taken(const Assembly& made, ports::EventSink& events) {
@@ -335,7 +336,7 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     if (std::find(kinds.begin(), kinds.end(), request::Kind::pfx_deliver) != kinds.end())
         if (auto ready = parsers.start(); !ready) return refuse(ready.error());
     const ConnectorId connector_id = *made->connector;
-    InForce in_force{made->settings, std::move(made->own), settings.authorities, clock.utc()};
+    InForce in_force{made->settings, std::move(made->own), settings.authorities, clock.utc(), made->certificate_sha256};
     authority::Roster roster;
     roster.use(std::move(made->authorities));
     CurrentKeys import_keys(made->import_keys);
@@ -433,24 +434,26 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
         evidence.log().set_level(severity_of(fresh.settings->log.level));
         // With another certificate the service may answer otherwise: it is asked at once.
         engine.context().state_changed.call();
-        in_force = {fresh.settings, std::move(fresh.own), fresh.settings->authorities, clock.utc()};
+        in_force = {fresh.settings, std::move(fresh.own), fresh.settings->authorities, clock.utc(),
+                    fresh.certificate_sha256};
     };
     const auto state_line = [&] { return one_line(snapshot()); };
     Reload reload(executor, {surroundings, parsers, lockdown, *manager, evidence.log(), connector_id,
                              [&in_force] { return in_force.settings; },
                              [&engine] { return engine.context().ports.directory != nullptr; }, state_line, use});
 
-    reload_asked = [&reload] { reload.ask(); };
-    enrolment::Renewal renewal({offload, clock, resolver, evidence, http, connector_id,
-                                [&in_force] { return in_force.settings; },
-                                [&engine] {
-                                    ports::Heartbeat beat;
-                                    beat.version = CONNECTOR_VERSION;
-                                    beat.started_at = engine.context().status.started_at;
-                                    beat.state = engine.context().state();
-                                    return beat;
-                                },
-                                reload_asked});
+    reload_asked = [&reload] { reload.ask_for_files(); };
+    enrolment::Renewal renewal(
+        {offload, clock, resolver, evidence, http, connector_id, [&in_force] { return in_force.settings; },
+         [&engine] {
+             ports::Heartbeat beat;
+             beat.version = CONNECTOR_VERSION;
+             beat.started_at = engine.context().status.started_at;
+             beat.state = engine.context().state();
+             return beat;
+         },
+         [&in_force] { return in_force.certificate; },
+         [&engine] { return engine.context().status.service.state == engine::Check::State::up; }, reload_asked});
 
     asio::signal_set signals(executor, SIGTERM, SIGINT, SIGHUP);
     bool ending = false;

@@ -26,6 +26,7 @@ struct Identity {
     ConnectorId connector;
     UtcTime not_before;
     UtcTime expires;
+    Sha256 sha256;
 };
 Result<Identity> load_identity(const config::Management& management, ports::EventSink& events) {
     auto certificates = keys::load_certificates(management.certificate);
@@ -47,7 +48,7 @@ Result<Identity> load_identity(const config::Management& management, ports::Even
         return Error(ErrorKind::misconfigured, "certificateUnfit",
                      "[management] certificate: its subject must have exactly one CN, the connector's id; enrol again");
     Identity identity{net::TlsIdentity{std::move(*certificates), std::move(*key)}, *id, facts->not_before,
-                      facts->not_after};
+                      facts->not_after, facts->sha256};
     return identity;
 }
 
@@ -65,6 +66,7 @@ Result<Assembly> assemble(std::shared_ptr<const config::Settings> settings, cons
     made.own.push_back({"connector", identity->not_before, identity->expires});
     made.connector = identity->connector;
     made.certificate_expires = identity->expires;
+    made.certificate_sha256 = identity->sha256;
     auto connection = connection_of(settings->management, std::move(identity->tls));
     if (!connection) return connection.error();
     auto import_keys = keys::SoftwareKeys::load(settings->import_keys);

@@ -33,6 +33,7 @@ struct Assembly {
     net::Url service;
     std::optional<ConnectorId> connector;  // always there
     UtcTime certificate_expires;
+    Sha256 certificate_sha256;
     std::shared_ptr<const net::TlsContext> tls;
     std::optional<net::Proxy> proxy;
     std::shared_ptr<const keys::SoftwareKeys> import_keys;

@@ -27,10 +27,11 @@ boost::asio::awaitable<void> Reload::run(const bool& ending) {
     while (!ending) {
         auto waiting = asked_for_.wait(clock, clock.tick() + 1s);
         co_await std::move(waiting);
-        if (!wanted_ || ending) continue;
-        wanted_ = false;
+        if ((!wanted_ && !files_changed_) || ending) continue;
+        const bool whole = std::exchange(wanted_, false);
+        files_changed_ = false;
         parts_.manager.reloading();
-        auto reading = read();
+        auto reading = read(whole ? nullptr : parts_.settings());
         auto fresh = co_await std::move(reading);
         if (fresh) {
             Event event(event::k_configuration_reloaded);
@@ -47,8 +48,9 @@ boost::asio::awaitable<void> Reload::run(const bool& ending) {
     }
 }
 
-ports::Async<Assembly> Reload::read() {
-    auto job = [file = parts_.settings()->file, &parts = parts_]() -> Result<Assembly> {
+ports::Async<Assembly> Reload::read(std::shared_ptr<const config::Settings> settings) {
+    auto job = [settings = std::move(settings), file = parts_.settings()->file, &parts = parts_]() -> Result<Assembly> {
+        if (settings) return assemble(settings, parts.surroundings);
         auto loaded = config::load(file, config::Need::run);
         for (const auto& warning : loaded.warnings) parts.log.log(Severity::warning, warning.text());
         for (const auto& problem : loaded.problems) parts.log.log(Severity::error, problem.text());

@@ -42,17 +42,25 @@ public:
         wanted_ = true;
         asked_for_.call();
     }
+    // The files that the settings in force name, and not the settings themselves: the connector's certificate is
+    // another.
+    void ask_for_files() {
+        files_changed_ = true;
+        asked_for_.call();
+    }
     // Until `ending`.
     [[nodiscard]] boost::asio::awaitable<void> run(const bool& ending);
 
 private:
-    [[nodiscard]] ports::Async<Assembly> read();
+    // nullptr: the configuration's file says them anew.
+    [[nodiscard]] ports::Async<Assembly> read(std::shared_ptr<const config::Settings> settings);
     // What cannot be had without a restart.
     [[nodiscard]] std::optional<Error> beyond_reach(const Assembly& fresh) const;
 
     Parts parts_;
     async::Wake asked_for_;
     bool wanted_ = false;
+    bool files_changed_ = false;
 };
 
 }  // namespace connector::daemon

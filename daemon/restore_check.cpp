@@ -59,6 +59,7 @@ bool knows_end(const request::RequestRecord& record, UtcTime told) noexcept {
 std::string restored_since(const std::filesystem::path& audit_file, const ports::Sealer& sealer,
                            const std::optional<AuditHead>& anchor, std::uint64_t generation, const KnowsEnd& knows) {
     const std::uint64_t known = anchor ? anchor->sequence : 0;
+    std::uint64_t newest = 0;
     for (const auto& file : audit_files(audit_file)) {
         std::ifstream stream(file, std::ios::binary);
         for (std::string text; std::getline(stream, text);) {
@@ -70,6 +71,11 @@ std::string restored_since(const std::filesystem::path& audit_file, const ports:
             if (told->generation > generation)
                 return said + told->event + " at " + told->time + ", after commit " + std::to_string(told->generation) +
                        " of the database; this one has had " + std::to_string(generation);
+            // What is done while it waits for a person counts on from where the copy was taken.
+            if (told->generation != 0 && told->generation < newest)
+                return said + told->event + " at " + told->time + ", after commit " + std::to_string(told->generation) +
+                       " of the database, which had had " + std::to_string(newest) + " before";
+            newest = std::max(newest, told->generation);
             if (!told->end || knows(told->end->first, told->end->second)) continue;
             return said + "request " + told->end->first.text() + " that ended at " + told->time +
                    "; the database does not know of that";

@@ -54,8 +54,23 @@ std::string joined(std::span<const std::string_view> names, std::string_view bet
     return text;
 }
 
+// Modulo 2^256, the last octet the lowest. Not XOR: a row that is put back twice would cancel itself.
 void add(Sha256& sum, const Sha256& member) {
-    for (std::size_t i = 0; i < sum.octets.size(); ++i) sum.octets[i] ^= member.octets[i];
+    unsigned carry = 0;
+    for (std::size_t i = sum.octets.size(); i-- > 0;) {
+        carry += unsigned{sum.octets[i]} + member.octets[i];
+        sum.octets[i] = static_cast<std::uint8_t>(carry & 0xFFU);
+        carry >>= 8U;
+    }
+}
+
+void subtract(Sha256& sum, const Sha256& member) {
+    unsigned borrow = 0;
+    for (std::size_t i = sum.octets.size(); i-- > 0;) {
+        const unsigned left = unsigned{sum.octets[i]} + 0x100U - member.octets[i] - borrow;
+        sum.octets[i] = static_cast<std::uint8_t>(left & 0xFFU);
+        borrow = left < 0x100U ? 1 : 0;
+    }
 }
 
 std::string where_key(const Table& table) {
@@ -143,7 +158,7 @@ Result<void> CheckedRows::leave_digest(const Table& table, const std::string& re
     if (digests_ == nullptr || table.digest == k_no_digest) return {};
     const auto leaving = members(table, rest, parameters);
     if (!leaving) return leaving.error();
-    add(digests_->value[table.digest], *leaving);
+    subtract(digests_->value[table.digest], *leaving);
     return {};
 }
 

@@ -2,7 +2,7 @@
 // types and lengths included. A row whose check fails is never handed out; it is noted, and settle() moves it to the
 // quarantine and reports it, after the transaction that met it has ended one way or the other.
 // A row's own check cannot see that another row is gone, or that it is itself an older one put back. For that each
-// deciding table has a digest over which rows it holds: the XOR of a keyed check over table, key and check value of
+// deciding table has a digest over which rows it holds: the sum of a keyed check over table, key and check value of
 // each. put() and remove() move it along, the ledger keeps it in ledger_state, and compare() holds it against the
 // tables. The meters are numbered instead. Owned by the ledger, on its thread.
 #pragma once
@@ -93,7 +93,7 @@ private:
     [[nodiscard]] bool sound(const Table& table, const Values& row_and_check) const;
     void note(const Table& table, Values row);
     [[nodiscard]] Sha256 member(const Table& table, std::span<const Value> key_and_check) const;
-    // Of the rows of `rest`, XORed; nothing where there are none.
+    // Of the rows of `rest`, added up; nothing where there are none.
     [[nodiscard]] Result<Sha256> members(const Table& table, const std::string& rest, const Values& parameters);
     [[nodiscard]] Result<void> leave_digest(const Table& table, const std::string& rest, const Values& parameters);
     [[nodiscard]] Result<void> move(const Noted& noted);

@@ -100,6 +100,20 @@ Result<void> fold_devices(CheckedRows& rows, const Table& table, std::size_t dev
     return {};
 }
 
+// A mailbox's domain in A-labels, as it is asked for.
+Result<void> fold_blocked_persons(CheckedRows& rows) {
+    const auto sound = rows.list(tables::k_block, "WHERE thing = 'user'", {});
+    if (!sound) return sound.error();
+    for (auto row : *sound) {
+        const auto one = trust::one_spelling_of_person(std::get<std::string>(row[1]));
+        if (std::get<std::string>(row[1]) == one) continue;
+        if (auto done = rows.remove(tables::k_block, {row[0], row[1]}); !done) return done;
+        row[1] = one;
+        if (auto done = rows.put(tables::k_block, row); !done) return done;
+    }
+    return {};
+}
+
 Result<bool> counted(Database& database, std::string_view table, const Value& number) {
     const auto rows = database.number("SELECT count(*) FROM " + std::string(table));
     if (!rows) return rows.error();
@@ -132,6 +146,7 @@ Result<void> begin_digests(Database& database, CheckedRows& rows) {
     // Before they are folded the rows are as many as were counted.
     if (auto done = fold_devices(rows, tables::k_pin, 0, 6); !done) return done;
     if (auto done = fold_devices(rows, tables::k_approval, 1, 5); !done) return done;
+    if (auto done = fold_blocked_persons(rows); !done) return done;
     if (auto done = database.execute("ALTER TABLE ledger_state DROP COLUMN pins;"
                                      "ALTER TABLE ledger_state DROP COLUMN blocks;"
                                      "ALTER TABLE ledger_state DROP COLUMN stops;"

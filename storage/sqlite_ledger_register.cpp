@@ -159,7 +159,7 @@ Result<std::optional<trust::Block>> SqliteLedger::block_of(const DeviceId& devic
     const std::array<std::pair<trust::BlockedThing, std::string>, 4> things{
         {{trust::BlockedThing::device, trust::one_spelling_of_device(device.text())},
          {trust::BlockedThing::user, ascii_lower(user.text())},
-         {trust::BlockedThing::user, ascii_lower(user_principal_name)},
+         {trust::BlockedThing::user, trust::one_spelling_of_person(user_principal_name)},
          {trust::BlockedThing::key, spki.hex()}}};
     for (const auto& [thing, value] : things) {
         const auto row = rows_.get(tables::k_block, {std::string(to_string(thing)), value});
@@ -310,7 +310,8 @@ Result<std::vector<trust::Block>> SqliteLedger::blocks() {
 Result<void> SqliteLedger::block(const trust::Block& block) {
     return write([&]() -> Result<void> {
         auto stated = block;
-        stated.value = ascii_lower(stated.value);
+        stated.value = stated.thing == trust::BlockedThing::user ? trust::one_spelling_of_person(stated.value)
+                                                                 : ascii_lower(stated.value);
         const auto row = to_row(stated);
         return rows_.put(tables::k_block, row);
     });

@@ -60,18 +60,35 @@ Result<net::TlsIdentity> own_identity(const config::Settings& settings) {
     return identity;
 }
 
-Result<void> first_heartbeat(const config::Settings& settings, const enrolment::Candidate& candidate, UtcTime now) {
-    auto service = Service::open(settings, enrolment::identity_of(candidate));
+Result<void> first_heartbeat(const config::Settings& settings, net::TlsIdentity identity,
+                             const CertificateFacts& certificate, UtcTime now) {
+    auto service = Service::open(settings, std::move(identity));
     if (!service) return service.error();
     ports::Heartbeat beat;
     beat.version = CONNECTOR_VERSION;
     beat.started_at = now;
     beat.state = ports::State::not_ready;
-    beat.certificate_expires_at = candidate.certificate.not_after;
-    const auto id = ConnectorId::parse(enrolment::only_common_name(candidate.certificate));
+    beat.certificate_expires_at = certificate.not_after;
+    const auto id = ConnectorId::parse(enrolment::only_common_name(certificate));
     if (!id) return Error(ErrorKind::internal, "internal", "a certificate without our id was kept");
     return (*service)->wait(enrolment::first_heartbeat((*service)->http(), (*service)->clock(), settings,
                                                        (*service)->base(), *id, std::move(beat)));
+}
+
+// A no to the new one while the one before works is a no. Anything else may have been its first use, after which the
+// one before is refused: it is kept.
+Error has_not_worked(const config::Settings& settings, const enrolment::Present& present, const Error& fault,
+                     UtcTime now) {
+    if (fault.kind == ErrorKind::unauthorized) {
+        auto identity = own_identity(settings);
+        if (identity && first_heartbeat(settings, std::move(*identity), present.certificate, now)) {
+            enrolment::drop_candidate(settings);
+            return fault.in("the service does not take the new certificate; the one before works on");
+        }
+    }
+    return fault.in(
+        "the new certificate has not worked yet; it is kept, and tried by the daemon each minute and by the "
+        "next `enroll --renew`");
 }
 
 Approval approval_of(const Result<void>& told) {
@@ -187,6 +204,7 @@ int enroll(const Invocation& call, const EnrollOptions& options) {
     if (options.renew == !options.token_file.empty())
         return call.fail_usage("enroll: exactly one of --token-file and --renew is needed");
     const UtcTime now = call.environment.now();
+    enrolment::finish_install(*settings);
     const auto present = enrolment::present_certificate(*settings);
     if (options.renew && !present)
         return call.fail(
@@ -219,20 +237,16 @@ int enroll(const Invocation& call, const EnrollOptions& options) {
         if (!kept) return failed(call, kept.error());
         candidate.emplace(std::move(*kept));
     }
+    if (auto kept = enrolment::keep_present(*settings, *owner); !kept) return failed(call, kept.error());
     Result<void> told;
     if (options.renew) {
         // The one before works on until the service has answered to this one.
-        told = first_heartbeat(*settings, *candidate, now);
-        if (!told) {
-            if (told.error().kind == ErrorKind::unauthorized) enrolment::drop_candidate(*settings);
-            return failed(call,
-                          told.error().in("the new certificate has not worked, and the one before stays in force"));
-        }
+        told = first_heartbeat(*settings, enrolment::identity_of(*candidate), candidate->certificate, now);
+        if (!told) return failed(call, has_not_worked(*settings, *present, told.error(), now));
     }
-    if (auto installed = enrolment::install(*settings, *candidate, *owner); !installed)
-        return failed(call, installed.error());
+    if (auto installed = enrolment::install(*settings); !installed) return failed(call, installed.error());
     if (!options.renew) {
-        told = first_heartbeat(*settings, *candidate, now);
+        told = first_heartbeat(*settings, enrolment::identity_of(*candidate), candidate->certificate, now);
         if (approval_of(told) == Approval::unknown)
             call.terminal.warning("enrolled, but the first heartbeat failed: " + told.error().message);
     }

@@ -46,6 +46,17 @@ Result<void> keep_old(const fs::path& file, mode_t mode, const keys::Owner& owne
     return keys::replace_file(with_suffix(file, ".old"), content->view(), mode, owner);
 }
 
+// Within one folder: no room is needed, and nothing in between is seen.
+Result<void> move(const fs::path& from, const fs::path& to) {
+    std::error_code failure;
+    fs::rename(from, to, failure);
+    if (failure)
+        return Error(
+            ErrorKind::misconfigured, "fileUnwritable",
+            to.string() + ": " + from.filename().string() + " cannot be put in its place: " + failure.message());
+    return {};
+}
+
 // Explanatory text before the first certificate, as RFC 7468 5.2 allows it: one file, replaced as one.
 constexpr std::string_view k_renew_after = "Renew after: ";
 
@@ -82,13 +93,15 @@ Result<PendingKey> pending_key(const config::Settings& settings, const std::stri
     const fs::path key_file = pending_key_file(settings);
     const fs::path csr_file = pending_csr_file(settings);
     std::error_code failure;
-    const bool reused = fs::exists(key_file, failure);
-    auto key = reused ? read_key(key_file) : crypto::PrivateKey::generate(KeyType::ec_p256);
-    if (!key) return key.error();
+    auto key = fs::exists(key_file, failure) ? read_key(key_file) : Result<crypto::PrivateKey>(Error());
+    const bool reused = key.has_value();
     if (!reused) {
+        // None, or one that a process has not written to its end: nobody has certified it.
+        key = crypto::PrivateKey::generate(KeyType::ec_p256);
+        if (!key) return key.error();
         const auto pem = key->to_pem();
         if (!pem) return pem.error();
-        if (auto made = keys::write_new_file(key_file, pem->view(), 0600, owner); !made) return made.error();
+        if (auto made = keys::replace_file(key_file, pem->view(), 0600, owner); !made) return made.error();
     }
     // An ECDSA signature is another one each time: only the kept request is the same request.
     if (reused && fs::exists(csr_file, failure)) {
@@ -167,21 +180,17 @@ std::optional<Candidate> candidate(const config::Settings& settings) {
     return Candidate{std::move(*key), std::move(*certificates), std::move(*facts)};
 }
 
-Result<void> install(const config::Settings& settings, const Candidate& candidate, const keys::Owner& owner) {
-    const fs::path& key_file = settings.management.key;
-    const fs::path& certificate_file = settings.management.certificate;
-    const auto pem = candidate.key.to_pem();
-    if (!pem) return pem.error();
-    const auto text = keys::read_text_file(pending_certificate_file(settings));
-    if (!text) return text.error();
-    if (present_certificate(settings)) {
-        if (auto kept = keep_old(key_file, 0600, owner); !kept) return kept.error();
-        if (auto kept = keep_old(certificate_file, 0644, owner); !kept) return kept.error();
-    }
-    if (auto done = keys::replace_file(key_file, pem->view(), 0600, owner); !done) return done.error();
-    if (auto done = keys::replace_file(certificate_file, bytes_of(*text), 0644, owner); !done) return done.error();
-    // Last: as long as they are there, it can be done again and ends in the same pair.
-    drop_candidate(settings);
+Result<void> keep_present(const config::Settings& settings, const keys::Owner& owner) {
+    if (!present_certificate(settings)) return {};
+    if (auto kept = keep_old(settings.management.key, 0600, owner); !kept) return kept;
+    return keep_old(settings.management.certificate, 0644, owner);
+}
+
+Result<void> install(const config::Settings& settings) {
+    if (auto moved = move(pending_key_file(settings), settings.management.key); !moved) return moved;
+    if (auto moved = move(pending_certificate_file(settings), settings.management.certificate); !moved) return moved;
+    std::error_code ignored;
+    (void)fs::remove(pending_csr_file(settings), ignored);
     return {};
 }
 
@@ -194,13 +203,12 @@ void drop_candidate(const config::Settings& settings) {
 
 void finish_install(const config::Settings& settings) {
     std::error_code failure;
-    if (!fs::exists(settings.management.certificate, failure) || present_certificate(settings)) return;
-    const auto half = candidate(settings);
-    const auto key = half ? read_key(settings.management.key) : Result<crypto::PrivateKey>(Error());
-    if (!key || key->spki_sha256() != half->key.spki_sha256()) return;
-    const auto owner = keys::owner_of(settings.storage.directory);
-    const auto done = install(settings, *half, owner.value_or(keys::Owner{}));
-    static_cast<void>(done);  // what could not be ended is told by whoever loads the pair
+    if (!fs::exists(pending_certificate_file(settings), failure) || present_certificate(settings)) return;
+    const auto certificates = keys::load_certificates(pending_certificate_file(settings));
+    const auto key = read_key(settings.management.key);
+    if (!certificates || !key || !key->fits(certificates->front())) return;
+    const auto moved = move(pending_certificate_file(settings), settings.management.certificate);
+    static_cast<void>(moved);  // what could not be ended is told by whoever loads the pair
 }
 
 }  // namespace connector::enrolment

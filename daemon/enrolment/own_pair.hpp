@@ -40,12 +40,13 @@ struct Candidate {
 [[nodiscard]] Result<Candidate> keep_candidate(const config::Settings& settings, const management::Enrolment& answer,
                                                const PendingKey& pending, const keys::Owner& owner);
 [[nodiscard]] std::optional<Candidate> candidate(const config::Settings& settings);
-// In force from now on; what stood there becomes `….old`. May be done again by whoever finds it half done.
-[[nodiscard]] Result<void> install(const config::Settings& settings, const Candidate& candidate,
-                                   const keys::Owner& owner);
+// Copies the pair in force to `….old`: before the candidate's first use, since it may need room and rights.
+[[nodiscard]] Result<void> keep_present(const config::Settings& settings, const keys::Owner& owner);
+// The candidate is in force from now on: two renames.
+[[nodiscard]] Result<void> install(const config::Settings& settings);
 // Key, request and certificate: the next try begins with a new key.
 void drop_candidate(const config::Settings& settings);
-// Ends what a process has left half done: a candidate of which only the key was put in place.
+// Ends what a process has left half done: a candidate of which the key alone was put in place.
 void finish_install(const config::Settings& settings);
 
 // The pair in force, where there is one and it fits.

@@ -22,11 +22,6 @@ bool passes(ErrorKind kind) noexcept {
            kind == ErrorKind::unknown || kind == ErrorKind::cancelled;
 }
 
-// Whoever finds fault with the call has taken the certificate, and refuses the one before from now on.
-bool is_used_by(ErrorKind kind) noexcept {
-    return kind == ErrorKind::invalid || kind == ErrorKind::refused;
-}
-
 struct Found {
     std::optional<Present> present;
     std::shared_ptr<const Candidate> candidate;
@@ -69,6 +64,7 @@ boost::asio::awaitable<void> Renewal::run(const bool& ending) {
 boost::asio::awaitable<void> Renewal::look() {
     const auto settings = parts_.settings();
     auto job = [settings]() -> Result<Found> {
+        finish_install(*settings);
         Found found{present_certificate(*settings), nullptr};
         if (auto kept = candidate(*settings)) found.candidate = std::make_shared<const Candidate>(std::move(*kept));
         return found;
@@ -77,7 +73,14 @@ boost::asio::awaitable<void> Renewal::look() {
     const auto found = co_await std::move(finding);
     if (!found || !found->present) co_return;  // nothing to renew: what it was started with has been taken away
     const auto& facts = found->present->certificate;
+    // Put in place by `enroll`, or by us when the reload failed: the one in use is refused.
+    if (facts.sha256 != parts_.in_use()) parts_.installed();
     auto candidate = found->candidate;
+    // A no to it, and the service has taken the one in force since: it is a no.
+    if (candidate && std::exchange(refused_, false) && parts_.works()) {
+        drop_candidate(*settings);
+        co_return;
+    }
     std::optional<Error> fault;
     if (!candidate) {
         const auto now = parts_.clock.utc();
@@ -146,8 +149,12 @@ ports::Async<Candidate> Renewal::order(std::shared_ptr<const config::Settings> s
 
 ports::Async<void> Renewal::put_in_force(std::shared_ptr<const config::Settings> settings,
                                          std::shared_ptr<const Candidate> candidate) {
-    auto connecting = parts_.offload.run(
-        [settings, candidate] { return daemon::connection_of(settings->management, identity_of(*candidate)); });
+    auto connecting = parts_.offload.run([settings, candidate]() -> Result<daemon::Connection> {
+        const auto owner = prepare_state(*settings);
+        if (!owner) return owner.error();
+        if (auto kept = keep_present(*settings, *owner); !kept) return kept.error();
+        return daemon::connection_of(settings->management, identity_of(*candidate));
+    });
     auto connection = co_await std::move(connecting);
     if (!connection) co_return connection.error();
     net::TlsHttpClient http(parts_.clock, parts_.resolver, std::move(connection->tls), std::move(connection->proxy),
@@ -157,16 +164,12 @@ ports::Async<void> Renewal::put_in_force(std::shared_ptr<const config::Settings>
     auto trying = first_heartbeat(http, parts_.clock, *settings, std::move(connection->service), parts_.connector,
                                   std::move(beat));
     const auto worked = co_await std::move(trying);
-    if (!worked && !is_used_by(worked.error().kind)) {
-        // The one before is still good. This one is tried again for as long as nobody has said no to it.
-        if (worked.error().kind == ErrorKind::unauthorized) drop_candidate(*settings);
+    if (!worked) {
+        refused_ = worked.error().kind == ErrorKind::unauthorized;
         co_return worked.error();
     }
-    auto installing = parts_.offload.run([settings, candidate]() -> Result<void> {
-        const auto owner = prepare_state(*settings);
-        if (!owner) return owner.error();
-        return install(*settings, *candidate, *owner);
-    });
+    refused_ = false;
+    auto installing = parts_.offload.run([settings] { return install(*settings); });
     co_return co_await std::move(installing);
 }
 

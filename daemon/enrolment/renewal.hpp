@@ -36,6 +36,8 @@ public:
         ConnectorId connector;
         std::function<std::shared_ptr<const config::Settings>()> settings;
         std::function<ports::Heartbeat()> beat;
+        std::function<Sha256()> in_use;  // the certificate that the daemon calls with
+        std::function<bool()> works;     // the service has answered to that one when it was last asked
         // The pair in force is another: what uses it has to read it again, and the one before is refused from now on.
         std::function<void()> installed;
     };
@@ -53,6 +55,7 @@ private:
     Parts parts_;
     Tick next_look_{};
     Tick next_order_{};
+    bool refused_ = false;  // the candidate, by the service
 };
 
 }  // namespace connector::enrolment

@@ -126,7 +126,7 @@ std::vector<fs::path> folders_of(const config::Settings& settings) {
     std::vector<fs::path> folders{settings.storage.directory, settings.audit.file.parent_path(),
                                   settings.control.socket.parent_path(),
                                   // Replaced when it is renewed.
-                                  settings.management.certificate.parent_path()};
+                                  settings.management.certificate.parent_path(), settings.management.key.parent_path()};
     if (!settings.log.file.empty()) folders.push_back(settings.log.file.parent_path());
     for (const auto& [name, authority] : settings.authorities) {
         if (!authority.directory.empty()) folders.push_back(authority.directory);

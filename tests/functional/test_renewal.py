@@ -100,7 +100,7 @@ class Renewal(unittest.TestCase):
         self.lab.fault("503", call="heartbeat")
         said = connector.command("enroll", "--renew")
         self.assertNotEqual(said.returncode, 0)
-        self.assertIn("the one before stays in force", said.stderr)
+        self.assertIn("has not worked yet; it is kept", said.stderr)
         self.assertEqual(self.key(connector), before)
         connector.start()
         self.renewed(connector, before)
@@ -115,6 +115,51 @@ class Renewal(unittest.TestCase):
         self.assertEqual(self.key(connector), before, "which the service refuses from now on")
         connector.start(wait_ready=False)
         self.renewed(connector, before)
+        self.delivers(connector)
+
+    def test_the_only_one_that_works_is_not_thrown_away_for_a_no_in_passing(self) -> None:
+        connector = self.connector()
+        before = self.key(connector)
+        self.lab.fault("drop-after", call="heartbeat")
+        self.assertNotEqual(connector.command("enroll", "--renew").returncode, 0, "it is in use from now on, and nobody has heard so")
+        self.lab.fault("404", call="heartbeat", count=2)
+        self.assertNotEqual(connector.command("enroll", "--renew").returncode, 0)
+        self.lab.good()
+        connector.start(wait_ready=False)
+        self.renewed(connector, before)
+        self.delivers(connector)
+
+    def test_one_that_is_refused_is_dropped_while_the_one_before_works(self) -> None:
+        connector = self.connector()
+        before = self.key(connector)
+        self.lab.fault("401", call="heartbeat")
+        said = connector.command("enroll", "--renew")
+        self.assertIn("the one before works on", said.stderr)
+        self.assertEqual(self.key(connector), before)
+        self.assertFalse(list((connector.directory / "state").glob("*.pending*")))
+        connector.start()
+        self.delivers(connector)
+
+    def test_a_faulty_configuration_does_not_keep_the_new_one_from_being_used(self) -> None:
+        connector = self.connector(renew_after_seconds=20)
+        before = self.key(connector)
+        connector.start()
+        connector.config_file.write_text(connector.config_file.read_text() + "\n[nonsense]\n")
+        connector.wait_until(lambda: any("MGT-6022" in line for line in connector.audit()), 100 * SLOW, "the renewal")
+        self.renewed(connector, before)
+        self.delivers(connector)
+
+    def test_a_key_in_a_folder_of_its_own_can_be_renewed(self) -> None:
+        self.lab.settings(renew_after_seconds=0)
+        connector = self.lab.connector(start=False, enrol=False)
+        (connector.directory / "keys").mkdir(mode=0o700)
+        connector.configure({"management": {"key": connector.directory / "keys" / "connector.key"}})
+        connector.enrol(self.lab.token())
+        before = (connector.directory / "keys" / "connector.key").read_bytes()
+        connector.start()
+        connector.wait_until(lambda: any("MGT-6022" in line for line in connector.audit()), 20 * SLOW, "the renewal")
+        self.assertNotEqual((connector.directory / "keys" / "connector.key").read_bytes(), before)
+        connector.wait_ready(20 * SLOW)
         self.delivers(connector)
 
 

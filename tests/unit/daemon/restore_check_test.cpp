@@ -79,6 +79,18 @@ TEST_F(RestoreCheckTest, ALocalActThatTheLedgerIsTooOldForShowsARestoredCopy) {
     EXPECT_EQ(found(anchor, {"r-1"}), "");
 }
 
+TEST_F(RestoreCheckTest, WhatIsDoneWhileItWaitsForAPersonDoesNotMakeACopyNew) {
+    const auto anchor = write(event::k_issue_request_done, "r-1");
+    generation_ = 9;
+    write(event::k_recipient_blocked, "");
+    generation_ = 8;  // the copy, and what is done by hand beside it
+    write(event::k_storage_restored, "");
+    generation_ = 10;
+    write(event::k_recipient_blocked, "");
+    known_generation_ = 10;
+    EXPECT_NE(found(anchor, {"r-1"}).find("after commit 8 of the database, which had had 9 before"), std::string::npos);
+}
+
 TEST_F(RestoreCheckTest, WhatTheLedgersMemoryOfTheLogCoversIsNotAskedFor) {
     write(event::k_issue_request_done, "purged long ago");
     const auto anchor = write(event::k_issue_request_done, "r-1");

@@ -26,7 +26,8 @@ protected:
     PendingKey pending() { return must(pending_key(settings_, "connector-1", owner_)); }
     CertificateFacts put_in_place(const PendingKey& pending, const management::Enrolment& answer) const {
         auto candidate = must(keep_candidate(settings_, answer, pending, owner_));
-        EXPECT_TRUE(install(settings_, candidate, owner_));
+        EXPECT_TRUE(keep_present(settings_, owner_));
+        EXPECT_TRUE(install(settings_));
         return candidate.certificate;
     }
     [[nodiscard]] management::Enrolment answer(const PendingKey& pending, const std::string& cn = "c-1") const {
@@ -157,12 +158,20 @@ TEST_F(OwnPair, what_ended_between_key_and_certificate_is_ended_later) {
     const std::string certificate = folder_.read("state/connector.crt");
     const auto second = pending();
     ASSERT_TRUE(keep_candidate(settings_, answer(second), second, owner_));
-    folder_.write("state/connector.key", must(second.key.to_pem()).reveal_text());
+    std::filesystem::rename(folder_.path() / "state/connector.key.pending", folder_.path() / "state/connector.key");
     EXPECT_FALSE(present_certificate(settings_));
     finish_install(settings_);
     ASSERT_TRUE(present_certificate(settings_));
     EXPECT_EQ(present_certificate(settings_)->certificate.key.spki_sha256, second.key.spki_sha256());
     EXPECT_FALSE(there("state/connector.key.pending"));
+}
+
+TEST_F(OwnPair, a_key_that_was_not_written_to_its_end_is_made_anew) {
+    folder_.write("state/connector.key.pending", "");
+    const auto made = pending();
+    EXPECT_FALSE(made.reused);
+    put_in_place(made, answer(made));
+    EXPECT_TRUE(present_certificate(settings_));
 }
 
 }  // namespace

@@ -312,6 +312,24 @@ TEST_F(TamperTest, AnOlderTablePutBackIsFoundAndNothingRestsOnIt) {
     }
 }
 
+TEST_F(TamperTest, ARowPutBackAgainAndAgainUnderTheRunningLedgerDoesNotCancelItself) {
+    restore();
+    open();
+    const trust::EnrolmentWindow fresh{k_now, k_now + 1h, 1, 0, "root"};
+    auto used = fresh;
+    used.used = 1;
+    ASSERT_TRUE(ledger->open_window(fresh));
+    Raw(folder.database()).execute("CREATE TABLE aside AS SELECT * FROM enrolment_window");
+    for (int times = 0; times < 2; ++times) {
+        ASSERT_TRUE(ledger->open_window(used));
+        Raw(folder.database()).execute("REPLACE INTO enrolment_window SELECT * FROM aside");
+    }
+    ASSERT_TRUE(ledger->open_window(used));
+    Raw(folder.database()).execute("DROP TABLE aside");
+    reopen();
+    EXPECT_EQ(reported, (std::vector<std::pair<std::string, std::string>>{{"enrolment_window", "*"}}));
+}
+
 TEST_F(TamperTest, WhatATransactionUndoesItsDigestDoesToo) {
     restore();
     open();

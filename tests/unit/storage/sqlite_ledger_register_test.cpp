@@ -378,11 +378,12 @@ TEST_F(LedgerTest, APackageForWhoWasBlockedMeanwhileIsNotKept) {
     ASSERT_TRUE(ledger->block({trust::BlockedThing::user, "user-2", "root", k_now}));
     ASSERT_TRUE(ledger->block({trust::BlockedThing::user, "Ben@Corp.Example", "root", k_now}));
     ASSERT_TRUE(ledger->block({trust::BlockedThing::key, hash_of("old key").hex(), "root", k_now}));
-    std::array<ports::Addressee, 4> blocked{whole, whole, whole, whole};
+    std::array<ports::Addressee, 5> blocked{whole, whole, whole, whole, whole};
     blocked[0].device = *DeviceId::parse("tablet");
     blocked[1].user = *UserId::parse("user-2");
     blocked[2].user_principal_name = "ben@corp.example";
     blocked[3].spki_sha256 = hash_of("old key");
+    blocked[4].user_principal_name = "ben@\xEF\xBD\x83orp.example";  // a full-width c
     int n = 0;
     for (const auto& whom : blocked) {
         const auto id = "r" + std::to_string(++n);
