@@ -119,7 +119,7 @@ constexpr auto k_house_events = std::to_array<EventDefinition>({
     {event::k_unauthorized, error, false, "The service does not accept us.",
      "Our certificate has ended, was revoked or replaced, or the connector was removed. No new requests are taken; it "
      "is tried every minute.",
-     "If the certificate was replaced by hand: reload the connector, it still has the one from before. Else look at "
+     "If the certificate was replaced by hand: restart the connector, it still has the one from before. Else look at "
      "the "
      "connector in the service's console. If the certificate is over: `enroll` with a new token. "
      "If a renewal happened that you do not know of, take it seriously: somebody may have used our key."},
@@ -188,7 +188,7 @@ constexpr auto k_house_events = std::to_array<EventDefinition>({
     {event::k_authority_refused_us, error, false, "An authority does not accept our credential or configuration.",
      "Its requests wait; it is tried every ten minutes.",
      "`authority test NAME` asks it and says what to do. Mended over there: `authority resume NAME`. Corrected in "
-     "[authority.NAME]: reload."},
+     "[authority.NAME]: restart."},
     {event::k_authority_rejected, warning, true, "An authority refused an order.", "Its own words stand in this line.",
      "Correct what it names, there or in the profile at the service."},
     {event::k_authority_mismatch, error, true, "An authority's answer does not belong to the order.",

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 """A management service that is not what it should be: the tables of bad_input/answers.py. What is under way is served in the end, and so is the neighbour."""
-import queue
 import re
 import tempfile
 import threading
@@ -96,9 +95,10 @@ class Service(unittest.TestCase):
     def test_every_row(self) -> None:
         place = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="pfx-service-")))
         Lab(place / "first", pki_directory=place / "pki")  # makes the PKI that all use
-        rows: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        # The log holds an equal line back for a while: rows with the same reason go to different connectors.
+        rows: list[list[Any]] = [[] for _ in range(LANES)]
         for row in (*TLS, *LEASE, *RESULTS, *IMPORTS):
-            rows.put(row)
+            min(rows, key=lambda lane: (sum((each.event, each.says) == (row.event, row.says) for each in lane), len(lane))).append(row)
         done: list[tuple[str, str]] = []
 
         def attempt(name: str, what: Callable[[], None]) -> bool:
@@ -111,11 +111,7 @@ class Service(unittest.TestCase):
 
         def work(number: int) -> None:
             lane = Lane(place / f"lane-{number}", place / "pki")
-            while True:
-                try:
-                    row = rows.get_nowait()
-                except queue.Empty:
-                    break
+            for row in rows[number]:
                 if not attempt(f"{getattr(row, 'call', 'TLS')}: {row.what}", lambda: lane.run(row)):
                     lane.lab.restart_service()
             attempt(f"lane {number}: no word on either side broke the document", lane.lab.check_clean)

@@ -504,7 +504,7 @@ class Enrolling(Case):
             self.assertIn("restart the daemon now", faults["certificate in use"]["mend"])
             self.assertIn("notReady", faults["daemon"]["detail"])
             self.assertIn("service: ", faults["daemon"]["detail"])
-            self.assertIn("reload the connector", run("explain", "MGT-6003").stdout)
+            self.assertIn("restart the connector", run("explain", "MGT-6003").stdout)
             connector.terminate()
             connector.start()
             connector.wait_until(lambda: not {"daemon", "certificate in use"} & set(self.faults(connector)), 60, "well again")

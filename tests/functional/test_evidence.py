@@ -174,6 +174,8 @@ class Clock(Evidence):
             self.connector.environment = {**self.honest, "LD_PRELOAD": preloaded(self.connector.program), "FAKETIME": f"+{ahead}s",
                                           "FAKETIME_DONT_FAKE_MONOTONIC": "1", "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
         try:
+            if self.connector.running:
+                self.connector.terminate()
             self.connector.start(wait_ready=ahead != 0)
         finally:
             self.connector.environment = self.honest
