@@ -57,13 +57,13 @@ class Renewal(unittest.TestCase):
         self.assertEqual((self.orders(), self.key(connector)), ([], before))
 
     def test_in_the_last_third_where_no_day_is_known(self) -> None:
-        connector = self.connector(certificate_days=0.005)  # ten minutes before now, and seven after
+        connector = self.connector(certificate_days=0.003)  # ten minutes before now, and four after
         certificate = connector.directory / "state" / "connector.crt"
         certificate.write_bytes(certificate.read_bytes()[certificate.read_bytes().index(b"-----BEGIN"):])
         before = self.key(connector)
         self.lab.settings(certificate_days=90)
         connector.start()
-        connector.wait_until(lambda: "MGT-6022" in connector.log(), 150 * SLOW, "the last third")
+        connector.wait_until(lambda: "MGT-6022" in connector.log(), 20 * SLOW, "the last third")
         self.renewed(connector, before)
         self.delivers(connector)
 
