@@ -85,8 +85,9 @@ asio::awaitable<void> Housekeeper::pulse() {
         co_await std::move(waiting);
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none) co_return;
-        // Woken early: the state changed, and the service hears of it at once.
-        const bool changed = clock.tick() - before < 1s;
+        // The service hears of a change at once; a call that came with the second's end is not seen as one.
+        const bool changed = clock.tick() - before < 1s || context_.state() != told_state_ ||
+                             context_.stopping.stopped_kinds() != told_kinds_;
         if (changed || clock.tick() >= next_beat_) {
             auto beating = beat();
             co_await std::move(beating);
@@ -154,7 +155,8 @@ asio::awaitable<void> Housekeeper::beat() {
     for (const auto& [stage, number] : status.counts.by_stage)
         if (stage != request::Stage::held) beat.pending += number;
     for (const auto& [reason, number] : status.counts.held) beat.held += number;
-    for (const auto kind : context_.stopping.stopped_kinds()) beat.frozen.emplace_back(to_string(kind));
+    told_kinds_ = context_.stopping.stopped_kinds();
+    for (const auto kind : told_kinds_) beat.frozen.emplace_back(to_string(kind));
     beat.delivered = status.counts.delivered;
     beat.failed = status.counts.failed;
     if (status.counts.oldest_pending)

@@ -66,6 +66,7 @@ private:
     bool window_seen_ = false;
     std::optional<UtcTime> closed_window_;  // when the window was opened whose end is known
     ports::State told_state_ = ports::State::not_ready;
+    std::vector<request::Kind> told_kinds_;  // stopped, as of the last beat
     std::map<std::pair<UserId, Sha256>, Tick> expiry_said_;
 };
 

@@ -90,7 +90,7 @@ class Storage(unittest.TestCase):
         self.connector.start(wait_ready=False)
         self.connector.wait_until(lambda: "STO-8008" in self.connector.log()[mark:], 40 * SLOW, "the restored copy to be noticed")
         self.assertIn("of the database; this one has had", self.connector.log()[mark:])
-        self.assertEqual(self.connector.health("/readyz")[0], 503)
+        self.connector.wait_until(lambda: self.connector.health("/readyz")[0] == 503, 20 * SLOW, "not-readiness")
         self.connector.terminate()
         self.connector.start("--accept-restore", timeout=40 * SLOW)
         self.deliver(self.issue())
