@@ -95,6 +95,9 @@ Result<PendingKey> pending_key(const config::Settings& settings, const std::stri
     std::error_code failure;
     auto key = fs::exists(key_file, failure) ? read_key(key_file) : Result<crypto::PrivateKey>(Error());
     const bool reused = key.has_value();
+    // Certified already, and perhaps in use: that key is not written over because it cannot be read now.
+    if (!reused && fs::exists(pending_certificate_file(settings), failure) && fs::exists(key_file, failure))
+        return key.error();
     if (!reused) {
         // None, or one that a process has not written to its end: nobody has certified it.
         key = crypto::PrivateKey::generate(KeyType::ec_p256);

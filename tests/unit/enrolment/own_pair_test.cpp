@@ -166,6 +166,14 @@ TEST_F(OwnPair, what_ended_between_key_and_certificate_is_ended_later) {
     EXPECT_FALSE(there("state/connector.key.pending"));
 }
 
+TEST_F(OwnPair, a_certified_key_that_cannot_be_read_is_not_written_over) {
+    const auto made = pending();
+    ASSERT_TRUE(keep_candidate(settings_, answer(made), made, owner_));
+    folder_.write("state/connector.key.pending", "unreadable");
+    EXPECT_FALSE(pending_key(settings_, "connector-1", owner_));
+    EXPECT_EQ(folder_.read("state/connector.key.pending"), "unreadable");
+}
+
 TEST_F(OwnPair, a_key_that_was_not_written_to_its_end_is_made_anew) {
     folder_.write("state/connector.key.pending", "");
     const auto made = pending();
