@@ -22,7 +22,7 @@ asio::awaitable<void> Wake::parked() {
     co_await bell_.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
-asio::awaitable<void> Wake::wait(ports::Clock& clock, Tick latest) {
+asio::awaitable<bool> Wake::wait(ports::Clock& clock, Tick latest) {
     using asio::experimental::awaitable_operators::operator||;
     if (!called_) {
         auto bell = parked();
@@ -30,7 +30,7 @@ asio::awaitable<void> Wake::wait(ports::Clock& clock, Tick latest) {
         auto either = std::move(bell) || std::move(time);
         co_await std::move(either);
     }
-    called_ = false;
+    co_return std::exchange(called_, false);
 }
 
 }  // namespace connector::async

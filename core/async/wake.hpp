@@ -14,8 +14,8 @@ class Wake {
 public:
     explicit Wake(const boost::asio::any_io_executor& executor);
     void call();
-    // Comes back when called, at `latest`, or when cancelled; never throws.
-    [[nodiscard]] boost::asio::awaitable<void> wait(ports::Clock& clock, Tick latest);
+    // Comes back when called, at `latest`, or when cancelled; whether it was called. Never throws.
+    [[nodiscard]] boost::asio::awaitable<bool> wait(ports::Clock& clock, Tick latest);
 
 private:
     [[nodiscard]] boost::asio::awaitable<void> parked();

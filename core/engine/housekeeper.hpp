@@ -24,6 +24,9 @@ public:
 
 private:
     [[nodiscard]] boost::asio::awaitable<void> look_around();
+    // One call to the ledger, watched.
+    template <class T>
+    [[nodiscard]] boost::asio::awaitable<T> ask(boost::asio::awaitable<T> call);
     void watch_ledger();
     [[nodiscard]] boost::asio::awaitable<void> watch_clock();
     // Nothing ends by age while the wall clock is not believed; it is looked at all the same, for rows that were
@@ -58,7 +61,7 @@ private:
     Tick next_purge_{};
     Round held_{request::Stage::held};
     Round packaged_{request::Stage::packaged};
-    std::optional<Tick> asking_since_;  // the ledger
+    std::optional<Tick> asked_at_;  // the ledger, that has not answered yet
     Tick next_probe_{};
     Tick next_expiry_look_{};
     std::uint64_t delivered_at_look_ = 0;
@@ -66,7 +69,6 @@ private:
     bool window_seen_ = false;
     std::optional<UtcTime> closed_window_;  // when the window was opened whose end is known
     ports::State told_state_ = ports::State::not_ready;
-    std::vector<request::Kind> told_kinds_;  // stopped, as of the last beat
     std::map<std::pair<UserId, Sha256>, Tick> expiry_said_;
 };
 

@@ -358,6 +358,20 @@ Operations::Answer Operations::abandon(RequestId id, Caller caller) {
     co_return json::value(std::move(answer));
 }
 
+ports::Async<std::size_t> Operations::vote(trust::Vote own) {
+    auto voting = parts_.ledger.vote(own);
+    const auto voted = co_await std::move(voting);
+    if (!voted) co_return voted.error();
+    auto counting = parts_.ledger.votes(own.request, own.given);
+    const auto votes = co_await std::move(counting);
+    if (!votes) co_return votes.error();
+    std::set<std::string> accounts;
+    for (const auto& vote : *votes)
+        if (vote.about == own.about && vote.order_hash == own.order_hash && vote.spki_sha256 == own.spki_sha256)
+            accounts.insert(vote.by);
+    co_return accounts.size();
+}
+
 Operations::Answer Operations::approve(RequestId id, std::string key, Caller caller) {
     constexpr std::size_t k_shortest_key = 4;
     auto reading = record(id);
@@ -382,33 +396,25 @@ Operations::Answer Operations::approve(RequestId id, std::string key, Caller cal
     }
     constexpr auto k_valid = std::chrono::hours{24 * 7};
     const auto now = parts_.clock.utc();
-    // For this order and this key, as it is held now; of each account once.
-    const trust::Vote own{id,
-                          parts_.crypto.sha256(bytes_of(found->held_detail)),
-                          caller.account,
-                          found->order_hash,
-                          facts->key.spki_sha256,
-                          now,
-                          now + k_valid};
-    auto voting = parts_.ledger.vote(own);
-    const auto voted = co_await std::move(voting);
-    if (!voted) co_return voted.error();
-    auto counting = parts_.ledger.votes(id, now);
-    const auto votes = co_await std::move(counting);
-    if (!votes) co_return votes.error();
-    std::set<std::string> accounts;
-    for (const auto& vote : *votes)
-        if (vote.about == own.about && vote.order_hash == own.order_hash && vote.spki_sha256 == own.spki_sha256)
-            accounts.insert(vote.by);
-    if (accounts.size() < approvers()) {
-        parts_.events.raise(
-            engine::about(event::k_control_done, *found)
-                .with("command", "requests approve")
-                .with("approvals", std::to_string(accounts.size()) + " of " + std::to_string(approvers()))
-                .with("key", fingerprint)
-                .with("by", caller.account));
+    // For this order and this key, as it is held now.
+    trust::Vote own{id,
+                    parts_.crypto.sha256(bytes_of(found->held_detail)),
+                    caller.account,
+                    found->order_hash,
+                    facts->key.spki_sha256,
+                    now,
+                    now + k_valid};
+    auto voting = vote(std::move(own));
+    const auto accounts = co_await std::move(voting);
+    if (!accounts) co_return accounts.error();
+    if (*accounts < approvers()) {
+        parts_.events.raise(engine::about(event::k_control_done, *found)
+                                .with("command", "requests approve")
+                                .with("approvals", std::to_string(*accounts) + " of " + std::to_string(approvers()))
+                                .with("key", fingerprint)
+                                .with("by", caller.account));
         json::object answer = details(*found);
-        answer["approvals"] = accounts.size();
+        answer["approvals"] = *accounts;
         answer["approvalsNeeded"] = approvers();
         co_return json::value(std::move(answer));
     }
@@ -430,7 +436,7 @@ Operations::Answer Operations::approve(RequestId id, std::string key, Caller cal
         engine::about(event::k_request_approved, *changed).with("key", fingerprint).with("by", caller.account));
     json::object answer = details(*changed);
     answer["heldDetail"] = why;
-    answer["approvals"] = accounts.size();
+    answer["approvals"] = *accounts;
     answer["approvalsNeeded"] = approvers();
     co_return json::value(std::move(answer));
 }

@@ -65,6 +65,8 @@ private:
     [[nodiscard]] Answer show(RequestId id);
     [[nodiscard]] Answer retry(RequestId id, Caller caller);
     [[nodiscard]] Answer abandon(RequestId id, Caller caller);
+    // Notes an account's word, which counts once; how many accounts have given theirs for the same.
+    [[nodiscard]] ports::Async<std::size_t> vote(trust::Vote own);
     [[nodiscard]] Answer approve(RequestId id, std::string key, Caller caller);
     [[nodiscard]] Answer recipients();
     // recipients.cpp
@@ -74,7 +76,7 @@ private:
     [[nodiscard]] Answer forget(boost::json::object arguments, Caller caller);
     [[nodiscard]] ports::Async<boost::json::object> bind_all(std::vector<trust::Pin> pins, bool replace,
                                                              std::string by);
-    // Notes the account's word for just this binding; how many accounts have given theirs.
+    // `vote` for just this binding.
     [[nodiscard]] ports::Async<std::size_t> words_for(const std::vector<trust::Pin>& pins, bool replace,
                                                       std::string by);
     [[nodiscard]] ports::Async<std::uint64_t> release_devices(std::set<std::string> devices);

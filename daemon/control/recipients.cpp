@@ -267,16 +267,8 @@ ports::Async<std::size_t> Operations::words_for(const std::vector<trust::Pin>& p
     const auto about = parts_.crypto.sha256(bytes_of(what));
     const auto id = *RequestId::parse("binding-" + about.hex());
     const auto now = parts_.clock.utc();
-    auto voting = parts_.ledger.vote(trust::Vote{id, about, std::move(by), about, Sha256(), now, now + k_valid});
-    const auto voted = co_await std::move(voting);
-    if (!voted) co_return voted.error();
-    auto counting = parts_.ledger.votes(id, now);
-    const auto votes = co_await std::move(counting);
-    if (!votes) co_return votes.error();
-    std::set<std::string> accounts;
-    for (const auto& vote : *votes)
-        if (vote.about == about && vote.order_hash == about) accounts.insert(vote.by);
-    co_return accounts.size();
+    auto voting = vote(trust::Vote{id, about, std::move(by), about, Sha256(), now, now + k_valid});
+    co_return co_await std::move(voting);
 }
 
 ports::Async<json::object> Operations::bind_all(std::vector<trust::Pin> pins, bool replace, std::string by) {

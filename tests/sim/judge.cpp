@@ -22,6 +22,13 @@ void Judge::no_secret(std::string_view where, std::string_view text) {
         broken("no secret in events, database or reports", std::string(where) + ": " + std::string(text));
 }
 
+// A disk that is slow, call by call, does not hang.
+void Judge::disk_hangs(const SimLedger& ledger, Tick now) {
+    const auto asked = ledger.asked_at();
+    if (!asked || now - *asked < std::chrono::seconds{15})
+        broken("a disk is said to hang when a call has not been answered for 15 s", asked ? "sooner" : "none is asked");
+}
+
 // What each stage may still hold, and that pins change by a local act alone.
 void Judge::committed(Process& process, const ports::Commit& commit, const Shadow* before) {
     const auto& record = commit.record;

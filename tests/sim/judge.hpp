@@ -32,6 +32,8 @@ public:
     [[nodiscard]] const std::vector<Violation>& violations() const noexcept { return violations_; }
 
     // While it runs.
+    // That it is told now.
+    void disk_hangs(const SimLedger& ledger, Tick now);
     void no_secret(std::string_view where, std::string_view text);
     void committed(Process& process, const ports::Commit& commit, const Shadow* before);
     // Nothing that was frozen, or has tripped, is done; `what` is about to happen.

@@ -172,8 +172,10 @@ asio::awaitable<std::optional<Error>> SimLedger::enter(Point point, Use use) {
     if (use != Use::looks || random_.chance(k_slow_looks)) {
         const bool slow = world.troubled() && random_.chance(static_cast<unsigned>(world.scenario.slow_disk));
         const std::chrono::microseconds taken{slow ? random_.between(500'000, 30'000'000) : random_.between(20, 4000)};
+        const auto asked = asked_.insert(process_.tick());
         auto pausing = process_.pause(taken);
         co_await std::move(pausing);
+        asked_.erase(asked);
         if (process_.dead()) co_return gone();
     }
     if (swept && world.scenario.sweep_how < 2) {
@@ -187,6 +189,11 @@ asio::awaitable<std::optional<Error>> SimLedger::enter(Point point, Use use) {
     }
     if (swept && world.scenario.sweep_how == 3) swept_ = point;
     co_return trouble(point, use);
+}
+
+std::optional<Tick> SimLedger::asked_at() const {
+    if (asked_.empty()) return std::nullopt;
+    return *asked_.begin();
 }
 
 bool SimLedger::leave(Point point) {

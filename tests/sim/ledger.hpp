@@ -17,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -109,6 +110,9 @@ public:
     ports::Async<void> count(request::Charge charge, UtcTime now) override;
     ports::Async<std::uint64_t> next_sequence(UtcTime now) override;
 
+    // Since when the call waits that has waited longest.
+    [[nodiscard]] std::optional<Tick> asked_at() const;
+
 private:
     struct Group;
     enum class Use { reads, looks, writes };
@@ -131,6 +135,7 @@ private:
     std::optional<storage::InstanceLock> lock_;
     std::unique_ptr<storage::SqliteLedger> file_;
     bool end_expected_ = false;
+    std::multiset<Tick> asked_;  // calls that the disk has not answered
     std::map<RequestId, Shadow> shadow_;
     std::shared_ptr<Group> group_;
     std::optional<Point> swept_;  // the process is to end after this call

@@ -194,6 +194,8 @@ void Process::Events::raise(const Event& event) {
     std::string line = process_.name() + " " + std::string(event.id);
     for (const auto& [name, value] : event.fields) {
         world_.judge.no_secret("an event", value);
+        if (event.id == event::k_storage_failed && value.find("has not answered for 15 s") != std::string::npos)
+            world_.judge.disk_hangs(process_.ledger_, process_.tick());
         if (name == "request" || name == "reason" || name == "outcome") line += " " + name + "=" + value;
     }
     if (event.id == event::k_limit_tripped) world_.note_tripped(process_.home);
