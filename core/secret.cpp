@@ -4,19 +4,24 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <mutex>
 #include <new>
 #include <utility>
 
 namespace connector {
 namespace {
 
-std::size_t whole_pages(std::size_t size) {
+std::size_t page_size() {
     static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-    return (size + page - 1) / page * page;
+    return page;
+}
+std::size_t whole_pages(std::size_t size) {
+    return (size + page_size() - 1) / page_size() * page_size();
 }
 
-std::uint8_t* take_pages(std::size_t capacity) {
+std::uint8_t* map_pages(std::size_t capacity) {
     void* memory = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) throw std::bad_alloc();
     // A refused lock (RLIMIT_MEMLOCK) is no reason to stop: `doctor` looks at the limit.
@@ -24,6 +29,39 @@ std::uint8_t* take_pages(std::size_t capacity) {
     (void)::madvise(memory, capacity, MADV_DONTDUMP);
     return static_cast<std::uint8_t*>(memory);
 }
+
+// Most secrets fit a page. To map, lock and unmap one for each costs more than what is done with it, above all on a
+// virtual machine: some that were wiped wait for the next.
+class Pages {
+public:
+    static Pages& spare() {
+        static auto* const pages = new Pages;  // outlives every secret
+        return *pages;
+    }
+    [[nodiscard]] std::uint8_t* take(std::size_t capacity) {
+        if (capacity == page_size()) {
+            const std::lock_guard lock(mutex_);
+            if (count_ != 0) return pages_[--count_];
+        }
+        return map_pages(capacity);
+    }
+    // Wiped.
+    void give_back(std::uint8_t* memory, std::size_t capacity) noexcept {
+        if (capacity == page_size()) {
+            const std::lock_guard lock(mutex_);
+            if (count_ != pages_.size()) {
+                pages_[count_++] = memory;
+                return;
+            }
+        }
+        (void)::munmap(memory, capacity);
+    }
+
+private:
+    std::mutex mutex_;
+    std::array<std::uint8_t*, 32> pages_{};
+    std::size_t count_ = 0;
+};
 
 }  // namespace
 
@@ -34,7 +72,7 @@ void wipe(void* memory, std::size_t size) noexcept {
 SecretBytes::SecretBytes(std::size_t size) {
     if (size == 0) return;
     capacity_ = whole_pages(size);
-    data_ = take_pages(capacity_);
+    data_ = Pages::spare().take(capacity_);
     size_ = size;
 }
 
@@ -95,7 +133,7 @@ bool SecretBytes::equals(ByteView other) const noexcept {
 void SecretBytes::release() noexcept {
     if (data_ == nullptr) return;
     wipe(data_, capacity_);
-    (void)::munmap(data_, capacity_);
+    Pages::spare().give_back(data_, capacity_);
     data_ = nullptr;
     size_ = 0;
     capacity_ = 0;

@@ -5,6 +5,7 @@
 #include "daemon/parser/confinement.hpp"
 #include "daemon/parser/wire.hpp"
 
+#include <malloc.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -208,6 +209,8 @@ int keep_parsers() {
     (void)crypto::prepare_to_open_pfx();
     auto confinement = Confinement::prepare();
     if (!confinement) return 1;
+    // A parser that tidies up the heap that it was born with copies it, page by page.
+    (void)::malloc_trim(0);
     const int code = Keeper(std::move(*confinement)).run();
     // No leak check, no destructors of statics: nothing here is worth either.
     ::_exit(code);

@@ -148,8 +148,8 @@ def daemon_round(lab: Lab, connector: Connector, people: People, kind: Kind, cou
     return used
 
 
-def loop_round(program: Path, material: Path, kind: Kind, count: int) -> float:
-    done = subprocess.run([str(program), str(material), kind.argument, str(count), str(os.cpu_count())], capture_output=True, text=True, check=False)
+def loop_round(program: Path, material: Path, argument: str, count: int) -> float:
+    done = subprocess.run([str(program), str(material), argument, str(count), str(os.cpu_count())], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"bench: {done.stderr}")
     return float(done.stdout)
@@ -185,10 +185,17 @@ def main() -> int:
         for _ in range(chosen.rounds):
             for kind in kinds:
                 kind.daemon.append(daemon_round(lab, connector, people, kind, kind.count))
-                kind.loop.append(loop_round(chosen.loop, material, kind, kind.count))
+                kind.loop.append(loop_round(chosen.loop, material, kind.argument, kind.count))
+        delivered = next((each for each in kinds if each.argument == "deliver"), None)
+        if delivered:
+            files = delivered.count * len(delivered.daemon) * len(YEARS)
+            processes_alone = loop_round(chosen.loop, material, "processes", files)
         after_work = [memory(pid)[0] for pid in processes(connector.process.pid)]
         lab.check_clean()
     print(table([HEAD, *(each.row() for each in kinds)]))
+    if delivered:
+        print(f"\nof {delivered.name}: {files} processes that do nothing cost {processes_alone:.2f} s; with them the loop's ratio is "
+              f"{(sum(delivered.loop) + processes_alone) / sum(delivered.daemon):.2f}")
     print()
     print(table([("memory, MiB", "resident", "proportional", "after the work", "aim", ""),
                  *((name, f"{rss:.1f}", f"{pss:.1f}", f"{later:.1f}", f"{MOST_MIB:.0f}", "" if rss <= MOST_MIB else "MISSED")
