@@ -17,7 +17,6 @@ constexpr std::array k_planned{
     Planned{event::k_revoke_request_done, "the order certificate.revoke"},
     Planned{event::k_revoke_request_failed, "the order certificate.revoke"},
     Planned{event::k_not_issued_here, "the order certificate.revoke"},
-    Planned{event::k_unenrolled, "`unenroll`"},
     Planned{event::k_connector_added, "the watch over the service's list of connectors"},
     Planned{event::k_authority_suspended, "the suspension of an authority"},
     Planned{event::k_disk_low, "the pause before the disk is full"},

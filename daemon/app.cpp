@@ -412,7 +412,8 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
                                    &in_force.authorities, settings.limits, settings.control.approvers,
                                    [&reload_asked] {
                                        if (reload_asked) reload_asked();
-                                   }});
+                                   },
+                                   [] { (void)std::raise(SIGTERM); }});
     control::Server control_server(executor, clock, evidence, std::move(operations));
     if (auto listening = control_server.start(settings.control.socket, settings.control.group); !listening)
         return refuse(listening.error());

@@ -57,6 +57,7 @@ int run_cli(const std::vector<std::string>& arguments, const Environment& enviro
     app.add_flag("--json", invocation.json, "JSON on standard output, for scripts");
     add_daemon_commands(app, chosen);
     add_enroll_commands(app, chosen);
+    add_unenroll_command(app, chosen);
     add_doctor_command(app, chosen);
     add_status_commands(app, chosen);
     add_authority_commands(app, chosen);

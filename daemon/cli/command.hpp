@@ -63,6 +63,7 @@ void add_request_commands(CLI::App& app, Chosen& chosen);              // reques
 void add_recipient_commands(CLI::App& app, Chosen& chosen);            // recipients
 void add_delivery_commands(CLI::App& app, Chosen& chosen);             // deliveries
 void add_enroll_commands(CLI::App& app, Chosen& chosen);               // enroll
+void add_unenroll_command(CLI::App& app, Chosen& chosen);              // unenroll
 void add_key_commands(CLI::App& app, Chosen& chosen);                  // sealing, delivery-key
 void add_local_ca_commands(CLI::App& app, Chosen& chosen);             // local-ca
 void add_import_commands(CLI::App& app, Chosen& chosen);               // import add, list, remove

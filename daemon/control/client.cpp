@@ -113,6 +113,7 @@ Answer do_here(const config::Settings& settings, const std::string& command, con
                                             nullptr,
                                             settings.limits,
                                             settings.control.approvers,
+                                            {},
                                             {}});
     std::optional<Result<json::value>> result;
     auto performing = operations.perform(command, arguments, Caller{own_account()});

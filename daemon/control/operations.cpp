@@ -103,6 +103,12 @@ ports::Async<json::value> Operations::perform(std::string command, json::object 
         co_return json::value(json::object());
     }
     if (command == "enrolment.note") co_return note_enrolment(arguments, caller);
+    // `unenroll` removes the pair once the daemon is gone.
+    if (command == "enrolment.end") {
+        parts_.events.raise(Event(event::k_unenrolled).with("by", caller.account));
+        if (parts_.end) parts_.end();
+        co_return json::value(json::object());
+    }
     const bool needs_id = command == "requests.show" || command == "requests.retry" || command == "requests.abandon" ||
                           command == "requests.approve";
     if (!needs_id) co_return usage("unknown command: " + command);

@@ -49,6 +49,7 @@ public:
         request::Limits limits;                        // as configured; a running engine's rules go before
         std::uint32_t approvers = 1;                   // the same
         std::function<void()> reload;                  // of a running daemon, or empty
+        std::function<void()> end;                     // the same; drains it, as its service manager would
     };
     explicit Operations(Parts parts) : parts_(std::move(parts)) {}
 

@@ -204,6 +204,23 @@ void drop_candidate(const config::Settings& settings) {
     (void)fs::remove(pending_key_file(settings), ignored);
 }
 
+Result<std::vector<fs::path>> remove_all(const config::Settings& settings) {
+    std::vector<fs::path> removed;
+    std::optional<Error> fault;
+    // The keys first: what is left after a fault signs nothing.
+    for (const fs::path& file : {settings.management.key, settings.management.certificate})
+        for (const char* suffix : {"", ".pending", ".pending.csr", ".old"}) {
+            const fs::path one = with_suffix(file, suffix);
+            std::error_code failure;
+            if (fs::remove(one, failure)) removed.push_back(one);
+            if (failure)
+                fault = Error(ErrorKind::misconfigured, "fileUnwritable",
+                              one.string() + ": cannot be removed: " + failure.message());
+        }
+    if (fault) return *fault;
+    return removed;
+}
+
 void finish_install(const config::Settings& settings) {
     std::error_code failure;
     if (!fs::exists(pending_certificate_file(settings), failure) || present_certificate(settings)) return;

@@ -46,6 +46,8 @@ struct Candidate {
 [[nodiscard]] Result<void> install(const config::Settings& settings);
 // Key, request and certificate: the next try begins with a new key.
 void drop_candidate(const config::Settings& settings);
+// Key and certificate: in force, pending, and the one before. What was removed; goes on past one that cannot be.
+[[nodiscard]] Result<std::vector<std::filesystem::path>> remove_all(const config::Settings& settings);
 // Ends what a process has left half done: a candidate of which the key alone was put in place.
 void finish_install(const config::Settings& settings);
 

@@ -89,7 +89,6 @@ class Program(Case):
         self.assert_refused(run("version", "--frobnicate"), 2, "--frobnicate")
         self.assert_refused(run(), 2)
         self.assert_refused(run("frobnicate"), 2, "frobnicate")
-        self.assert_refused(run("unenroll"), 2, "unenroll")  # not built yet: says so, by its name
 
     def test_version(self) -> None:
         done = run("version")
