@@ -15,6 +15,7 @@
 #include "daemon/directory/ldap_connection.hpp"
 #include "daemon/doctor/areas.hpp"
 #include "daemon/enrolment/renewal.hpp"
+#include "daemon/health/history.hpp"
 #include "daemon/health/telemetry.hpp"
 #include "daemon/management/binding_statement.hpp"
 #include "daemon/management/client.hpp"
@@ -92,11 +93,7 @@ health::HealthOptions health_options(const config::Health& health) {
     options.listen = (v6 ? "[" + health.address + "]" : health.address) + ":" + std::to_string(health.port);
     options.hosts = health.hosts;
     options.allow_remote = health.allow_remote;
-    switch (health.page) {
-        case config::HealthPage::summary: options.page = health::Page::summary; break;
-        case config::HealthPage::full: options.page = health::Page::full; break;
-        case config::HealthPage::off: options.page = health::Page::off; break;
-    }
+    options.page = health.page != config::HealthPage::off;
     return options;
 }
 
@@ -177,7 +174,6 @@ Result<std::unique_ptr<notify::Notifier>> start_notifier(const config::Settings&
     auto notifier = std::make_unique<notify::Notifier>(
         std::move(rules), std::move(send), [&evidence](const Event& event) { evidence.raise(event); },
         [] { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); });
-    evidence.also_to([mail = notifier.get()](const Event& event) { mail->note(event); });
     return notifier;
 }
 
@@ -308,7 +304,12 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     evidence.raise(Event(event::k_locked_down).with("active", lockdown.text()));
     auto notifier = start_notifier(settings, evidence);
     if (!notifier) return refuse(notifier.error());
-    // The evidence outlives it, and other threads raise events to the end.
+    health::RecentEvents recent;
+    evidence.also_to([&recent, mail = notifier->get()](const Event& event) {
+        recent.note(event, std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+        if (mail != nullptr) mail->note(event);
+    });
+    // The evidence outlives them, and other threads raise events to the end.
     const std::unique_ptr<Evidence, void (*)(Evidence*)> until_the_end(&evidence,
                                                                        [](Evidence* all) { all->also_to({}); });
     const auto& kinds = settings.connector.kinds;
@@ -387,10 +388,13 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
 
     authority::Caretaker caretaker(roster.places(), clock, evidence);
 
+    std::vector<health::Ended> throughput;
     const auto snapshot = [&] {
         auto now = health::snapshot_of(engine.context());
         now.choices = choices_of(*in_force.settings);
         add_lists(now, caretaker);
+        now.history = throughput;
+        now.told = recent.newest();
         return now;
     };
     health::HealthServer health_server(executor, clock, metrics, snapshot, health_options(settings.health));
@@ -493,6 +497,8 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
         }
     };
     auto gauges = gauging(engine, metrics, clock, ending);
+    auto remembering = health::keep_throughput(*state.ledger, clock, throughput, ending);
+    asio::co_spawn(executor, std::move(remembering), rethrow);
     asio::co_spawn(executor, std::move(gauges), rethrow);
     auto working = [](engine::Engine& the_engine, control::Server& the_control, health::HealthServer& the_health,
                       asio::signal_set& the_signals, net::TlsHttpClient& the_http,

@@ -255,6 +255,9 @@ ports::Async<void> AsyncLedger::renew_lease(RequestId id, request::Lease lease) 
         [id = std::move(id), lease = std::move(lease)](SqliteLedger& ledger) { return ledger.renew_lease(id, lease); });
 }
 
+ports::Async<std::vector<EndedIn>> AsyncLedger::ended_since(UtcTime since, std::chrono::seconds stretch) {
+    return run<std::vector<EndedIn>>([=](SqliteLedger& ledger) { return ledger.ended_since(since, stretch); });
+}
 ports::Async<ports::Counts> AsyncLedger::counts() {
     return run<ports::Counts>([](SqliteLedger& ledger) { return ledger.counts(); });
 }

@@ -89,6 +89,9 @@ public:
     ports::Async<void> count(request::Charge charge, UtcTime now) override;
     ports::Async<std::uint64_t> next_sequence(UtcTime now) override;
 
+    // For people, beside the port: the engine needs no history.
+    ports::Async<std::vector<EndedIn>> ended_since(UtcTime since, std::chrono::seconds stretch);
+
     // Beyond the port.
     // Any thread, at once; on disk with the next commit group, at the latest with flush() or the destructor.
     void set_audit_anchor(const AuditAnchor& anchor);

@@ -30,6 +30,12 @@ struct AuditAnchor {
     bool operator==(const AuditAnchor&) const = default;
 };
 
+struct EndedIn {
+    UtcTime begin;
+    std::uint64_t done = 0;  // delivered, completed
+    std::uint64_t failed = 0;
+};
+
 class SqliteLedger {
 public:
     // Opens or creates connector.db in the lock's directory. `sealer` outlives the ledger. `report` is called on
@@ -68,6 +74,9 @@ public:
     // kind conflict, code requestNotOpen.
     [[nodiscard]] Result<void> renew_lease(const RequestId& id, const request::Lease& lease);
     [[nodiscard]] Result<ports::Counts> counts();
+    // How requests ended since then, in stretches that begin at multiples of `stretch`; empty ones are left out. What
+    // the service took back is neither done nor failed.
+    [[nodiscard]] Result<std::vector<EndedIn>> ended_since(UtcTime since, std::chrono::seconds stretch);
     [[nodiscard]] Result<void> purge(UtcTime now, UtcTime closed_before);
 
     // The register.

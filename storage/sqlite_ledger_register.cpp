@@ -495,6 +495,25 @@ Result<ports::Counts> SqliteLedger::counts() {
     return counts;
 }
 
+Result<std::vector<EndedIn>> SqliteLedger::ended_since(UtcTime since, std::chrono::seconds stretch) {
+    auto closed = database_.prepare(
+        "SELECT updated_at / ?2 * ?2, count(iif(failure_code IS NULL AND (outcome LIKE 'accepted%' OR outcome LIKE "
+        "'duplicate%'), 1, NULL)), count(failure_code)"
+        " FROM request WHERE stage = 'closed' AND updated_at >= ?1 GROUP BY 1 ORDER BY 1");
+    if (!closed) return closed.error();
+    closed->bind(1, since.time_since_epoch().count());
+    closed->bind(2, stretch.count());
+    std::vector<EndedIn> found;
+    for (;;) {
+        const auto row = closed->step();
+        if (!row) return row.error();
+        if (!*row) return found;
+        found.push_back({UtcTime(std::chrono::seconds(closed->integer(0))),
+                         static_cast<std::uint64_t>(closed->integer(1)),
+                         static_cast<std::uint64_t>(closed->integer(2))});
+    }
+}
+
 Result<void> SqliteLedger::accept_as_found() {
     // First into the quarantine with all that is unsound, so that it is emptied of everything.
     for (const auto* table :

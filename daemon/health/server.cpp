@@ -2,7 +2,8 @@
 
 #include "core/async/deadline.hpp"
 #include "core/printable.hpp"
-#include "daemon/health/pages.hpp"
+#include "daemon/health/answers.hpp"
+#include "daemon/health/page.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -149,10 +150,10 @@ struct HealthServer::Impl {
             if (path == "/readyz" && !is_ready(snapshot)) answer.status = 503;
             return answer;
         }
-        if (path == "/" && options.page != Page::off) {
+        if (path == "/" && options.page) {
             answer.type = "text/html; charset=utf-8";
             answer.policy = page_policy();
-            answer.body = page_html(view(), options.page);
+            answer.body = page_html(view());
             return answer;
         }
         return plain(404);

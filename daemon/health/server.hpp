@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/error.hpp"
+#include "core/events.hpp"
 #include "core/ports/async.hpp"
 #include "core/ports/clock.hpp"
 #include "core/time.hpp"
@@ -42,6 +43,19 @@ struct AuthorityHealth {
     std::optional<UtcTime> last_success_at;
 };
 
+// What was ended in a stretch of time, from the ledger.
+struct Ended {
+    UtcTime begin;
+    std::uint64_t done = 0;  // delivered, completed
+    std::uint64_t failed = 0;
+};
+// A warning or an error that was told: what `explain` says of it, when last, how often since the start.
+struct Told {
+    const EventDefinition* event = nullptr;
+    UtcTime last;
+    std::uint64_t times = 0;
+};
+
 // What is known now; made on cc-io for each question.
 struct HealthSnapshot {
     std::string status;  // ready | degraded | draining | notReady
@@ -50,22 +64,25 @@ struct HealthSnapshot {
     std::vector<HealthCheck> checks;
     std::map<std::string, std::uint64_t> queue;  // stage -> number
     std::uint64_t held = 0;
-    std::vector<std::string> frozen;  // kinds that a person or a limit has stopped
+    std::map<std::string, std::uint64_t> held_by;  // reason -> number
+    std::vector<std::string> frozen;               // kinds that a person or a limit has stopped
     std::optional<UtcTime> last_lease_at;
     std::optional<UtcTime> last_delivery_at;
     std::uint64_t oldest_pending_seconds = 0;
     std::vector<AuthorityHealth> authorities;
     std::vector<Choice> choices;  // for the page and `status`
+    // For the page.
+    std::vector<Ended> history;  // stretches of equal length without a gap, the newest last
+    std::vector<Told> told;      // the newest first
+    UtcTime now;
     std::optional<UtcTime> certificate_expires_at;
 };
 using HealthView = std::function<HealthSnapshot()>;
 
-enum class Page { summary, full, off };
-
 struct HealthOptions {
     std::string listen = "127.0.0.1:9464";  // port 0: any free one (tests)
     std::vector<std::string> hosts;         // further Host values that are answered, without port
-    Page page = Page::summary;
+    bool page = true;
     bool allow_remote = false;  // else an address that is not loopback is refused
 
     HealthOptions() = default;

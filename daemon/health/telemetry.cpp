@@ -162,7 +162,11 @@ HealthSnapshot snapshot_of(const engine::Context& context) {
                                    std::to_string(status.counts.quarantined) + " rows in quarantine", false});
 
     for (const auto& [stage, number] : status.counts.by_stage) snapshot.queue[std::string(to_string(stage))] = number;
-    for (const auto& [reason, number] : status.counts.held) snapshot.held += number;
+    for (const auto& [reason, number] : status.counts.held) {
+        snapshot.held += number;
+        snapshot.held_by[std::string(to_string(reason))] = number;
+    }
+    snapshot.now = context.now();
     snapshot.last_lease_at = status.last_lease_at;
     snapshot.last_delivery_at = status.last_delivery_at;
     snapshot.oldest_pending_seconds = oldest_seconds(context);

@@ -124,6 +124,8 @@ protected:
         EXPECT_EQ(meters_answer->size(), 1U);
         const auto counts_answer = co_await async->counts();
         EXPECT_EQ(counts_answer->by_stage.size(), 1U);
+        const auto ended_answer = co_await async->ended_since(k_now - 1h, 1h);
+        EXPECT_TRUE(ended_answer->empty());
         const auto purge_answer = co_await async->purge(k_now, k_now);
         EXPECT_TRUE(purge_answer);
         ++finished;

@@ -275,6 +275,32 @@ TEST_F(LedgerTest, DueAndOutboxShareTheWork) {
     EXPECT_EQ(counts->oldest_pending, k_now);
 }
 
+TEST_F(LedgerTest, TellsHowRequestsEndedInEachStretchOfTime) {
+    const auto begin = UtcTime(k_now.time_since_epoch() / 30min * 30min);
+    const auto end = [&](const std::string& id, std::optional<std::string> outcome, UtcTime when, bool failed = false) {
+        Commit closing;
+        closing.record = accepted(id);
+        closing.record.stage = Stage::closed;
+        closing.record.outcome = std::move(outcome);
+        if (failed) closing.record.failure = request::Failure{"authorityRefused", "", false, std::nullopt};
+        EXPECT_TRUE(ledger->save(closing, when));
+    };
+    accepted("open");
+    end("a", "accepted", begin + 1s);
+    end("b", "duplicate", begin + 29min);
+    end("c", "accepted", begin + 2min, true);
+    end("d", "superseded", begin + 90min);
+    end("e", "accepted", begin + 91min, true);
+    end("f", "accepted", begin - 1s);
+    const auto ended = ledger->ended_since(begin, 30min);
+    ASSERT_TRUE(ended);
+    ASSERT_EQ(ended->size(), 2U);
+    EXPECT_EQ((*ended)[0].begin, begin);
+    EXPECT_EQ(std::pair((*ended)[0].done, (*ended)[0].failed), std::pair(2UL, 1UL));
+    EXPECT_EQ((*ended)[1].begin, begin + 90min);
+    EXPECT_EQ(std::pair((*ended)[1].done, (*ended)[1].failed), std::pair(0UL, 1UL));
+}
+
 TEST_F(LedgerTest, PagesAreFilteredAndFollowEachOther) {
     for (const auto* id : {"a", "b", "c", "d", "e"}) accepted(id, std::string("user-") + (id[0] < 'c' ? "1" : "2"));
     auto closing = record("b");

@@ -1,7 +1,5 @@
-#include "daemon/health/pages.hpp"
+#include "daemon/health/answers.hpp"
 
-#include "core/crypto/encoding.hpp"
-#include "core/crypto/openssl_crypto.hpp"
 #include "core/printable.hpp"
 
 #include <boost/asio/ip/address.hpp>
@@ -11,36 +9,6 @@
 namespace connector::health {
 namespace {
 
-constexpr std::string_view k_style =
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#1d1d1f}"
-    "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd}"
-    ".ok{color:#176b2c}.degraded{color:#8a5a00}.failed{color:#a4161a}";
-
-std::string html(std::string_view text) {
-    std::string safe;
-    for (const char c : printable(text, 512)) {
-        switch (c) {
-            case '&': safe += "&amp;"; break;
-            case '<': safe += "&lt;"; break;
-            case '>': safe += "&gt;"; break;
-            case '"': safe += "&quot;"; break;
-            case '\'': safe += "&#39;"; break;
-            default: safe += c;
-        }
-    }
-    return safe;
-}
-
-std::string_view style_of(std::string_view status) noexcept {
-    if (status == "ok" || status == "ready" || status == "up") return "ok";
-    if (status == "failed" || status == "notReady" || status == "down") return "failed";
-    return "degraded";
-}
-
-std::string time_or(const std::optional<UtcTime>& time, std::string_view otherwise) {
-    return time ? to_rfc3339(*time) : std::string(otherwise);
-}
-
 std::string json_time(const std::optional<UtcTime>& time) {
     return time ? "\"" + to_rfc3339(*time) + "\"" : "null";
 }
@@ -48,11 +16,6 @@ std::string json_time(const std::optional<UtcTime>& time) {
 std::string check_json(const HealthCheck& check) {
     return "{\"name\":" + printable_json(check.name) + ",\"status\":" + printable_json(check.status) +
            ",\"since\":" + json_time(check.since) + ",\"detail\":" + printable_json(check.detail, 512) + "}";
-}
-
-void row(std::string& out, std::string_view name, std::string_view value, std::string_view style) {
-    out.append("<tr><th scope=\"row\">").append(html(name)).append("</th><td class=\"").append(style);
-    out.append("\">").append(html(value)).append("</td></tr>");
 }
 
 bool same_text(std::string_view left, std::string_view right) noexcept {
@@ -113,46 +76,6 @@ std::string readiness_json(const HealthSnapshot& snapshot) {
         comma = ",";
     }
     return out + "]}\n";
-}
-
-std::string page_html(const HealthSnapshot& snapshot, Page page) {
-    std::string out = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>pfx-connector</title>";
-    out += "<meta name=\"viewport\" content=\"width=device-width\"><meta http-equiv=\"refresh\" content=\"15\">";
-    out.append("<style>").append(k_style).append(
-        "</style></head><body><h1>pfx-connector</h1><p>Status: <strong class=\"");
-    out.append(style_of(snapshot.status)).append("\">").append(html(snapshot.status)).append("</strong>, version ");
-    out.append(html(snapshot.version)).append(", since ").append(to_rfc3339(snapshot.started_at)).append("</p><table>");
-    for (const HealthCheck& check : snapshot.checks) {
-        const bool tell = page == Page::full && !check.detail.empty();
-        row(out, check.name, tell ? check.status + ": " + check.detail : check.status, style_of(check.status));
-    }
-    for (const Choice& choice : snapshot.choices)
-        row(out, choice.name, (choice.good ? "✓ " : "✗ ") + choice.note, choice.good ? "ok" : "failed");
-    out += "</table><h2>Work</h2><table>";
-    for (const auto& [stage, count] : snapshot.queue) row(out, stage, std::to_string(count), "");
-    row(out, "held, waiting for a person", std::to_string(snapshot.held), snapshot.held == 0 ? "" : "degraded");
-    for (const auto& kind : snapshot.frozen) row(out, kind, "stopped until `thaw`", "failed");
-    row(out, "oldest pending", std::to_string(snapshot.oldest_pending_seconds) + " s", "");
-    row(out, "last lease", time_or(snapshot.last_lease_at, "never"), "");
-    row(out, "last delivery", time_or(snapshot.last_delivery_at, "never"), "");
-    row(out, "connector certificate expires", time_or(snapshot.certificate_expires_at, "not enrolled"), "");
-    out += "</table>";
-    if (page == Page::full && !snapshot.authorities.empty()) {
-        out += "<h2>Authorities</h2><table>";
-        for (const AuthorityHealth& authority : snapshot.authorities)
-            row(out, authority.name, authority.state, style_of(authority.state));
-        out += "</table>";
-    }
-    return out + "</body></html>\n";
-}
-
-const std::string& page_policy() {
-    static const std::string k_policy = [] {
-        const Sha256 digest = crypto::OpenSslCrypto().sha256(bytes_of(k_style));
-        return "default-src 'none'; style-src 'sha256-" + crypto::to_base64(digest.view()) +
-               "'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-    }();
-    return k_policy;
 }
 
 bool is_our_host(std::string_view host_header, const std::vector<std::string>& hosts) {
