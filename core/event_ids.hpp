@@ -42,6 +42,7 @@ inline constexpr std::string_view k_current_import_changed = "IMP-2069";
 inline constexpr std::string_view k_import_left_out = "IMP-2080";
 inline constexpr std::string_view k_import_list_older = "IMP-2081";
 inline constexpr std::string_view k_import_list_withheld = "IMP-2082";
+inline constexpr std::string_view k_import_list_shorter = "IMP-2083";
 
 // REV: revocation. 3050–3052 are Microsoft's numbers.
 inline constexpr std::string_view k_revoke_request_done = "REV-3000";

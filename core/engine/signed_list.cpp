@@ -49,13 +49,18 @@ boost::asio::awaitable<std::optional<bool>> Worker::judge_lists(const ports::Imp
         }
     }
     for (const auto& finding : findings) {
-        if (!fresh) break;
         const auto event = [&](std::string_view id) {
             return about(id, record_)
                 .with("owner", finding.user_principal_name)
                 .with("purpose", to_string(purpose))
                 .with("newest", std::to_string(finding.newest));
         };
+        // Once, since the shorter list is what was seen from now on.
+        if (!finding.dropped.empty())
+            context_.ports.events.raise(event(event::k_import_list_shorter)
+                                            .with("count", std::to_string(finding.dropped.size()))
+                                            .with("certificates", first_of(finding.dropped)));
+        if (!fresh) continue;
         if (finding.withheld) context_.ports.events.raise(event(event::k_import_list_withheld));
         if (finding.older)
             context_.ports.events.raise(

@@ -79,6 +79,7 @@ std::vector<ListFinding> compare_lists(const ShownLists& shown, const std::vecto
         const auto* const known = find(seen, list.user_principal_name);
         const auto counts = known == nullptr ? list : newer(*known, list);
         if (known == nullptr || counts != *known) finding.keep = counts;
+        if (known != nullptr) finding.dropped = missing(*known, counts.certificates);
         if (known != nullptr && list.sequence < known->sequence) finding.older = list.sequence;
         finding.newest = counts.sequence;
         finding.left_out = missing(counts, shown.certificates);

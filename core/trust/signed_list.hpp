@@ -41,6 +41,7 @@ struct ShownLists {
 struct ListFinding {
     std::string user_principal_name;
     std::optional<SignedList> keep;      // newer than what was seen: to be kept
+    std::vector<Sha256> dropped;         // named by the list seen before, no longer by the one that counts
     std::vector<Sha256> left_out;        // named by the newest list, and no record shown is signed for it
     std::uint64_t newest = 0;            // the sequence of the list that counts
     std::optional<std::uint64_t> older;  // the newest that is shown, where a newer one was seen

@@ -28,6 +28,7 @@ struct AddOptions {
     std::vector<std::string> addresses;
     std::string chain;
     bool replace = false;
+    bool replace_all = false;
     bool dry_run = false;
     BulkOptions bulk;  // --csv, --folder
 };
@@ -128,16 +129,19 @@ Result<void> send(const Invocation& call, const config::Settings& settings, cons
     const auto store = fetch_store(settings, **session, plan.order.user_principal_name);
     if (!store) return store.error();
     const auto history = history_with(call, plan, *store);
+    if (plan.signer)
+        if (const auto whole = importer::names_everything(history); !whole) return whole.error();
     const crypto::OpenSslCrypto crypto;
     const UtcTime now = call.environment.now();
     const std::uint64_t sequence = sequence_after(history.newest);
     for (Item& item : plan.items) {
         const auto* stored = importer::find_same(*store, plan.order, item.opened.certificate.thumbprint);
-        if (stored != nullptr && importer::says_the_same(*stored, item.opened, plan.key, plan.signer.has_value())) {
+        if (stored != nullptr && !options.replace_all &&
+            importer::says_the_same(*stored, item.opened, plan.key, plan.signer.has_value())) {
             item.outcome = "unchanged";
             continue;
         }
-        if (stored != nullptr && !options.replace) {
+        if (stored != nullptr && !options.replace && !options.replace_all) {
             item.outcome = "refused";
             return Error(ErrorKind::conflict, "exists",
                          item.file +
@@ -237,7 +241,8 @@ int add(const Invocation& call, const AddOptions& options) {
         bulk.key = options.key;
         bulk.password = options.password;
         bulk.chain = options.chain;
-        bulk.replace = options.replace;
+        bulk.replace = options.replace || options.replace_all;
+        bulk.replace_all = options.replace_all;
         bulk.dry_run = options.dry_run;
         return import_bulk(call, bulk);
     }
@@ -307,6 +312,8 @@ void add_import_add_command(CLI::App& import_group, Chosen& chosen) {
         ->take_all();
     command->add_option("--chain", options->chain, "PEM with issuers that the PFX lacks");
     command->add_flag("--replace", options->replace, "puts it in the place of a stored record with another content");
+    command->add_flag("--replace-all", options->replace_all,
+                      "the same, and of what is unchanged, too: after the import key was made anew under the same name");
     command->add_flag("--dry-run", options->dry_run, "checks everything and sends nothing");
     chosen.on(command, [options](const Invocation& call) { return add(call, *options); });
 }

@@ -96,6 +96,8 @@ Result<Candidate> look_at(Adopting& work, std::size_t index) {
     candidate.record = std::move(*whole);
     const crypto::OpenSslCrypto crypto;
     candidate.signature = importer::check_signature(crypto, candidate.record, work.stored.trusted());
+    if (candidate.signature.state == importer::SignatureState::good)
+        return refuse("it is signed by a trusted importer after all; the service showed it without");
     auto opened = importer::open_stored(crypto, work.stored.opener(), work.stored.keys(), candidate.record,
                                         work.call.environment.now());
     if (!opened) return refuse(opened.error().message);
@@ -173,6 +175,7 @@ int adopt(const Invocation& call, const AdoptOptions& options) {
                                "importer.certificate and importer.key are needed to sign records"));
     const auto stored = StoredRecords::open(*settings, options.choice);
     if (!stored) return call.fail(stored.error());
+    if (const auto learned = learn_signatures(call, **stored); !learned) return call.fail(learned.error());
     Adopting work{call, options, **stored, **signer, false, {}};
     std::size_t adopted = 0;
     for (const auto& group : (*stored)->groups()) {

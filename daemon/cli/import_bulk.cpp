@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 namespace json = boost::json;
 namespace {
 
-constexpr std::size_t k_deepest_folder = 2;
+// As deep as `import scan` looks: a file in the wrong place is refused by name, not passed over.
+constexpr std::size_t k_deepest_folder = 4;
 constexpr std::size_t k_shown_faults = 20;
 constexpr std::chrono::milliseconds k_look_up{100};
 
@@ -116,6 +117,7 @@ Result<void> fill(const Invocation& call, const config::Settings& settings, cons
     }
     job.settings = &settings;
     job.replace = options.replace;
+    job.replace_all = options.replace_all;
     job.dry_run = options.dry_run;
     job.now = call.environment.now();
     return {};
@@ -166,6 +168,24 @@ std::optional<Error> run(const Invocation& call, const BulkJob& job, BulkShared&
     return reason;
 }
 
+// Where the report goes nothing else lies: not the list itself, and no other file of the administrator's.
+Result<void> is_free_for_report(const std::string& name, const std::string& list) {
+    std::error_code failure;
+    if (!list.empty() && fs::equivalent(name + ".csv", list, failure))
+        return Error(ErrorKind::invalid, "reportTaken", name + ".csv is the list itself; name another report");
+    for (const auto& [file, begin] : {std::pair(name + ".csv", importer::report_csv_header()),
+                                      std::pair(name + ".json", std::string("{\"dryRun\":"))}) {
+        if (!fs::exists(file, failure)) continue;
+        std::ifstream there(file, std::ios::binary);
+        std::string first(begin.size(), '\0');
+        there.read(first.data(), static_cast<std::streamsize>(first.size()));
+        if (first != begin)
+            return Error(ErrorKind::invalid, "reportTaken",
+                         file + " is there and is no report; name another one, or move it away");
+    }
+    return {};
+}
+
 Result<void> write_report(const std::string& name, const BulkJob& job, const BulkShared& shared,
                           std::string_view state) {
     std::string table = importer::report_csv_header();
@@ -212,7 +232,8 @@ void show_summary(const Invocation& call, const BulkOptions& options, const Bulk
             if (!importer::is_settled(shared.results[i].outcome))
                 faults.push_back(json::parse(importer::report_json((*job.rows)[i], shared.results[i])));
         answer["notDone"] = std::move(faults);
-        answer["report"] = json::array{json::value(report + ".csv"), json::value(report + ".json")};
+        answer["report"] =
+            report.empty() ? json::array{} : json::array{json::value(report + ".csv"), json::value(report + ".json")};
         call.terminal.json(answer);
         return;
     }
@@ -222,7 +243,7 @@ void show_summary(const Invocation& call, const BulkOptions& options, const Bulk
         call.terminal.line("nothing was sent (--dry-run)");
     else if (counts[RowOutcome::added] + counts[RowOutcome::replaced] == 0)
         call.terminal.line("nothing was changed");
-    call.terminal.line("report: " + report + ".csv, " + report + ".json");
+    if (!report.empty()) call.terminal.line("report: " + report + ".csv, " + report + ".json");
 }
 
 }  // namespace
@@ -239,6 +260,9 @@ int import_bulk(const Invocation& call, const BulkOptions& options) {
     if (rows->empty())
         return call.fail_usage(options.csv.empty() ? options.folder + ": no PFX file in UPN/ or UPN/PURPOSE/"
                                                    : options.csv + ": no row under the header");
+    const std::string report = options.report.empty() ? beside(options) + ".report" : options.report;
+    if (const auto free = is_free_for_report(report, options.csv); !free)
+        return call.fail_usage("--report: " + free.error().message);
     const auto groups = importer::group_by_owner(*rows);
     BulkJob job;
     job.folder = &*folder;
@@ -265,7 +289,6 @@ int import_bulk(const Invocation& call, const BulkOptions& options) {
             call.terminal.line("going on after an interruption: " + std::to_string(shared.state->before().size()) +
                                " were done before");
     }
-    const std::string report = options.report.empty() ? beside(options) + ".report" : options.report;
     // Better now than after an hour's work.
     if (const auto possible = write_report(report, job, shared, "running"); !possible)
         return call.fail(possible.error().in("the report; name another place with --report"));
@@ -282,9 +305,14 @@ int import_bulk(const Invocation& call, const BulkOptions& options) {
     // Once every row was reached there is nothing to take up; the next run asks the store itself.
     if (whole && shared.state != nullptr) shared.state->remove();
     if (!call.json) show_faults(call, job, shared);
-    show_summary(call, options, job, shared, report, ended);
+    show_summary(call, options, job, shared, written ? report : "", ended);
     if (shared.state_lost) call.terminal.warning("the state file could not be written; another run looks at every row");
-    if (!written) return call.fail(written.error());
+    if (!written) {
+        // The rows are what they are; what the file says is from the start of the run.
+        call.terminal.error("the report could not be written, and the one there is from the start of the run: " +
+                            written.error().message);
+        if (whole) return k_failed;
+    }
     if (reason)
         return call.fail(reason->in("the run ended early, " + rows_were(counts[importer::RowOutcome::not_reached]) +
                                     " not reached; call it again to go on"));

@@ -20,6 +20,7 @@ struct BulkOptions {
     std::string state;
     unsigned jobs = 0;  // 0: as many as there are processors, 8 at most
     bool replace = false;
+    bool replace_all = false;
     bool dry_run = false;
 };
 inline constexpr unsigned k_most_jobs = 32;

@@ -142,7 +142,8 @@ Result<void> BulkWorker::fetch(const std::string& user) {
 bool BulkWorker::settled_by_store(Item& item) {
     const auto* stored = importer::find_same(store_, item.order, item.opened.certificate.thumbprint);
     if (stored == nullptr) return false;
-    if (importer::says_the_same(*stored, item.opened, job_.key.key, job_.signer.has_value())) {
+    if (!job_.replace_all &&
+        importer::says_the_same(*stored, item.opened, job_.key.key, job_.signer.has_value())) {
         end(item, RowOutcome::unchanged);
         return true;
     }
@@ -180,6 +181,11 @@ Result<void> BulkWorker::send(std::vector<Item>& items) {
     for (Item* item : sending) {
         if (stop_) return {};
         auto& result = shared_.results[item->row];
+        if (const auto whole = importer::names_everything(history); job_.signer && !whole) {
+            result.refuse(whole.error());
+            ++shared_.faults;
+            continue;
+        }
         if (history.unsigned_records != 0)
             result.warnings.push_back(std::to_string(history.unsigned_records) +
                                       " stored records of this user and purpose are not signed by a known importer and "

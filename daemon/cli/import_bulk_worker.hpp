@@ -29,7 +29,8 @@ struct BulkJob {
     std::optional<SecretBytes> password;  // for rows without a file of their own
     std::vector<Bytes> chain;
     std::vector<Bytes> trusted;
-    bool replace = false;
+    bool replace = false;      // what has another content
+    bool replace_all = false;  // and what is unchanged
     bool dry_run = false;
     UtcTime now;
 };

@@ -76,10 +76,35 @@ int list(const Invocation& call, const SelectOptions& options) {
     return k_done;
 }
 
-// What is gone on purpose must not be missed: the newest list is signed again without it.
+// What is gone on purpose must not be missed, and what the store does not show must: the newest list is signed again
+// without the one and with the other.
 void sign_without(const Invocation& call, const config::Settings& settings, ImportSession& session,
-                  const std::vector<importer::SignedRecord>& rest, const std::string& user, request::Purpose purpose) {
-    const auto published = publish_list(settings, session, rest, user, purpose, call.environment.now());
+                  const std::vector<importer::SignedRecord>& store, const std::vector<importer::SignedRecord>& gone,
+                  const std::string& user, request::Purpose purpose) {
+    std::vector<importer::SignedRecord> rest = store;
+    std::set<Sha256> shown;
+    std::erase_if(rest, [&gone](const auto& stored) {
+        return std::any_of(gone.begin(), gone.end(),
+                           [&stored](const auto& one) { return one.record.id == stored.record.id; });
+    });
+    for (const auto& stored : rest)
+        if (stored.statement && stored.record.purpose == purpose) shown.insert(stored.statement->certificate);
+    NewList list{user, purpose, importer::history_with(store, user, purpose, {}), 0};
+    if (const auto newest = importer::newest_list(store, user, purpose)) list.newest = newest->sequence;
+    std::erase_if(list.certificates, [&](const Sha256& certificate) {
+        return !shown.contains(certificate) && std::any_of(gone.begin(), gone.end(), [&](const auto& one) {
+            return one.statement && one.record.purpose == purpose && one.statement->certificate == certificate;
+        });
+    });
+    const auto hidden = std::count_if(list.certificates.begin(), list.certificates.end(),
+                                      [&shown](const Sha256& certificate) { return !shown.contains(certificate); });
+    if (hidden != 0)
+        call.terminal.warning("the store does not show " + std::to_string(hidden) + " of the " +
+                              std::string(request::to_string(purpose)) + " certificates that the signed list of " +
+                              user +
+                              " names; they stay in it. Import them again, or, if they were removed on purpose: import "
+                              "inventory --publish");
+    const auto published = publish_list(settings, session, rest, std::move(list), call.environment.now());
     if (published && *published) return;
     if (published) {
         call.terminal.warning("no signed " + std::string(request::to_string(purpose)) + " record of " + user +
@@ -122,11 +147,9 @@ int remove(const Invocation& call, const SelectOptions& options) {
     }
     const bool nothing = removed.empty();
     std::set<request::Purpose> purposes;
-    for (const auto& one : gone) {
-        std::erase_if(*store, [&one](const auto& stored) { return stored.record.id == one.record.id; });
+    for (const auto& one : gone)
         if (one.statement) purposes.insert(one.record.purpose);
-    }
-    for (const auto purpose : purposes) sign_without(call, *settings, **session, *store, options.user, purpose);
+    for (const auto purpose : purposes) sign_without(call, *settings, **session, *store, gone, options.user, purpose);
     if (call.json) {
         json::object answer;
         answer["removed"] = std::move(removed);

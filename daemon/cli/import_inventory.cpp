@@ -58,8 +58,8 @@ int publish(const Invocation& call, const config::Settings& settings, ImportSess
         std::sort(there.begin(), there.end());
         there.erase(std::unique(there.begin(), there.end()), there.end());
         if (newest->certificates == there) continue;
-        const auto done =
-            publish_list(settings, session, store, first.user_principal_name, first.purpose, call.environment.now());
+        NewList list{first.user_principal_name, first.purpose, there, newest->sequence};
+        const auto done = publish_list(settings, session, store, std::move(list), call.environment.now());
         if (!done) return call.fail(done.error().in(first.user_principal_name));
         std::vector<Sha256> dropped;
         std::set_difference(newest->certificates.begin(), newest->certificates.end(), there.begin(), there.end(),

@@ -116,8 +116,7 @@ std::uint64_t sequence_after(std::uint64_t newest) {
 }
 
 Result<bool> publish_list(const config::Settings& settings, ImportSession& session,
-                          const std::vector<importer::SignedRecord>& store, const std::string& user,
-                          request::Purpose purpose, UtcTime now) {
+                          const std::vector<importer::SignedRecord>& store, NewList list, UtcTime now) {
     const auto signer = importer_signer(settings);
     if (!signer) return signer.error();
     if (!*signer)
@@ -125,22 +124,16 @@ Result<bool> publish_list(const config::Settings& settings, ImportSession& sessi
                      "importer.certificate and importer.key are needed to sign a list");
     const auto trusted = trusted_importers(settings);
     if (!trusted) return trusted.error();
-    std::vector<Sha256> certificates;
-    const importer::SignedRecord* carrier = nullptr;
-    for (const auto& stored : store) {
-        if (!stored.statement || stored.record.purpose != purpose ||
-            !ascii_equal(stored.record.user_principal_name, user))
-            continue;
-        certificates.push_back(stored.statement->certificate);
-        carrier = &stored;
-    }
-    if (carrier == nullptr) return false;
-    const auto newest = importer::newest_list(store, user, purpose);
-    auto whole = session.wait(session.calls().read(carrier->record.id));
+    const auto carrier = std::find_if(store.begin(), store.end(), [&list](const auto& stored) {
+        return stored.statement && stored.record.purpose == list.purpose &&
+               ascii_equal(stored.record.user_principal_name, list.user);
+    });
+    if (carrier == store.end()) return false;
+    auto whole = session.wait(session.calls().read(carrier->record));
     if (!whole) return whole.error();
     const crypto::OpenSslCrypto crypto;
-    if (auto done = importer::sign_list(crypto, *whole, *trusted, **signer, std::move(certificates),
-                                        sequence_after(newest ? newest->sequence : 0), now);
+    if (auto done = importer::sign_list(crypto, *whole, *trusted, **signer, std::move(list.certificates),
+                                        sequence_after(list.newest), now);
         !done)
         return done.error();
     const auto kept = session.wait(session.calls().replace(std::move(*whole)));

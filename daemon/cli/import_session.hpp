@@ -61,11 +61,16 @@ struct ChosenKey {
 CLI::Option* add_thumbprint_option(CLI::App& command, std::string& thumbprint, const std::string& description);
 // Milliseconds since 1970, or what is above `newest`: the sequence of what is signed in one go.
 [[nodiscard]] std::uint64_t sequence_after(std::uint64_t newest);
-// Signs one remaining record of that owner and purpose anew, so that the store's newest list names exactly what trusted
-// importers have signed in `store`. False: there is none, and so no list. code unsupported, notFound: the service does
-// not give whole records.
+// Signs one record of that owner and purpose anew that a trusted importer signed, so that the store's newest list names
+// just `list.certificates`. `newest`: the sequence that it has to be above. False: there is no such record, and so no
+// list. code unsupported, notFound: the service does not give whole records.
+struct NewList {
+    std::string user;
+    request::Purpose purpose;
+    std::vector<Sha256> certificates;
+    std::uint64_t newest = 0;
+};
 [[nodiscard]] Result<bool> publish_list(const config::Settings& settings, ImportSession& session,
-                                        const std::vector<importer::SignedRecord>& store, const std::string& user,
-                                        request::Purpose purpose, UtcTime now);
+                                        const std::vector<importer::SignedRecord>& store, NewList list, UtcTime now);
 
 }  // namespace connector::cli

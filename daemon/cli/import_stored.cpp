@@ -35,9 +35,27 @@ Result<std::unique_ptr<StoredRecords>> StoredRecords::open(const config::Setting
 }
 
 Result<trust::ImportedRecord> StoredRecords::read(std::size_t index) {
-    auto record = session_->wait(session_->calls().read(list_.at(index).record.id));
+    auto record = session_->wait(session_->calls().read(list_.at(index).record));
     has_read_ = has_read_ || record.has_value();
     return record;
+}
+
+Result<std::size_t> StoredRecords::learn_signatures() {
+    const crypto::OpenSslCrypto crypto;
+    std::size_t learned = 0;
+    for (std::size_t i = 0; i < list_.size(); ++i) {
+        if (list_[i].statement) continue;
+        const auto whole = read(i);
+        if (!whole) {
+            if (!concerns_one(whole.error())) return whole.error();
+            continue;
+        }
+        auto signature = importer::check_signature(crypto, *whole, trusted_);
+        if (!signature.statement) continue;
+        list_[i].statement = std::move(signature.statement);
+        ++learned;
+    }
+    return learned;
 }
 
 bool StoredRecords::concerns_one(const Error& error) const noexcept {
@@ -47,6 +65,16 @@ bool StoredRecords::concerns_one(const Error& error) const noexcept {
 Result<void> StoredRecords::replace(trust::ImportedRecord record) {
     const auto kept = session_->wait(session_->calls().replace(std::move(record)));
     if (!kept) return kept.error();
+    return {};
+}
+
+Result<void> learn_signatures(const Invocation& call, StoredRecords& stored) {
+    const auto learned = stored.learn_signatures();
+    if (!learned) return learned.error();
+    if (*learned != 0)
+        call.terminal.warning(std::to_string(*learned) +
+                              " records are signed by a trusted importer, and the service listed them without their "
+                              "signature");
     return {};
 }
 

@@ -36,6 +36,9 @@ public:
     [[nodiscard]] std::vector<std::vector<std::size_t>> groups() const { return importer::group_stored(list_); }
     // The whole record, with the ETag that replace() wants.
     [[nodiscard]] Result<trust::ImportedRecord> read(std::size_t index);
+    // The listing may leave a signature out; what a whole record shows under a good one counts in list(), its list of
+    // certificates above all: nobody signs a shorter one for what the listing hides. How many came to light so.
+    [[nodiscard]] Result<std::size_t> learn_signatures();
     // read() failed for this record alone (it cannot be read, or is gone), not for want of the call or the service.
     [[nodiscard]] bool concerns_one(const Error& error) const noexcept;
     // PUT with If-Match. code changed: somebody was faster.
@@ -54,6 +57,9 @@ private:
     std::vector<importer::SignedRecord> list_;
     bool has_read_ = false;
 };
+
+// StoredRecords::learn_signatures, with a warning where the listing had left some out.
+[[nodiscard]] Result<void> learn_signatures(const Invocation& call, StoredRecords& stored);
 
 // --user, --thumbprint, --purpose.
 void add_record_options(CLI::App& command, RecordChoice& choice);

@@ -135,6 +135,7 @@ int upgrade(const Invocation& call, const UpgradeOptions& options) {
     if (!signer) return call.fail(signer.error());
     const auto stored = StoredRecords::open(*settings, options.choice);
     if (!stored) return call.fail(stored.error());
+    if (const auto learned = learn_signatures(call, **stored); !learned) return call.fail(learned.error());
     Told told(call);
     Upgrading work{call, options, *settings, **stored, *signer, told};
     std::uint64_t newest = 0;

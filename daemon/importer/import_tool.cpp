@@ -241,10 +241,12 @@ History history_of(const std::vector<SignedRecord>& store, const ImportOrder& or
         const bool is_added = std::any_of(added.begin(), added.end(), [&stored](const Opened* opened) {
             return ascii_equal(opened->certificate.thumbprint.hex(), stored.record.thumbprint);
         });
-        if (stored.statement)
+        if (stored.statement) {
             history.certificates.push_back(stored.statement->certificate);
-        else if (!is_added)
+        } else if (!is_added) {
             ++history.unsigned_records;
+            if (!stored.record.importer_signature.empty()) ++history.foreign_records;
+        }
     }
     auto& all = history.certificates;
     std::sort(all.begin(), all.end());
@@ -258,6 +260,16 @@ History history_of(const std::vector<SignedRecord>& store, const ImportOrder& or
         history.left_out = all.size() - shown;
     }
     return history;
+}
+
+Result<void> names_everything(const History& history) {
+    if (history.foreign_records == 0) return {};
+    return Error(ErrorKind::refused, "importerUnknown",
+                 "the store has " + std::to_string(history.foreign_records) +
+                     (history.foreign_records == 1 ? " record" : " records") +
+                     " of this user and purpose with the signature of an importer that is not known here, and the list "
+                     "that is signed with a new one would not name them: put the certificates of all importers into "
+                     "importer.signers, or sign those records with import adopt");
 }
 
 }  // namespace connector::importer

@@ -1,10 +1,10 @@
 #include "daemon/management/import_admin.hpp"
 
 #include "core/printable.hpp"
+#include "core/text.hpp"
 #include "daemon/management/answer.hpp"
 
-#include <algorithm>
-#include <iterator>
+#include <set>
 #include <utility>
 
 namespace connector::management {
@@ -12,6 +12,19 @@ namespace {
 
 constexpr std::size_t k_most_pages_of_all = 10000;  // a whole organisation's store, unlike one user's history
 constexpr std::string_view k_collection = "/imported-certificates";
+
+// Under another owner's name a record would be signed, listed or counted for somebody whom nobody meant.
+bool is_same(const trust::ImportedRecord& one, const trust::ImportedRecord& other) {
+    return one.purpose == other.purpose && ascii_equal(one.user_principal_name, other.user_principal_name) &&
+           ascii_equal(one.thumbprint, other.thumbprint);
+}
+
+Error another_record(const trust::ImportedRecord& wanted, const trust::ImportedRecord& answered) {
+    return {ErrorKind::invalid, "answerInvalid",
+            "the service answered with another record: " + printable(answered.thumbprint, 64) + " of " +
+                printable(answered.user_principal_name, 200) + " for " + printable(wanted.thumbprint, 64) + " of " +
+                printable(wanted.user_principal_name, 200)};
+}
 
 }  // namespace
 
@@ -28,12 +41,14 @@ net::Request ImportAdmin::call(std::string_view method, net::Url url, std::strin
     return request;
 }
 
-ports::Async<trust::ImportedRecord> ImportAdmin::store(net::Request request, unsigned expected) {
+ports::Async<trust::ImportedRecord> ImportAdmin::store(net::Request request, trust::ImportedRecord sent,
+                                                       unsigned expected) {
     const auto answer = co_await http_.send(std::move(request));
     if (!answer) co_return answer.error();
     if (auto wrong = judge(*answer, Path::open, {expected, 200U})) co_return std::move(*wrong);
     auto record = decode_imported_record(answer->body, false);
     if (!record) co_return record.error();
+    if (!is_same(sent, *record)) co_return another_record(sent, *record);
     if (record->etag.empty()) record->etag = std::string(answer->header("etag"));
     co_return std::move(*record);
 }
@@ -42,18 +57,18 @@ ports::Async<trust::ImportedRecord> ImportAdmin::add(trust::ImportedRecord recor
     auto request = call("POST", base_.below(k_collection), encode_imported_record(record));
     // A repeated POST finds its own record: that would look like somebody else's.
     request.idempotent = false;
-    co_return co_await store(std::move(request), 201);
+    co_return co_await store(std::move(request), std::move(record), 201);
 }
 
 ports::Async<trust::ImportedRecord> ImportAdmin::replace(trust::ImportedRecord record) {
     auto url = base_.below(std::string(k_collection) + "/" + net::encode_segment(record.id));
     auto request = call("PUT", std::move(url), encode_imported_record(record));
     request.headers.emplace_back("If-Match", record.etag.empty() ? "*" : record.etag);
-    co_return co_await store(std::move(request), 200);
+    co_return co_await store(std::move(request), std::move(record), 200);
 }
 
-ports::Async<trust::ImportedRecord> ImportAdmin::read(std::string id) {
-    auto request = call("GET", base_.below(std::string(k_collection) + "/" + net::encode_segment(id)), {});
+ports::Async<trust::ImportedRecord> ImportAdmin::read(trust::ImportedRecord listed) {
+    auto request = call("GET", base_.below(std::string(k_collection) + "/" + net::encode_segment(listed.id)), {});
     const auto answer = co_await http_.send(std::move(request));
     if (!answer) co_return answer.error();
     if (answer->status == 405 || answer->status == 501)
@@ -68,7 +83,7 @@ ports::Async<trust::ImportedRecord> ImportAdmin::read(std::string id) {
     if (auto wrong = judge(*answer, Path::open, {200})) co_return std::move(*wrong);
     auto record = decode_imported_record(answer->body, true);
     if (!record) co_return record.error();
-    if (record->id != id) co_return Error(ErrorKind::invalid, "answerInvalid", "another record was answered");
+    if (record->id != listed.id || !is_same(listed, *record)) co_return another_record(listed, *record);
     if (const auto etag = answer->header("etag"); !etag.empty()) record->etag = std::string(etag);
     co_return std::move(*record);
 }
@@ -87,6 +102,7 @@ ports::Async<std::vector<trust::ImportedRecord>> ImportAdmin::list(std::string u
     net::Url url = base_.below(k_collection);
     if (!user_principal_name.empty()) url.query = "userPrincipalName=" + net::encode_segment(user_principal_name);
     std::vector<trust::ImportedRecord> records;
+    std::set<std::string> asked;
     for (std::size_t pages = 0; pages < k_most_pages_of_all; ++pages) {
         auto request = call("GET", url, {});
         const auto answer = co_await http_.send(std::move(request));
@@ -98,12 +114,17 @@ ports::Async<std::vector<trust::ImportedRecord>> ImportAdmin::list(std::string u
         if (!page->unreadable.empty())
             co_return Error(ErrorKind::invalid, "answerInvalid",
                             "a stored record cannot be read: " + page->unreadable.front().message);
-        std::move(page->records.begin(), page->records.end(), std::back_inserter(records));
+        for (auto& record : page->records)
+            if (user_principal_name.empty() || ascii_equal(record.user_principal_name, user_principal_name))
+                records.push_back(std::move(record));
         if (!page->next_link) co_return std::move(records);
         auto next = net::parse_url(*page->next_link);
         if (!next || !base_.contains(*next))
             co_return Error(ErrorKind::invalid, "answerInvalid",
                             "nextLink leaves the service: " + printable(*page->next_link, 200));
+        if (!asked.insert(*page->next_link).second)
+            co_return Error(ErrorKind::invalid, "answerInvalid",
+                            "nextLink leads round in a circle: " + printable(*page->next_link, 200));
         url = std::move(*next);
     }
     co_return Error(ErrorKind::invalid, "answerInvalid", "too many pages");

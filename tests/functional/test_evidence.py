@@ -101,6 +101,7 @@ class Lists(Evidence):
         order, got = self.deliver(user, phone)
         self.assertEqual(len(got), 2)
         self.assertEqual(self.audited("IMP-2080", order) + self.audited("IMP-2081", order), [])
+        self.assertEqual(self.wait_audited("IMP-2083", order)["certificates"], history[0].sha256, "a shorter list is told, once")
         # By other means: told, until a person publishes what is there.
         records = self.lab.control.get(f"imports?userPrincipalName={user.upn}")["records"]
         gone = next(each for each in records if each["thumbprint"] == history[1].thumbprint)
@@ -113,6 +114,21 @@ class Lists(Evidence):
         order, got = self.deliver(user, phone)
         self.assertEqual(got, [history[2].sha256])
         self.assertEqual(self.audited("IMP-2080", order), [])
+
+    def test_who_removes_one_record_does_not_sign_another_ones_loss(self) -> None:
+        user, phone = self.person()
+        history = self.lab.import_history(user, (2018, 2020, 2022))
+        self.deliver(user, phone)
+        records = self.lab.control.get(f"imports?userPrincipalName={user.upn}")["records"]
+        lost = next(each for each in records if each["thumbprint"] == history[1].thumbprint)
+        self.lab.control.delete(f"imports?id={lost['id']}")
+        done = self.connector.command("import", "remove", "--user", user.upn, "--thumbprint", history[0].thumbprint)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("does not show 1 of the", " ".join(done.stderr.split()))
+        order, got = self.deliver(user, phone)
+        self.assertEqual(got, [history[2].sha256])
+        self.assertEqual(self.wait_audited("IMP-2080", order)["certificates"], history[1].sha256)
+        self.assertEqual(self.wait_audited("IMP-2083", order)["certificates"], history[0].sha256)
 
     def test_a_named_certificate_newer_than_all_before_is_a_change(self) -> None:
         """Attack 39 by the back door: an order that names certificates."""

@@ -156,6 +156,24 @@ class Lists(Bulk):
         self.assertEqual(self.counts(self.run_bulk("--csv", path, "--replace")), {"replaced": 1, "unchanged": 1})
         self.assertNotEqual(self.stored(user), before)
 
+    def test_a_report_writes_over_nothing_but_a_report(self) -> None:
+        user = self.person()
+        self.file("one.pfx", user)
+        path = self.write_list([("one.pfx", "word.txt", user.upn, "smimeEncryption")])
+        before = Path(path).read_bytes()
+        other = self.folder / "budget.csv"
+        other.write_text("year,sum\n")
+        for name, kept, text in ((str(path).removesuffix(".csv"), Path(path), before), (str(self.folder / "budget"), other, other.read_bytes())):
+            done = self.run_bulk("--csv", path, "--report", name, code=2)
+            self.assertIn("--report", done if isinstance(done, str) else str(done))
+            self.assertEqual(kept.read_bytes(), text)
+        self.assertEqual(self.stored(user), [])
+
+    def test_a_folder_too_deep_is_refused_by_name(self) -> None:
+        user = self.person()
+        self.file(f"history/{user.upn}/smimeEncryption/2018/a.pfx", user)
+        self.assertEqual(self.counts(self.run_bulk("--folder", self.folder / "history", "--password-file", self.folder / "word.txt", code=1)), {"refused": 1})
+
     def test_a_409_is_looked_into(self) -> None:
         """The store says that a record is there which it did not list."""
         same, other = self.person(), self.person()

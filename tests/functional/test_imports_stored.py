@@ -353,5 +353,90 @@ class Lists(Stored):
         scan("--password-file", str(word), code=0)
 
 
+class Lies(Stored):
+    """What the service answers is of the record that was asked for, or it is nothing."""
+
+    def listed(self, user, **changes) -> list[dict]:
+        """As the listing shows them; a field that is None is left out."""
+        shown = []
+        for record in self.records(user):
+            entry = {**{key: value for key, value in record.items() if key not in ("encryptedPfxBlob", "encryptedPfxPassword")}, **changes}
+            shown.append({key: value for key, value in entry.items() if value is not None})
+        return shown
+
+    def test_nothing_is_signed_for_whom_nobody_chose(self) -> None:
+        alice, eve = self.person(), self.person()
+        self.put(alice, self.identity(alice), signed=False)
+        before = self.records(alice)
+        self.lab.fault("patch", call="admin", set={"value": self.listed(alice)})   # the listing is true
+        self.lab.fault("patch", call="admin", set={"userPrincipalName": eve.upn})  # twice read: to learn, and to look
+        self.lab.fault("patch", call="admin", set={"userPrincipalName": eve.upn})
+        rows = self.run_json("adopt", "--user", alice.upn, "--address", alice.upn, "--yes", code=1)
+        self.assertEqual([each["outcome"] for each in rows], ["refused"])
+        self.assertIn("another record", rows[0]["reason"])
+        self.assertEqual((self.records(alice), self.records(eve)), (before, []))
+
+    def test_a_listing_without_signatures_shortens_no_list(self) -> None:
+        user = self.person()
+        whole = [self.identity(user, year) for year in (2018, 2019, 2020)]
+        self.put(user, *whole)
+        # One is hidden, and the others are listed as if nobody had signed them.
+        shown = self.listed(user, importerSignature=None)[:2]
+        self.lab.fault("patch", call="admin", set={"value": shown})
+        done = self.connector.command("import", "adopt", "--user", user.upn, "--yes")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("listed them without their signature", " ".join(done.stderr.split()))
+        self.assertIn("nothing to adopt", done.stdout)
+        names = {one.sha256 for one in whole}
+        for record in self.records(user):
+            self.assertTrue(all(name in "\n".join(self.statement(record)) for name in names))
+
+    def test_an_answer_about_somebody_else_is_not_added(self) -> None:
+        user, other = self.person(), self.person()
+        file, word = self.place / "own.pfx", self.place / "own.txt"
+        file.write_bytes(pfx.export(self.identity(user), PASSWORD))
+        pki.write(word, PASSWORD.encode() + b"\n", private=True)
+        self.lab.fault("patch", call="admin", withBody=True, set={"userPrincipalName": other.upn})
+        done = self.connector.command("import", "add", str(file), "--user", user.upn, "--key", "ImportKey1", "--password-file", str(word))
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("another record", done.stderr)
+
+    def test_pages_that_lead_round_in_a_circle_end(self) -> None:
+        url = f"{self.lab.url}/imported-certificates?page=2"
+        for _ in range(3):
+            self.lab.fault("patch", call="admin", set={"value": [], "nextLink": url})
+        done = self.connector.command("import", "list")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("circle", done.stderr)
+
+    def test_a_colleagues_records_are_not_signed_away(self) -> None:
+        user = self.person()
+        self.put(user, self.identity(user, 2018), importer=self.lab.pki.foreign_importer)
+        before = self.records(user)
+        file, word = self.place / "mine.pfx", self.place / "mine.txt"
+        file.write_bytes(pfx.export(self.identity(user, 2020), PASSWORD))
+        pki.write(word, PASSWORD.encode() + b"\n", private=True)
+        done = self.connector.command("import", "add", str(file), "--user", user.upn, "--key", "ImportKey1", "--password-file", str(word))
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("importer.signers", done.stderr)
+        self.assertEqual(self.records(user), before)
+
+    def test_a_key_made_anew_under_the_same_name_has_a_way_out(self) -> None:
+        user = self.person()
+        file, word = self.place / "again.pfx", self.place / "again.txt"
+        file.write_bytes(pfx.export(self.identity(user), PASSWORD))
+        pki.write(word, PASSWORD.encode() + b"\n", private=True)
+        stray = rsa.generate_private_key(65537, 2048)
+        lost = self.place / "lost.pem"
+        lost.write_bytes(stray.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+        add = ("import", "add", str(file), "--user", user.upn, "--key", "ImportKey1", "--password-file", str(word))
+        self.assertEqual(self.connector.command(*add, "--key-file", str(lost)).returncode, 0)
+        self.assertEqual(self.connector.command("import", "verify", "--user", user.upn).returncode, 1)
+        self.assertIn("unchanged", self.connector.command(*add, "--replace").stdout)
+        done = self.connector.command(*add, "--replace-all")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.connector.command("import", "verify", "--user", user.upn).returncode, 0)
+
+
 if __name__ == "__main__":
     unittest.main()
