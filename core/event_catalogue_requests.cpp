@@ -127,8 +127,10 @@ constexpr auto k_request_events = std::to_array<EventDefinition>({
      "[importer] signatures is \"adopted\", unsigned records of this owner are refused from the first signed list on.",
      "Nothing, if all of the owner's records were removed on purpose. If not, ask who can write to the store, and "
      "import the records again or sign them with `import adopt`."},
-    {event::k_import_list_shorter, warning, true, "A newer importer's list names fewer certificates than the one before.",
-     "An importer has signed it, as `import remove` and `import inventory --publish` do. Those that are no longer named "
+    {event::k_import_list_shorter, warning, true,
+     "A newer importer's list names fewer certificates than the one before.",
+     "An importer has signed it, as `import remove` and `import inventory --publish` do. Those that are no longer "
+     "named "
      "stand in this line, as SHA-256 (the first twenty); nobody misses them from now on.",
      "Nothing, if they were removed on purpose. If not, an importing tool was shown less than there is when it signed: "
      "import them again, and ask who can write to the store."},

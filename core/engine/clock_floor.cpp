@@ -21,7 +21,7 @@ boost::asio::awaitable<void> Context::look_at_clock_floor() {
     using State = ClockFloor::State;
     if (status.ledger_barred) co_return;
     if (!clock_floor.known()) {
-        auto asking = ports.ledger.newest_time();
+        auto asking = ask(ports.ledger.newest_time());
         const auto newest = co_await std::move(asking);
         if (!newest) {
             ledger_failed(newest.error(), "looking for the newest time that was seen");
@@ -45,15 +45,15 @@ boost::asio::awaitable<void> Context::look_at_clock_floor() {
     }
     if (status.ledger.state == Check::State::down) co_return;
     if (state == State::held && !stopping.by_clock()) {
-        auto stopping_it = ports.ledger.stop_for_clock(
-            "the clock is behind " + to_rfc3339(clock_floor.newest()) + ", the newest time seen here", time);
+        auto stopping_it = ask(ports.ledger.stop_for_clock(
+            "the clock is behind " + to_rfc3339(clock_floor.newest()) + ", the newest time seen here", time));
         const auto done = co_await std::move(stopping_it);
         if (!done) ledger_failed(done.error(), "stopping what hangs on the clock");
         auto looking = look_at_stops();
         co_await std::move(looking);
     } else if (state == State::good && (stopping.by_clock() || (clock_floor.to_note(time) &&
                                                                 !clock_watch.doubtful(time, ports.clock.tick())))) {
-        auto noting = ports.ledger.note_time(time);
+        auto noting = ask(ports.ledger.note_time(time));
         const auto done = co_await std::move(noting);
         if (!done) {
             ledger_failed(done.error(), "noting the newest time");

@@ -119,6 +119,8 @@ struct Context {
     std::map<RequestId, Tick> told;
     // Nothing is told before: the service has asked for quiet, or does not answer. A person may end it.
     Tick results_quiet_until{};
+    // Housekeeping's calls to the ledger that have not been answered: a disk that hangs fails none of them.
+    std::multiset<Tick> asked_at;
     async::Wake work_arrived;    // the dispatcher waits here
     async::Wake report_waiting;  // the reporter
     async::Wake state_changed;   // the housekeeper: a heartbeat is due
@@ -159,7 +161,21 @@ struct Context {
     // Holds the clock against the newest time seen, stops what hangs on it, notes a newer one.
     [[nodiscard]] boost::asio::awaitable<void> look_at_clock_floor();
     [[nodiscard]] ports::State state() const;
+    // One call to the ledger, watched (asked_at).
+    template <class T>
+    [[nodiscard]] boost::asio::awaitable<T> ask(boost::asio::awaitable<T> call);
 };
+
+template <class T>
+boost::asio::awaitable<T> Context::ask(boost::asio::awaitable<T> call) {
+    struct Asking {
+        std::multiset<Tick>& all;
+        std::multiset<Tick>::iterator place;
+        ~Asking() { all.erase(place); }
+    };
+    const Asking asking{asked_at, asked_at.insert(ports.clock.tick())};
+    co_return co_await std::move(call);
+}
 
 // An event that names the request it is about, and its user and device.
 [[nodiscard]] Event about(std::string_view event_id, const request::RequestRecord& record);

@@ -30,21 +30,10 @@ asio::awaitable<void> Housekeeper::run() {
     }
 }
 
-template <class T>
-asio::awaitable<T> Housekeeper::ask(asio::awaitable<T> call) {
-    struct Asking {
-        std::optional<Tick>& since;
-        ~Asking() { since.reset(); }
-    };
-    asked_at_ = context_.ports.clock.tick();
-    const Asking asking{asked_at_};
-    co_return co_await std::move(call);
-}
-
 asio::awaitable<void> Housekeeper::look_around() {
     auto watching = watch_clock();
     co_await std::move(watching);
-    auto flooring = ask(context_.look_at_clock_floor());
+    auto flooring = context_.look_at_clock_floor();
     co_await std::move(flooring);
     auto counting = count();
     co_await std::move(counting);
@@ -104,7 +93,8 @@ asio::awaitable<void> Housekeeper::pulse() {
 // A disk that hangs fails nothing; it is down until a write has succeeded.
 void Housekeeper::watch_ledger() {
     constexpr auto k_hangs = 15s;
-    if (!asked_at_ || context_.ports.clock.tick() - *asked_at_ < k_hangs) return;
+    const auto& asked_at = context_.asked_at;
+    if (asked_at.empty() || context_.ports.clock.tick() - *asked_at.begin() < k_hangs) return;
     context_.ledger_failed({ErrorKind::unavailable, "storageHangs", "the database has not answered for 15 seconds"},
                            "counting");
 }
@@ -127,7 +117,7 @@ asio::awaitable<void> Housekeeper::watch_clock() {
     if ((!pull_to_ && jumped_ == 0s) || context_.status.ledger.state == Check::State::down) co_return;
     if (jumped_ != 0s) {
         const auto jumped = std::exchange(jumped_, 0s);
-        auto moving = ask(context_.ports.ledger.move_waits(context_.now(), jumped));
+        auto moving = context_.ask(context_.ports.ledger.move_waits(context_.now(), jumped));
         const auto moved = co_await std::move(moving);
         if (!moved) {
             context_.ledger_failed(moved.error(), "moving what waits along with the clock");
@@ -136,7 +126,7 @@ asio::awaitable<void> Housekeeper::watch_clock() {
         }
     }
     if (pull_to_) {
-        auto pulling = ask(context_.ports.ledger.pull_back(context_.now(), *pull_to_));
+        auto pulling = context_.ask(context_.ports.ledger.pull_back(context_.now(), *pull_to_));
         const auto pulled = co_await std::move(pulling);
         if (!pulled) {
             context_.ledger_failed(pulled.error(), "looking for what waits too long");
@@ -206,7 +196,7 @@ asio::awaitable<void> Housekeeper::beat() {
 }
 
 asio::awaitable<void> Housekeeper::count() {
-    auto counting = ask(context_.ports.ledger.counts());
+    auto counting = context_.ask(context_.ports.ledger.counts());
     auto counts = co_await std::move(counting);
     if (counts) {
         context_.status.counts = std::move(*counts);
@@ -214,16 +204,16 @@ asio::awaitable<void> Housekeeper::count() {
         context_.ledger_failed(counts.error(), "counting");
         co_return;
     }
-    auto metering = ask(context_.ports.ledger.meters(context_.now()));
+    auto metering = context_.ask(context_.ports.ledger.meters(context_.now()));
     auto meters = co_await std::move(metering);
     if (meters) context_.status.meters = std::move(*meters);
-    auto looking = ask(context_.look_at_stops());
+    auto looking = context_.look_at_stops();
     co_await std::move(looking);
 }
 
 // Nobody works while the ledger cannot be written: the smallest write there is shows when it can be again.
 asio::awaitable<void> Housekeeper::probe() {
-    auto writing = ask(context_.ports.ledger.next_sequence(context_.now()));
+    auto writing = context_.ask(context_.ports.ledger.next_sequence(context_.now()));
     const auto written = co_await std::move(writing);
     if (!written) {
         context_.ledger_failed(written.error(), "looking whether the database can be written again");
@@ -240,7 +230,7 @@ asio::awaitable<void> Housekeeper::end(const request::RequestRecord& record, req
     request::Outcome outcome(std::move(dropped));
     ports::Commit commit;
     commit.record = request::after(record, outcome, context_.rules.retry, context_.now(), 0.0);
-    auto saving = ask(context_.ports.ledger.save(std::move(commit), context_.now()));
+    auto saving = context_.ask(context_.ports.ledger.save(std::move(commit), context_.now()));
     const auto saved = co_await std::move(saving);
     if (saved) context_.ports.events.raise(about(event_id, record));
     context_.report_waiting.call();
@@ -253,7 +243,7 @@ ports::Async<std::vector<request::RequestRecord>> Housekeeper::next_of(Round& ro
     filter.stage = round.stage;
     filter.after = round.after;
     filter.limit = k_page;
-    auto asking = ask(context_.ports.ledger.page(std::move(filter)));
+    auto asking = context_.ask(context_.ports.ledger.page(std::move(filter)));
     auto some = co_await std::move(asking);
     const bool more = some && some->size() == k_page;
     round.after = more ? some->back().request.id.text() : "";
@@ -293,7 +283,7 @@ asio::awaitable<void> Housekeeper::drop_uncollected() {
 asio::awaitable<void> Housekeeper::look_at_expiring_imports() {
     constexpr auto k_soon = std::chrono::days{30};
     constexpr std::size_t k_most_said = 1000;  // a day; the metric has the number
-    auto asking = ask(context_.ports.ledger.expiring_imports(context_.now(), context_.now() + k_soon));
+    auto asking = context_.ask(context_.ports.ledger.expiring_imports(context_.now(), context_.now() + k_soon));
     const auto expiring = co_await std::move(asking);
     if (!expiring) {
         context_.ledger_failed(expiring.error(), "looking for imported certificates that end soon");
@@ -313,7 +303,7 @@ asio::awaitable<void> Housekeeper::look_at_expiring_imports() {
 }
 
 asio::awaitable<void> Housekeeper::purge(UtcTime now) {
-    auto purging = ask(context_.ports.ledger.purge(now, now - context_.rules.keep_closed));
+    auto purging = context_.ask(context_.ports.ledger.purge(now, now - context_.rules.keep_closed));
     const auto purged = co_await std::move(purging);
     if (purged) {
         context_.ports.events.raise(Event(event::k_purged));
@@ -324,7 +314,7 @@ asio::awaitable<void> Housekeeper::purge(UtcTime now) {
 
 // A window closes by time or by its last place; nobody does it.
 asio::awaitable<void> Housekeeper::look_at_window() {
-    auto asking = ask(context_.ports.ledger.window());
+    auto asking = context_.ask(context_.ports.ledger.window());
     const auto window = co_await std::move(asking);
     if (!window) {
         context_.ledger_failed(window.error(), "looking at the enrolment window");

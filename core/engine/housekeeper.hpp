@@ -24,9 +24,6 @@ public:
 
 private:
     [[nodiscard]] boost::asio::awaitable<void> look_around();
-    // One call to the ledger, watched.
-    template <class T>
-    [[nodiscard]] boost::asio::awaitable<T> ask(boost::asio::awaitable<T> call);
     void watch_ledger();
     [[nodiscard]] boost::asio::awaitable<void> watch_clock();
     // Nothing ends by age while the wall clock is not believed; it is looked at all the same, for rows that were
@@ -61,7 +58,6 @@ private:
     Tick next_purge_{};
     Round held_{request::Stage::held};
     Round packaged_{request::Stage::packaged};
-    std::optional<Tick> asked_at_;  // the ledger, that has not answered yet
     Tick next_probe_{};
     Tick next_expiry_look_{};
     std::uint64_t delivered_at_look_ = 0;

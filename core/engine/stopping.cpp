@@ -66,11 +66,11 @@ void Context::stops_are(std::vector<request::Stop> stops) {
 boost::asio::awaitable<void> Context::look_at_stops() {
     if (!stopping.unwritten.empty()) {
         const auto taken = stopping.unwritten;
-        auto writing = ports.ledger.freeze(taken);
+        auto writing = ask(ports.ledger.freeze(taken));
         const auto written = co_await std::move(writing);
         if (written) stopping.are_written(taken);
     }
-    auto asking = ports.ledger.stops();
+    auto asking = ask(ports.ledger.stops());
     auto stops = co_await std::move(asking);
     // What cannot be read stays as it was.
     if (stops) stops_are(std::move(*stops));

@@ -312,8 +312,9 @@ void add_import_add_command(CLI::App& import_group, Chosen& chosen) {
         ->take_all();
     command->add_option("--chain", options->chain, "PEM with issuers that the PFX lacks");
     command->add_flag("--replace", options->replace, "puts it in the place of a stored record with another content");
-    command->add_flag("--replace-all", options->replace_all,
-                      "the same, and of what is unchanged, too: after the import key was made anew under the same name");
+    command->add_flag(
+        "--replace-all", options->replace_all,
+        "the same, and of what is unchanged, too: after the import key was made anew under the same name");
     command->add_flag("--dry-run", options->dry_run, "checks everything and sends nothing");
     chosen.on(command, [options](const Invocation& call) { return add(call, *options); });
 }

@@ -142,8 +142,7 @@ Result<void> BulkWorker::fetch(const std::string& user) {
 bool BulkWorker::settled_by_store(Item& item) {
     const auto* stored = importer::find_same(store_, item.order, item.opened.certificate.thumbprint);
     if (stored == nullptr) return false;
-    if (!job_.replace_all &&
-        importer::says_the_same(*stored, item.opened, job_.key.key, job_.signer.has_value())) {
+    if (!job_.replace_all && importer::says_the_same(*stored, item.opened, job_.key.key, job_.signer.has_value())) {
         end(item, RowOutcome::unchanged);
         return true;
     }

@@ -124,11 +124,11 @@ Result<bool> publish_list(const config::Settings& settings, ImportSession& sessi
                      "importer.certificate and importer.key are needed to sign a list");
     const auto trusted = trusted_importers(settings);
     if (!trusted) return trusted.error();
-    const auto carrier = std::find_if(store.begin(), store.end(), [&list](const auto& stored) {
+    const auto carrier = std::find_if(store.rbegin(), store.rend(), [&list](const auto& stored) {
         return stored.statement && stored.record.purpose == list.purpose &&
                ascii_equal(stored.record.user_principal_name, list.user);
     });
-    if (carrier == store.end()) return false;
+    if (carrier == store.rend()) return false;
     auto whole = session.wait(session.calls().read(carrier->record));
     if (!whole) return whole.error();
     const crypto::OpenSslCrypto crypto;

@@ -1,8 +1,8 @@
 // ImportAdmin: the administrator's calls to the service's store of imported certificates (`import
 // add|list|remove|verify|…`). TLS without a client certificate, Authorization: Bearer. Follows the management API,
 // "Imported certificates". kind conflict: code exists (409) or changed (412, 428). kind unauthorized: 401, 403. kind
-// invalid: 400 and others, and an answer about another owner, purpose or certificate than was asked for. On the caller's
-// executor.
+// invalid: 400 and others, and an answer about another owner, purpose or certificate than was asked for. On the
+// caller's executor.
 #pragma once
 
 #include "core/ports/clock.hpp"
@@ -28,8 +28,9 @@ public:
     [[nodiscard]] ports::Async<trust::ImportedRecord> replace(trust::ImportedRecord record);
     // DELETE. False: there was none (404).
     [[nodiscard]] ports::Async<bool> remove(std::string id, std::string etag);
-    // GET of one whole record as the listing has it, blob and password with it; etag is what replace() wants. code notFound: it is gone, or
-    // the service has no such call (its own word for a 404 tells); code unsupported: it has none (405, 501).
+    // GET of one whole record as the listing has it, blob and password with it; etag is what replace() wants. code
+    // notFound: it is gone, or the service has no such call (its own word for a 404 tells); code unsupported: it has
+    // none (405, 501).
     [[nodiscard]] ports::Async<trust::ImportedRecord> read(trust::ImportedRecord listed);
     // GET, all pages, without blob and password. `user_principal_name` "" = everybody's.
     [[nodiscard]] ports::Async<std::vector<trust::ImportedRecord>> list(std::string user_principal_name);
@@ -37,7 +38,7 @@ public:
 private:
     [[nodiscard]] net::Request call(std::string_view method, net::Url url, std::string body) const;
     [[nodiscard]] ports::Async<trust::ImportedRecord> store(net::Request request, trust::ImportedRecord sent,
-                                                             unsigned expected);
+                                                            unsigned expected);
 
     net::HttpClient& http_;
     ports::Clock& clock_;

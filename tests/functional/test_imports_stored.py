@@ -397,7 +397,7 @@ class Lies(Stored):
         file.write_bytes(pfx.export(self.identity(user), PASSWORD))
         pki.write(word, PASSWORD.encode() + b"\n", private=True)
         self.lab.fault("patch", call="admin", withBody=True, set={"userPrincipalName": other.upn})
-        done = self.connector.command("import", "add", str(file), "--user", user.upn, "--key", "ImportKey1", "--password-file", str(word))
+        done = self.connector.command("import", "add", str(file), "--user", user.upn, "--purpose", "smimeEncryption", "--key", "ImportKey1", "--password-file", str(word))
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         self.assertIn("another record", done.stderr)
 
@@ -416,7 +416,7 @@ class Lies(Stored):
         file, word = self.place / "mine.pfx", self.place / "mine.txt"
         file.write_bytes(pfx.export(self.identity(user, 2020), PASSWORD))
         pki.write(word, PASSWORD.encode() + b"\n", private=True)
-        done = self.connector.command("import", "add", str(file), "--user", user.upn, "--key", "ImportKey1", "--password-file", str(word))
+        done = self.connector.command("import", "add", str(file), "--user", user.upn, "--purpose", "smimeEncryption", "--key", "ImportKey1", "--password-file", str(word))
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertIn("importer.signers", done.stderr)
         self.assertEqual(self.records(user), before)
@@ -429,9 +429,9 @@ class Lies(Stored):
         stray = rsa.generate_private_key(65537, 2048)
         lost = self.place / "lost.pem"
         lost.write_bytes(stray.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
-        add = ("import", "add", str(file), "--user", user.upn, "--key", "ImportKey1", "--password-file", str(word))
+        add = ("import", "add", str(file), "--user", user.upn, "--purpose", "smimeEncryption", "--key", "ImportKey1", "--password-file", str(word))
         self.assertEqual(self.connector.command(*add, "--key-file", str(lost)).returncode, 0)
-        self.assertEqual(self.connector.command("import", "verify", "--user", user.upn).returncode, 1)
+        self.assertEqual(self.connector.command("import", "verify", "--user", user.upn).returncode, 3)
         self.assertIn("unchanged", self.connector.command(*add, "--replace").stdout)
         done = self.connector.command(*add, "--replace-all")
         self.assertEqual(done.returncode, 0, done.stderr)

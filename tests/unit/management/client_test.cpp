@@ -306,8 +306,12 @@ TEST_F(ClientTest, ReadsOneWholeRecord) {
     const auto token = std::make_shared<const SecretBytes>(SecretBytes::copy_of("admin"));
     ImportAdmin admin(http, clock, *net::parse_url("https://mgmt.test/api/v1"), token, 30s);
     auto whole = boost::json::parse(page("")).at("value").at(0).as_object();
+    const auto listed = decode_imported_record(boost::json::serialize(whole), true);
+    ASSERT_TRUE(listed);
     const auto read = [&](const std::string& id) {
-        auto call = admin.read(id);
+        auto record = *listed;
+        record.id = id;
+        auto call = admin.read(std::move(record));
         return net_test::run<trust::ImportedRecord>(io, std::move(call));
     };
     http.queue(200, boost::json::serialize(whole), {{"etag", "\"7\""}});
@@ -322,6 +326,13 @@ TEST_F(ClientTest, ReadsOneWholeRecord) {
 
     http.queue(200, boost::json::serialize(whole));
     EXPECT_EQ(read("other").error().code, "answerInvalid");
+    for (const auto& [member, value] : {std::pair("userPrincipalName", "eve@corp.example"),
+                                        std::pair("thumbprint", "00"), std::pair("intendedPurpose", "smimeSigning")}) {
+        auto another = whole;
+        another[member] = value;
+        http.queue(200, boost::json::serialize(another));
+        EXPECT_EQ(read("i").error().code, "answerInvalid") << member;
+    }
     whole.erase("encryptedPfxPassword");
     http.queue(200, boost::json::serialize(whole));
     EXPECT_EQ(read("i").error().code, "answerInvalid");
@@ -335,8 +346,10 @@ TEST_F(ClientTest, AdministersTheStore) {
     const auto token = std::make_shared<const SecretBytes>(SecretBytes::copy_of("admin"));
     ImportAdmin admin(http, clock, *net::parse_url("https://mgmt.test/api/v1"), token, 30s);
     const std::string one = boost::json::serialize(boost::json::parse(page("")).at("value").at(0));
+    const auto mine = decode_imported_record(one, true);
+    ASSERT_TRUE(mine);
     http.queue(201, one, {{"etag", "\"9\""}});
-    auto adding = admin.add(trust::ImportedRecord());
+    auto adding = admin.add(*mine);
     const auto added = net_test::run<trust::ImportedRecord>(io, std::move(adding));
     ASSERT_TRUE(added) << added.error().message;
     EXPECT_EQ(added->id, "i");
@@ -345,7 +358,7 @@ TEST_F(ClientTest, AdministersTheStore) {
     EXPECT_FALSE(http.asked[0].idempotent);
 
     http.queue(409, "");
-    auto twice = admin.add(trust::ImportedRecord());
+    auto twice = admin.add(*mine);
     const auto exists = net_test::run<trust::ImportedRecord>(io, std::move(twice));
     EXPECT_EQ(exists.error().kind, ErrorKind::conflict);
     EXPECT_EQ(exists.error().code, "exists");
@@ -373,7 +386,15 @@ TEST_F(ClientTest, AdministersTheStore) {
     auto listing = admin.list("a+b@c.example");
     const auto records = net_test::run<std::vector<trust::ImportedRecord>>(io, std::move(listing));
     ASSERT_TRUE(records) << records.error().message;
-    EXPECT_EQ(records->size(), 2U);
+    EXPECT_TRUE(records->empty()) << "another owner's, whom nobody asked for";
+    http.queue(200, page("https://mgmt.test/api/v1/imported-certificates?skip=1"));
+    http.queue(200, page(""));
+    auto of_him = admin.list(mine->user_principal_name);
+    EXPECT_EQ((net_test::run<std::vector<trust::ImportedRecord>>(io, std::move(of_him)))->size(), 2U);
+    for (int i = 0; i < 4; ++i) http.queue(200, page("https://mgmt.test/api/v1/imported-certificates?skip=1"));
+    auto circle = admin.list("");
+    EXPECT_EQ((net_test::run<std::vector<trust::ImportedRecord>>(io, std::move(circle))).error().code, "answerInvalid");
+    EXPECT_EQ(http.asked.size(), 12U) << "the first time round is the last";
     EXPECT_EQ(http.asked[6].url.query, "userPrincipalName=a%2Bb%40c.example");
 }
 
