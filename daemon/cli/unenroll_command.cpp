@@ -9,6 +9,8 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include <unistd.h>
+
 #include <chrono>
 #include <thread>
 
@@ -99,6 +101,11 @@ control::Answer ask_for(const Invocation& call, const std::string& command) {
 int unenroll(const Invocation& call) {
     const auto settings = call.settings(config::Need::enroll);
     if (!settings) return k_usage;
+    // Before the daemon is ended: whoever may ask it to, need not be who may remove its files.
+    for (const auto& file : {settings->management.key, settings->management.certificate})
+        if (const auto folder = file.parent_path(); ::access(folder.c_str(), W_OK) != 0)
+            return call.fail(Error(ErrorKind::misconfigured, "fileUnwritable",
+                                   folder.string() + ": this account cannot remove files there; run it as root"));
     const auto present = enrolment::present_certificate(*settings);
     const auto before = open_requests(ask_for(call, "status"));
     const auto ending = ask_for(call, "enrolment.end");

@@ -204,6 +204,10 @@ void drop_candidate(const config::Settings& settings) {
     (void)fs::remove(pending_key_file(settings), ignored);
 }
 
+void drop_request(const config::Settings& settings) {
+    if (!candidate(settings)) drop_candidate(settings);
+}
+
 Result<std::vector<fs::path>> remove_all(const config::Settings& settings) {
     std::vector<fs::path> removed;
     std::optional<Error> fault;

@@ -46,6 +46,9 @@ struct Candidate {
 [[nodiscard]] Result<void> install(const config::Settings& settings);
 // Key, request and certificate: the next try begins with a new key.
 void drop_candidate(const config::Settings& settings);
+// Key and request, unless they have been certified: `enroll --renew` and the daemon may ask for the same key at once,
+// and the no that one of them hears is not the other's.
+void drop_request(const config::Settings& settings);
 // Key and certificate: in force, pending, and the one before. What was removed; goes on past one that cannot be.
 [[nodiscard]] Result<std::vector<std::filesystem::path>> remove_all(const config::Settings& settings);
 // Ends what a process has left half done: a candidate of which the key alone was put in place.

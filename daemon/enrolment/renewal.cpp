@@ -130,7 +130,7 @@ ports::Async<Candidate> Renewal::order(std::shared_ptr<const config::Settings> s
     auto asking = client.renew(parts_.connector, std::move(*csr));
     auto answer = co_await std::move(asking);
     if (!answer) {
-        if (!passes(answer.error().kind) && answer.error().kind != ErrorKind::unauthorized) drop_candidate(*settings);
+        if (!passes(answer.error().kind) && answer.error().kind != ErrorKind::unauthorized) drop_request(*settings);
         co_return answer.error();
     }
     auto keeping = parts_.offload.run(
@@ -141,7 +141,7 @@ ports::Async<Candidate> Renewal::order(std::shared_ptr<const config::Settings> s
             const auto pending = pending_key(*settings, name, *owner);
             if (!pending) return pending.error();
             auto kept = keep_candidate(*settings, *given, *pending, *owner);
-            if (!kept) drop_candidate(*settings);
+            if (!kept) drop_request(*settings);
             return kept;
         });
     co_return co_await std::move(keeping);

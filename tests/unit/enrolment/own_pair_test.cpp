@@ -152,6 +152,31 @@ TEST_F(OwnPair, a_candidate_is_found_again_and_changes_nothing_until_it_is_insta
     EXPECT_FALSE(pending().reused) << "the next try begins with a new key";
 }
 
+TEST_F(OwnPair, a_refused_request_does_not_take_along_what_somebody_else_was_given) {
+    const auto both = pending();
+    ASSERT_TRUE(keep_candidate(settings_, answer(both), both, owner_));
+    drop_request(settings_);
+    EXPECT_TRUE(candidate(settings_)) << "certified meanwhile";
+    drop_candidate(settings_);
+    (void)pending();
+    drop_request(settings_);
+    EXPECT_FALSE(there("state/connector.key.pending"));
+    EXPECT_FALSE(there("state/connector.key.pending.csr"));
+}
+
+TEST_F(OwnPair, giving_up_removes_everything_and_says_what) {
+    put_in_place(pending(), answer(pending()));
+    put_in_place(pending(), answer(pending()));
+    const auto next = pending();
+    ASSERT_TRUE(keep_candidate(settings_, answer(next), next, owner_));
+    const auto removed = remove_all(settings_);
+    ASSERT_TRUE(removed);
+    EXPECT_EQ(removed->size(), 7U);
+    for (const auto& left : std::filesystem::directory_iterator(settings_.storage.directory))
+        ADD_FAILURE() << left.path() << " is left";
+    EXPECT_TRUE(must(remove_all(settings_)).empty());
+}
+
 TEST_F(OwnPair, what_ended_between_key_and_certificate_is_ended_later) {
     const auto first = pending();
     put_in_place(first, answer(first));
