@@ -95,7 +95,7 @@ class Button(unittest.TestCase):
             self.connector.wait_until(lambda: self.connector.metric("frozen", kind=kind) == 1, 5, "the metric")
         self.connector.wait_until(lambda: set(kinds) <= set(self.lab.heartbeats()[-1]["frozen"]), 15, "the heartbeat")
         self.assertLessEqual(set(kinds), {row["kind"] for row in self.connector.command_json("status")["stops"]})
-        self.assertIn("stopped until `thaw`", self.connector.health("/")[1])
+        self.assertIn("until <code>thaw</code>", self.connector.health("/")[1])
 
     def restart(self) -> None:
         self.connector.kill()
