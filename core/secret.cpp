@@ -40,8 +40,16 @@ public:
     }
     [[nodiscard]] std::uint8_t* take(std::size_t capacity) {
         if (capacity == page_size()) {
-            const std::lock_guard lock(mutex_);
-            if (count_ != 0) return pages_[--count_];
+            std::uint8_t* page = nullptr;
+            {
+                const std::lock_guard lock(mutex_);
+                if (count_ != 0) page = pages_[--count_];
+            }
+            if (page != nullptr) {
+                // Again: a lock that was refused before may be had now, and a forked process has none of its parent's.
+                (void)::mlock(page, capacity);
+                return page;
+            }
         }
         return map_pages(capacity);
     }

@@ -417,7 +417,10 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
                                    [&reload_asked] {
                                        if (reload_asked) reload_asked();
                                    },
-                                   [] { (void)std::raise(SIGTERM); }});
+                                   [&] {
+                                       manager->stopping(settings.connector.drain + k_after_drain);
+                                       engine.drain(settings.connector.drain);
+                                   }});
     control::Server control_server(executor, clock, evidence, std::move(operations));
     if (auto listening = control_server.start(settings.control.socket, settings.control.group); !listening)
         return refuse(listening.error());

@@ -37,9 +37,21 @@ boost::asio::awaitable<std::optional<bool>> Worker::judge_lists(const ports::Imp
     }
     const auto shown = trust::shown_lists(statements, person);
     const auto findings = trust::compare_lists(shown, *seen);
+    const auto event_of = [&](std::string_view id, const trust::ListFinding& finding) {
+        return about(id, record_)
+            .with("owner", finding.user_principal_name)
+            .with("purpose", to_string(purpose))
+            .with("newest", std::to_string(finding.newest));
+    };
     std::vector<trust::SignedList> keep;
-    for (const auto& finding : findings)
+    for (const auto& finding : findings) {
         if (finding.keep) keep.push_back(*finding.keep);
+        // Before the shorter list is what was seen: rather told twice than not at all.
+        if (!finding.dropped.empty())
+            context_.ports.events.raise(event_of(event::k_import_list_shorter, finding)
+                                            .with("count", std::to_string(finding.dropped.size()))
+                                            .with("certificates", first_of(finding.dropped)));
+    }
     if (!keep.empty()) {
         auto keeping = context_.ports.ledger.keep_lists(std::move(keep), context_.now());
         const auto kept = co_await std::move(keeping);
@@ -49,18 +61,8 @@ boost::asio::awaitable<std::optional<bool>> Worker::judge_lists(const ports::Imp
         }
     }
     for (const auto& finding : findings) {
-        const auto event = [&](std::string_view id) {
-            return about(id, record_)
-                .with("owner", finding.user_principal_name)
-                .with("purpose", to_string(purpose))
-                .with("newest", std::to_string(finding.newest));
-        };
-        // Once, since the shorter list is what was seen from now on.
-        if (!finding.dropped.empty())
-            context_.ports.events.raise(event(event::k_import_list_shorter)
-                                            .with("count", std::to_string(finding.dropped.size()))
-                                            .with("certificates", first_of(finding.dropped)));
-        if (!fresh) continue;
+        if (!fresh) break;
+        const auto event = [&](std::string_view id) { return event_of(id, finding); };
         if (finding.withheld) context_.ports.events.raise(event(event::k_import_list_withheld));
         if (finding.older)
             context_.ports.events.raise(

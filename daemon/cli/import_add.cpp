@@ -129,8 +129,19 @@ Result<void> send(const Invocation& call, const config::Settings& settings, cons
     const auto store = fetch_store(settings, **session, plan.order.user_principal_name);
     if (!store) return store.error();
     const auto history = history_with(call, plan, *store);
-    if (plan.signer)
-        if (const auto whole = importer::names_everything(history); !whole) return whole.error();
+    std::vector<std::string> replaced;
+    bool anything = false;
+    for (const Item& item : plan.items) {
+        const auto* stored = importer::find_same(*store, plan.order, item.opened.certificate.thumbprint);
+        if (stored != nullptr) replaced.push_back(stored->record.id);
+        anything = anything || stored == nullptr || options.replace_all ||
+                   !importer::says_the_same(*stored, item.opened, plan.key, plan.signer.has_value());
+    }
+    if (plan.signer && anything)
+        if (const auto whole =
+                importer::names_everything(*store, plan.order.user_principal_name, plan.order.purpose, replaced);
+            !whole)
+            return whole.error();
     const crypto::OpenSslCrypto crypto;
     const UtcTime now = call.environment.now();
     const std::uint64_t sequence = sequence_after(history.newest);

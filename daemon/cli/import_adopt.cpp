@@ -124,6 +124,18 @@ Result<void> sign_all(Adopting& work, std::vector<Candidate>& candidates) {
         if (candidate.outcome == "adopted") added.push_back(candidate.stored->opened.certificate.sha256);
     if (added.empty()) return {};
     const auto& first = candidates.front().record;
+    std::vector<std::string> signing;
+    for (const Candidate& candidate : candidates)
+        if (candidate.outcome == "adopted") signing.push_back(candidate.record.id);
+    if (const auto whole = work.stored.may_sign_a_list(first.user_principal_name, first.purpose, signing); !whole) {
+        for (Candidate& candidate : candidates) {
+            if (candidate.outcome != "adopted") continue;
+            candidate.outcome = "refused";
+            candidate.reason = whole.error().message;
+            if (!work.call.json) work.call.terminal.problem(candidate.record.thumbprint + ": " + candidate.reason);
+        }
+        return {};
+    }
     const auto history =
         importer::history_with(work.stored.list(), first.user_principal_name, first.purpose, std::move(added));
     const auto newest = importer::newest_list(work.stored.list(), first.user_principal_name, first.purpose);

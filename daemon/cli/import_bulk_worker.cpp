@@ -67,7 +67,9 @@ std::optional<BulkWorker::Item> BulkWorker::open(std::size_t index) {
     }
     Item item;
     item.row = index;
-    item.work = importer::work_of(crypto, crypto.sha256(*pfx), row, job_.key.key, job_.settings->management.url);
+    // What another run found unchanged is not done where it is to be stored anew.
+    item.work = importer::work_of(crypto, crypto.sha256(*pfx), row, job_.key.key,
+                                  job_.settings->management.url + (job_.replace_all ? "\nreplace-all" : ""));
     if (shared_.state != nullptr) {
         if (const auto certificate = shared_.state->before().done(item.work)) {
             result.outcome = RowOutcome::done_before;
@@ -176,11 +178,16 @@ Result<void> BulkWorker::send(std::vector<Item>& items) {
             known.push_back(&item.opened);
     }
     const auto history = importer::history_of(store_, owner, known);
+    std::vector<std::string> replaced;
+    for (const Item* item : sending)
+        if (const auto* there = importer::find_same(store_, owner, item->opened.certificate.thumbprint))
+            replaced.push_back(there->record.id);
+    const auto whole = importer::names_everything(store_, owner.user_principal_name, owner.purpose, replaced);
     const std::uint64_t sequence = sequence_after(history.newest);
     for (Item* item : sending) {
         if (stop_) return {};
         auto& result = shared_.results[item->row];
-        if (const auto whole = importer::names_everything(history); job_.signer && !whole) {
+        if (job_.signer && !whole) {
             result.refuse(whole.error());
             ++shared_.faults;
             continue;

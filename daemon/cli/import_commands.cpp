@@ -104,7 +104,12 @@ void sign_without(const Invocation& call, const config::Settings& settings, Impo
                               user +
                               " names; they stay in it. Import them again, or, if they were removed on purpose: import "
                               "inventory --publish");
-    const auto published = publish_list(settings, session, rest, std::move(list), call.environment.now());
+    for (const auto& one : gone)
+        if (one.statement && one.record.purpose == purpose && !shown.contains(one.statement->certificate) && !call.json)
+            call.terminal.line("no longer named: " + one.statement->certificate.hex());
+    const auto whole = importer::names_everything(rest, user, purpose);
+    const auto published = whole ? publish_list(settings, session, rest, std::move(list), call.environment.now())
+                                 : Result<bool>(whole.error());
     if (published && *published) return;
     if (published) {
         call.terminal.warning("no signed " + std::string(request::to_string(purpose)) + " record of " + user +

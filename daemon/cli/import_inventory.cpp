@@ -58,6 +58,8 @@ int publish(const Invocation& call, const config::Settings& settings, ImportSess
         std::sort(there.begin(), there.end());
         there.erase(std::unique(there.begin(), there.end()), there.end());
         if (newest->certificates == there) continue;
+        if (const auto whole = importer::names_everything(store, first.user_principal_name, first.purpose); !whole)
+            return call.fail(whole.error().in(first.user_principal_name));
         NewList list{first.user_principal_name, first.purpose, there, newest->sequence};
         const auto done = publish_list(settings, session, store, std::move(list), call.environment.now());
         if (!done) return call.fail(done.error().in(first.user_principal_name));

@@ -48,6 +48,7 @@ Result<std::size_t> StoredRecords::learn_signatures() {
         const auto whole = read(i);
         if (!whole) {
             if (!concerns_one(whole.error())) return whole.error();
+            unread_.insert(i);
             continue;
         }
         auto signature = importer::check_signature(crypto, *whole, trusted_);
@@ -56,6 +57,16 @@ Result<std::size_t> StoredRecords::learn_signatures() {
         ++learned;
     }
     return learned;
+}
+
+Result<void> StoredRecords::may_sign_a_list(const std::string& user, request::Purpose purpose,
+                                            const std::vector<std::string>& signing) const {
+    for (const std::size_t i : unread_)
+        if (list_[i].record.purpose == purpose && ascii_equal(list_[i].record.user_principal_name, user))
+            return Error(ErrorKind::refused, "answerInvalid",
+                         "a record of this user and purpose, " + list_[i].record.thumbprint +
+                             ", cannot be read, and a list that is signed now might not name what it names");
+    return importer::names_everything(list_, user, purpose, signing);
 }
 
 bool StoredRecords::concerns_one(const Error& error) const noexcept {

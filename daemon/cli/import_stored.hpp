@@ -10,6 +10,7 @@
 #include <boost/json/object.hpp>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,10 @@ public:
     // The listing may leave a signature out; what a whole record shows under a good one counts in list(), its list of
     // certificates above all: nobody signs a shorter one for what the listing hides. How many came to light so.
     [[nodiscard]] Result<std::size_t> learn_signatures();
+    // Whether a list of that owner and purpose would name all that is there, once the records `signing` are signed.
+    // codes importerUnknown, answerInvalid: a record of his could not be read, and nobody knows what it names.
+    [[nodiscard]] Result<void> may_sign_a_list(const std::string& user, request::Purpose purpose,
+                                               const std::vector<std::string>& signing) const;
     // read() failed for this record alone (it cannot be read, or is gone), not for want of the call or the service.
     [[nodiscard]] bool concerns_one(const Error& error) const noexcept;
     // PUT with If-Match. code changed: somebody was faster.
@@ -55,6 +60,7 @@ private:
     std::unique_ptr<keys::SoftwareKeys> keys_;
     std::vector<Bytes> trusted_;
     std::vector<importer::SignedRecord> list_;
+    std::set<std::size_t> unread_;  // of list_, by learn_signatures
     bool has_read_ = false;
 };
 

@@ -106,6 +106,12 @@ Result<void> upgrade_one(Upgrading& work, std::size_t index, std::uint64_t seque
     }
     const auto reasons = importer::reasons_to_upgrade(*record, *opened);
     if (reasons.empty()) return {};
+    if (work.signer) {
+        if (const auto whole = work.stored.may_sign_a_list(record->user_principal_name, record->purpose, {}); !whole) {
+            work.told.add(listed, "refused", whole.error().message);
+            return {};
+        }
+    }
     if (work.options.dry_run) {
         work.told.add(listed, "wouldUpgrade", joined(reasons, "; "));
         return {};

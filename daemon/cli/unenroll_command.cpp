@@ -88,9 +88,9 @@ void tell(const Invocation& call, const config::Settings& settings, const std::o
 }
 
 // At the daemon, or at the database where none runs.
-control::Answer ask_for(const Invocation& call, const std::string& command) {
+control::Answer ask_for(const Invocation& call, const std::string& command, const json::object& arguments = {}) {
     const auto loaded = config::load(call.config_file, config::Need::control);
-    if (loaded.settings) return call.environment.call(*loaded.settings, command, {});
+    if (loaded.settings) return call.environment.call(*loaded.settings, command, arguments);
     control::Answer answer;
     answer.exit_code = k_usage;
     answer.error =
@@ -113,7 +113,10 @@ int unenroll(const Invocation& call) {
         call.terminal.error(ending.error);
         return k_try_later;
     }
-    if (ending.exit_code != k_done) call.terminal.warning("not noted in the audit log: " + ending.error);
+    const auto* ended = ending.result.if_object();
+    if (ended != nullptr && ended->contains("ends") && ended->at("ends") == true && !call.json)
+        call.terminal.line("the daemon ends what it has begun, for " +
+                           std::to_string(settings->connector.drain.count()) + " s at most");
     Result<std::vector<std::filesystem::path>> removed = std::vector<std::filesystem::path>();
     {
         const auto alone = once_nobody_runs(*settings);
@@ -122,7 +125,13 @@ int unenroll(const Invocation& call) {
         removed = enrolment::remove_all(*settings);
     }
     if (!removed) return call.fail(removed.error());
-    if (removed->empty()) call.terminal.warning("there was no certificate to give up");
+    if (removed->empty()) {
+        call.terminal.warning("there was no certificate to give up");
+    } else {
+        const auto noted = ask_for(call, "enrolment.note",
+                                   {{"what", "unenrolled"}, {"connector", present ? present->connector_id : ""}});
+        if (noted.exit_code != k_done) call.terminal.warning("not noted in the audit log: " + noted.error);
+    }
     const auto after = open_requests(ask_for(call, "status"));
     tell(call, *settings, present, *removed, after ? after : before);
     return k_done;

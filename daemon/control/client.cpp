@@ -116,7 +116,7 @@ Answer do_here(const config::Settings& settings, const std::string& command, con
                                             {},
                                             {}});
     std::optional<Result<json::value>> result;
-    auto performing = operations.perform(command, arguments, Caller{own_account()});
+    auto performing = operations.perform(command, arguments, Caller{own_account(), true});
     asio::co_spawn(io, std::move(performing), [&result](const std::exception_ptr& fault, Result<json::value> value) {
         if (fault) std::rethrow_exception(fault);
         result.emplace(std::move(value));

@@ -105,9 +105,13 @@ ports::Async<json::value> Operations::perform(std::string command, json::object 
     if (command == "enrolment.note") co_return note_enrolment(arguments, caller);
     // `unenroll` removes the pair once the daemon is gone.
     if (command == "enrolment.end") {
-        parts_.events.raise(Event(event::k_unenrolled).with("by", caller.account));
+        if (!caller.owner) {
+            parts_.events.raise(Event(event::k_control_refused).with("command", "unenroll").with("by", caller.account));
+            co_return usage("only root and the daemon's own account may end it");
+        }
+        parts_.events.raise(Event(event::k_control_done).with("command", "unenroll").with("by", caller.account));
         if (parts_.end) parts_.end();
-        co_return json::value(json::object());
+        co_return json::value(json::object{{"ends", static_cast<bool>(parts_.end)}});
     }
     const bool needs_id = command == "requests.show" || command == "requests.retry" || command == "requests.abandon" ||
                           command == "requests.approve";
@@ -126,13 +130,14 @@ Result<json::value> Operations::note_enrolment(const json::object& arguments, co
     if (what == "enrolled") id = event::k_enrolled;
     if (what == "renewed") id = event::k_connector_renewed;
     if (what == "failed") id = event::k_enrolment_failed;
-    if (id.empty()) return usage("what: enrolled, renewed or failed");
+    if (what == "unenrolled") id = event::k_unenrolled;
+    if (id.empty()) return usage("what: enrolled, renewed, failed or unenrolled");
     Event event(id);
     for (const std::string_view name : {"connector", "key", "reason"})
         if (const auto value = text(arguments, name)) event.with(name, *value);
     event.with("by", caller.account);
     parts_.events.raise(event);
-    const bool reloads = parts_.reload && what != "failed";
+    const bool reloads = parts_.reload && (what == "enrolled" || what == "renewed");
     if (reloads) parts_.reload();
     json::object answer;
     answer["reloads"] = reloads;

@@ -22,6 +22,7 @@ namespace connector::control {
 
 struct Caller {
     std::string account;  // "root", "uid 1000" where it has no name
+    bool owner = false;   // root, or the daemon's own account
 };
 
 // {sequence,link}, or null before the first line.

@@ -145,7 +145,7 @@ struct Server::Impl {
         struct ucred peer {};
         socklen_t size = sizeof peer;
         if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) co_return;
-        Caller caller{account_name(peer.uid)};
+        Caller caller{account_name(peer.uid), peer.uid == 0 || peer.uid == ::geteuid()};
         const bool may = may_command(peer, group);
         std::string line;
         auto reading = asio::async_read_until(socket, asio::dynamic_buffer(line, k_longest_line), '\n',

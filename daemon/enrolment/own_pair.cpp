@@ -216,7 +216,10 @@ Result<std::vector<fs::path>> remove_all(const config::Settings& settings) {
         for (const char* suffix : {"", ".pending", ".pending.csr", ".old"}) {
             const fs::path one = with_suffix(file, suffix);
             std::error_code failure;
+            // A link may lead to the key itself.
+            const auto target = fs::is_symlink(one, failure) ? fs::weakly_canonical(one, failure) : fs::path();
             if (fs::remove(one, failure)) removed.push_back(one);
+            if (!failure && !target.empty() && fs::remove(target, failure)) removed.push_back(target);
             if (failure)
                 fault = Error(ErrorKind::misconfigured, "fileUnwritable",
                               one.string() + ": cannot be removed: " + failure.message());

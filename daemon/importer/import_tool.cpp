@@ -245,7 +245,6 @@ History history_of(const std::vector<SignedRecord>& store, const ImportOrder& or
             history.certificates.push_back(stored.statement->certificate);
         } else if (!is_added) {
             ++history.unsigned_records;
-            if (!stored.record.importer_signature.empty()) ++history.foreign_records;
         }
     }
     auto& all = history.certificates;
@@ -262,14 +261,20 @@ History history_of(const std::vector<SignedRecord>& store, const ImportOrder& or
     return history;
 }
 
-Result<void> names_everything(const History& history) {
-    if (history.foreign_records == 0) return {};
+Result<void> names_everything(const std::vector<SignedRecord>& store, const std::string& user, request::Purpose purpose,
+                              const std::vector<std::string>& but) {
+    const auto foreign = std::count_if(store.begin(), store.end(), [&](const SignedRecord& stored) {
+        const auto& record = stored.record;
+        return !stored.statement && !record.importer_signature.empty() && record.purpose == purpose &&
+               ascii_equal(record.user_principal_name, user) &&
+               std::find(but.begin(), but.end(), record.id) == but.end();
+    });
+    if (foreign == 0) return {};
     return Error(ErrorKind::refused, "importerUnknown",
-                 "the store has " + std::to_string(history.foreign_records) +
-                     (history.foreign_records == 1 ? " record" : " records") +
+                 "the store has " + std::to_string(foreign) + (foreign == 1 ? " record" : " records") +
                      " of this user and purpose with the signature of an importer that is not known here, and the list "
                      "that is signed with a new one would not name them: put the certificates of all importers into "
-                     "importer.signers, or sign those records with import adopt");
+                     "importer.signers, sign those records with import adopt, or take them out with import remove");
 }
 
 }  // namespace connector::importer

@@ -93,10 +93,11 @@ struct History {
     std::size_t left_out = 0;          // named by it, and not shown by the store
     std::uint64_t newest = 0;          // its sequence: the next one's has to be above
     std::size_t unsigned_records = 0;  // whose certificates cannot be named: nobody vouches for them
-    std::size_t foreign_records = 0;   // of these: signed, by somebody who is not trusted here
 };
-// A list that is signed without a colleague's records would hide them. code importerUnknown.
-[[nodiscard]] Result<void> names_everything(const History& history);
+// Records of that owner and purpose with a signature of somebody who is not trusted here, but for those in `but`: a
+// list that is signed without a colleague's records would hide them. code importerUnknown.
+[[nodiscard]] Result<void> names_everything(const std::vector<SignedRecord>& store, const std::string& user,
+                                            request::Purpose purpose, const std::vector<std::string>& but = {});
 // The store's certificates for the order's purpose, with those that are being added (or replaced).
 [[nodiscard]] History history_of(const std::vector<SignedRecord>& store, const ImportOrder& order,
                                  const std::vector<const Opened*>& added);

@@ -65,7 +65,7 @@ class Unenroll(unittest.TestCase):
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertIn("there was no certificate to give up", again.stderr)
 
-    def test_a_daemon_that_does_not_end_keeps_its_certificate(self) -> None:
+    def test_nothing_is_removed_from_a_state_that_somebody_works_on(self) -> None:
         connector = self.connector
         connector.start()
         before = self.certificate_files()
