@@ -211,7 +211,7 @@ class Est(unittest.TestCase):
                 identifier = self.order("open")
                 self.assert_issued_once(identifier)
                 first, second = self.enrolments()
-                self.assertGreaterEqual(second["time"] - first["time"], 1.9, "Retry-After")
+                self.assertGreaterEqual(second["began"] - first["began"], 1.9, "Retry-After")
                 self.assertEqual(self.audited("PKCS-1056", identifier), 0)
 
     def test_answers_that_are_none(self) -> None:

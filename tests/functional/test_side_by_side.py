@@ -17,7 +17,7 @@ class SideBySide(unittest.TestCase):
     def test_one_dies_and_everything_is_delivered_once(self) -> None:
         lab = self.enterContext(Lab(lease_seconds=8))
         ca = self.enterContext(EstCa(lab.directory / "est"))
-        connectors = [lab.connector({"authority": {"est": ca.authority()}}, local_ca=False) for _ in range(CONNECTORS)]
+        connectors = [lab.connector({"authority": {"est": ca.authority()}}) for _ in range(CONNECTORS)]
         # The service does not take results for now: what a connector dies with has been issued.
         lab.fault("503", count=-1, call="results")
         people = [lab.user(f"user{number}") for number in range(12)]
