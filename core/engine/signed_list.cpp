@@ -62,13 +62,12 @@ boost::asio::awaitable<std::optional<bool>> Worker::judge_lists(const ports::Imp
     }
     for (const auto& finding : findings) {
         if (!fresh) break;
-        const auto event = [&](std::string_view id) { return event_of(id, finding); };
-        if (finding.withheld) context_.ports.events.raise(event(event::k_import_list_withheld));
+        if (finding.withheld) context_.ports.events.raise(event_of(event::k_import_list_withheld, finding));
         if (finding.older)
             context_.ports.events.raise(
-                event(event::k_import_list_older).with("shown", std::to_string(*finding.older)));
+                event_of(event::k_import_list_older, finding).with("shown", std::to_string(*finding.older)));
         if (!finding.left_out.empty())
-            context_.ports.events.raise(event(event::k_import_left_out)
+            context_.ports.events.raise(event_of(event::k_import_left_out, finding)
                                             .with("count", std::to_string(finding.left_out.size()))
                                             .with("certificates", first_of(finding.left_out)));
     }

@@ -22,8 +22,8 @@ namespace {
 constexpr std::chrono::seconds k_until_ended{20};
 
 // Held until the pair is removed, so that nobody starts with it in between.
-Result<storage::InstanceLock> once_nobody_runs(const config::Settings& settings) {
-    const auto latest = std::chrono::steady_clock::now() + settings.connector.drain + k_until_ended;
+Result<storage::InstanceLock> once_nobody_runs(const config::Settings& settings, std::chrono::seconds patience) {
+    const auto latest = std::chrono::steady_clock::now() + patience;
     for (;;) {
         auto lock = storage::InstanceLock::acquire(settings.storage.directory, storage::InstanceLock::Holder::command);
         if (lock || lock.error().code != "alreadyRunning" || std::chrono::steady_clock::now() >= latest) return lock;
@@ -113,15 +113,17 @@ int unenroll(const Invocation& call) {
         call.terminal.error(ending.error);
         return k_try_later;
     }
+    if (ending.exit_code != k_done) call.terminal.warning(ending.error);
     const auto* ended = ending.result.if_object();
-    if (ended != nullptr && ended->contains("ends") && ended->at("ends") == true && !call.json)
+    const bool ends = ended != nullptr && ended->contains("ends") && ended->at("ends") == true;
+    if (ends && !call.json)
         call.terminal.line("the daemon ends what it has begun, for " +
                            std::to_string(settings->connector.drain.count()) + " s at most");
     Result<std::vector<std::filesystem::path>> removed = std::vector<std::filesystem::path>();
     {
-        const auto alone = once_nobody_runs(*settings);
-        if (!alone)
-            return call.fail(alone.error().in("the certificate is kept, since the daemon has not ended; stop it"));
+        const auto alone =
+            once_nobody_runs(*settings, ends ? settings->connector.drain + k_until_ended : std::chrono::seconds{0});
+        if (!alone) return call.fail(alone.error().in("the certificate is kept, since a daemon runs with it; stop it"));
         removed = enrolment::remove_all(*settings);
     }
     if (!removed) return call.fail(removed.error());
