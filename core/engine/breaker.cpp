@@ -28,18 +28,20 @@ bool Breaker::succeeded(UtcTime now) {
     return was_down;
 }
 
-bool Breaker::failed(Tick now, UtcTime utc) {
+bool Breaker::failed(Tick now, UtcTime utc, std::optional<std::chrono::seconds> asked) {
+    constexpr std::chrono::seconds k_longest_asked{3600};
+    const Tick until = now + std::max(rules_.open, std::min(asked.value_or(rules_.open), k_longest_asked));
     left();
     ++failures_;
     if (state_ == State::down) {
         parked_ = parked_ && now < open_until_;  // before its end it was no probe, but on its way already
-        open_until_ = std::max(open_until_, now + rules_.open);
+        open_until_ = std::max(open_until_, until);
         return false;
     }
     if (failures_ < rules_.failures) return false;
     state_ = State::down;
     since_ = utc;
-    open_until_ = now + rules_.open;
+    open_until_ = until;
     return true;
 }
 

@@ -26,8 +26,9 @@ public:
     [[nodiscard]] std::optional<std::chrono::seconds> enter(Tick now);
     // The authority answered, whatever it said. True where it was down before.
     bool succeeded(UtcTime now);
-    // It did not answer, or refused our credential. True where it is down from now on.
-    bool failed(Tick now, UtcTime utc);
+    // It did not answer, or refused our credential. True where it is down from now on. `asked`: it wants to be left
+    // alone for so long (Retry-After), obeyed up to an hour once it is down.
+    bool failed(Tick now, UtcTime utc, std::optional<std::chrono::seconds> asked = std::nullopt);
     // Neither: the call was cancelled.
     void left() noexcept;
     // It refused our credential: down for `pause`, whatever the count; asking again and again would lock the account.

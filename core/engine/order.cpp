@@ -222,8 +222,11 @@ void Worker::came_back(const std::string& name, const std::optional<Error>& erro
     } else if (error->kind == ErrorKind::unauthorized) {
         if (breaker.park(context_.ports.clock.tick(), context_.now(), context_.rules.retry.credential_probe))
             tell(event::k_authority_refused_us);
-    } else if (breaker.failed(context_.ports.clock.tick(), context_.now())) {
-        tell(event::k_authority_down);
+    } else {
+        // Only these two speak for the authority as a whole; any other may be about this order.
+        const bool whole = error->kind == ErrorKind::throttled || error->kind == ErrorKind::unavailable;
+        const auto asked = whole ? error->retry_after : std::nullopt;
+        if (breaker.failed(context_.ports.clock.tick(), context_.now(), asked)) tell(event::k_authority_down);
     }
 }
 

@@ -214,6 +214,19 @@ class Est(unittest.TestCase):
                 self.assertGreaterEqual(second["began"] - first["began"], 1.9, "Retry-After")
                 self.assertEqual(self.audited("PKCS-1056", identifier), 0)
 
+    def test_a_server_that_asks_for_quiet_is_left_alone_by_all_orders(self) -> None:
+        """Not by each for itself: twenty would make twenty calls."""
+        self.ca.fault("status", status=503, retryAfter=10, count=-1)
+        orders = [self.order("open") for _ in range(20)]
+        self.connector.wait_until(lambda: self.enrolments(), 20 * SLOW, "the first call")
+        first = self.enrolments()[0]["began"]
+        self.connector.wait_until(lambda: self.enrolments()[-1]["began"] - first > 9, 40 * SLOW, "the call after the quiet")
+        early = [each for each in self.enrolments() if each["began"] - first < 9]
+        self.assertLessEqual(len(early), 6, "three until the breaker opens, and those on their way")
+        self.ca.good()
+        for each in orders:
+            self.lab.delivered(each, timeout=60 * SLOW)
+
     def test_answers_that_are_none(self) -> None:
         """The order may have been carried out: it is sent again, and said so."""
         for fault, more in (("huge", {}), ("truncated", {}), ("status", {"status": 500}), ("status", {"status": 204})):

@@ -81,6 +81,36 @@ TEST(Breaker, AnAnswerThatComesLateDoesNotShortenAParking) {
     EXPECT_EQ(breaker.enter(k_first + 601s), 30s);
 }
 
+TEST(Breaker, ARetryAfterKeepsItOpenForAsLongUpToAnHour) {
+    struct Row {
+        std::optional<std::chrono::seconds> asked;
+        std::chrono::seconds open;
+    };
+    for (const auto& [asked, open] :
+         {Row{std::nullopt, 30s}, Row{5s, 30s}, Row{300s, 300s}, Row{3600s, 3600s}, Row{86400s, 3600s}}) {
+        Breaker breaker(AuthorityRules{4, 2, 30s});
+        for (int i = 0; i < 2; ++i) {
+            ASSERT_FALSE(breaker.enter(k_first)) << "one busy moment opens nothing";
+            breaker.failed(k_first, k_then, asked);
+        }
+        EXPECT_EQ(breaker.enter(k_first), open);
+        ASSERT_FALSE(breaker.enter(k_first + open)) << "the probe";
+        EXPECT_FALSE(breaker.failed(k_first + open, k_then, asked));
+        EXPECT_EQ(breaker.enter(k_first + open), open) << "a probe that is put off as well";
+    }
+}
+
+TEST(Breaker, AnAnswerOnItsWayDoesNotShortenARetryAfter) {
+    Breaker breaker(AuthorityRules{4, 1, 30s});
+    ASSERT_FALSE(breaker.enter(k_first));
+    ASSERT_FALSE(breaker.enter(k_first));
+    EXPECT_TRUE(breaker.failed(k_first, k_then, 300s));
+    EXPECT_FALSE(breaker.failed(k_first + 5s, k_then));
+    EXPECT_EQ(breaker.enter(k_first + 40s), 260s);
+    breaker.resume(k_first + 40s);
+    EXPECT_FALSE(breaker.enter(k_first + 40s)) << "a person knows better";
+}
+
 TEST(Breaker, ASuccessForgetsEarlierFailures) {
     Breaker breaker(AuthorityRules{4, 2, 30s});
     for (int i = 0; i < 5; ++i) {
