@@ -2,6 +2,7 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 #include <vector>
@@ -73,7 +74,10 @@ asio::awaitable<void> LeaseKeeper::renew_due() {
     auto renewing = context_.ports.management.renew_leases(std::move(ids));
     const auto answer = co_await std::move(renewing);
     if (!answer) {
-        next_renewal_ = clock.tick() + 2s;
+        // Quiet that is asked for is kept, but no lease is lost for it: each is asked for once more in time.
+        const auto now = clock.tick();
+        const Tick quiet = now + std::max(2s, answer.error().retry_after.value_or(2s));
+        next_renewal_ = std::max<Tick>(now + 2s, std::min(quiet, leases_.last_moment(now).value_or(quiet)));
         co_return;
     }
     context_.clock_watch.compare(answer->date, context_.now());

@@ -39,6 +39,22 @@ TEST(LeaseBook, ALeaseOfAnEarlierLifeIsDueAtOnce) {
     EXPECT_EQ(book.due(k_begin, 10).size(), 1U);
 }
 
+TEST(LeaseBook, TheLastMomentIsFiveSecondsBeforeTheNextEnd) {
+    LeaseBook book;
+    EXPECT_EQ(book.last_moment(k_begin), std::nullopt);
+    book.note(lease("soon"), of("a"), k_begin + 30s, k_begin);
+    book.note(lease("late"), of("b"), k_begin + 60s, k_begin);
+    EXPECT_EQ(book.last_moment(k_begin), k_begin + 25s);
+    EXPECT_EQ(book.last_moment(k_begin + 25s), k_begin + 55s) << "the first was tried at that moment";
+    EXPECT_EQ(book.last_moment(k_begin + 55s), std::nullopt);
+}
+
+TEST(LeaseBook, AnUnknownEndDoesNotWaitLong) {
+    LeaseBook book;
+    book.compare({{of("r"), listed("l")}}, k_begin);
+    EXPECT_EQ(book.last_moment(k_begin + 1h), k_begin + 1h + 10s);
+}
+
 TEST(LeaseBook, TheFirstToEndComesFirst) {
     LeaseBook book;
     book.note(lease("late"), of("b"), k_begin + 9s, k_begin);
