@@ -46,7 +46,8 @@ json::value stopped(const std::optional<control::Answer>& answer) {
 json::value steady_part(const json::value& status) {
     json::value copy = status;
     if (auto* object = copy.if_object())
-        for (const char* name : {"lastLeaseAt", "oldestPendingSeconds", "limits"}) object->erase(name);
+        for (const char* name : {"lastLeaseAt", "oldestPendingSeconds", "clockSkewSeconds", "limits"})
+            object->erase(name);
     return copy;
 }
 

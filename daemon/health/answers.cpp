@@ -55,7 +55,9 @@ std::string to_json(const HealthSnapshot& snapshot) {
     }
     out += "],\"lastLeaseAt\":" + json_time(snapshot.last_lease_at) +
            ",\"lastDeliveryAt\":" + json_time(snapshot.last_delivery_at) +
-           ",\"oldestPendingSeconds\":" + std::to_string(snapshot.oldest_pending_seconds) + ",\"authorities\":[";
+           ",\"oldestPendingSeconds\":" + std::to_string(snapshot.oldest_pending_seconds) +
+           ",\"clockSkewSeconds\":" + (snapshot.clock_skew ? std::to_string(snapshot.clock_skew->count()) : "null") +
+           ",\"authorities\":[";
     comma = "";
     for (const AuthorityHealth& authority : snapshot.authorities) {
         out.append(comma).append("{\"name\":").append(printable_json(authority.name));

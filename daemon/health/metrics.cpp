@@ -35,7 +35,7 @@ constexpr std::array<Family, 4> k_counters{{
     {"authority_requests_total", "Calls to an authority, by how they ended.", {"authority", "result"}},
     {"management_requests_total", "Calls to the management service, by HTTP status or error code.", {"call", "code"}},
 }};
-constexpr std::array<Family, 14> k_gauges{{
+constexpr std::array<Family, 15> k_gauges{{
     {"requests_pending", "Open requests, by durable stage.", {"stage", ""}},
     {"held", "Requests that wait for a person, by reason.", {"reason", ""}},
     {"frozen", "1 while a kind of request is stopped, by a person or by a limit.", {"kind", ""}},
@@ -45,6 +45,7 @@ constexpr std::array<Family, 14> k_gauges{{
     {"directory_up", "1 while the directory answers, 0 while it does not.", {"", ""}},
     {"last_lease_timestamp_seconds", "When requests were last leased, in seconds since 1970.", {"", ""}},
     {"oldest_pending_seconds", "Age of the oldest open request that is not held.", {"", ""}},
+    {"clock_skew_seconds", "Our clock minus the management service's.", {"", ""}},
     {"certificate_expiry_timestamp_seconds", "When one of the connector's own certificates expires.", {"which", ""}},
     {"imported_certificates_expiring",
      "Users' newest imported encryption certificates, as far as delivered from here, that end within 30 days.",

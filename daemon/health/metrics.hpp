@@ -32,6 +32,7 @@ enum class Gauge {
     directory_up,      // where a directory is asked
     last_lease_timestamp_seconds,
     oldest_pending_seconds,
+    clock_skew_seconds,
     certificate_expiry_timestamp_seconds,  // which
     imported_certificates_expiring,
     crypto_queue_length,
@@ -70,7 +71,7 @@ private:
     using Series = std::map<Key, Value>;
 
     std::array<Series<double>, 4> counters_;
-    std::array<Series<double>, 14> gauges_;
+    std::array<Series<double>, 15> gauges_;
     std::array<Series<Distribution>, 2> histograms_;
     UtcTime started_at_;
 };

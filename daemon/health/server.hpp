@@ -14,6 +14,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -69,6 +70,7 @@ struct HealthSnapshot {
     std::optional<UtcTime> last_lease_at;
     std::optional<UtcTime> last_delivery_at;
     std::uint64_t oldest_pending_seconds = 0;
+    std::optional<std::chrono::seconds> clock_skew;  // ours minus the service's
     std::vector<AuthorityHealth> authorities;
     std::vector<Choice> choices;  // for the page and `status`
     // For the page.

@@ -170,6 +170,7 @@ HealthSnapshot snapshot_of(const engine::Context& context) {
     snapshot.last_lease_at = status.last_lease_at;
     snapshot.last_delivery_at = status.last_delivery_at;
     snapshot.oldest_pending_seconds = oldest_seconds(context);
+    snapshot.clock_skew = context.clock_watch.skew();
     snapshot.certificate_expires_at = status.certificate_expires_at;
     return snapshot;
 }
@@ -203,6 +204,8 @@ void set_gauges(Metrics& metrics, const engine::Context& context) {
         metrics.set(Gauge::last_lease_timestamp_seconds, {},
                     static_cast<double>(status.last_lease_at->time_since_epoch().count()));
     metrics.set(Gauge::oldest_pending_seconds, {}, static_cast<double>(oldest_seconds(context)));
+    if (const auto skew = context.clock_watch.skew())
+        metrics.set(Gauge::clock_skew_seconds, {}, static_cast<double>(skew->count()));
     if (status.certificate_expires_at)
         metrics.set(Gauge::certificate_expiry_timestamp_seconds, {"connector"},
                     static_cast<double>(status.certificate_expires_at->time_since_epoch().count()));

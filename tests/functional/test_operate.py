@@ -16,7 +16,7 @@ from lab import Connector, Lab  # noqa: E402
 # The contract's page, word for word.
 FAMILIES = ("requests_total", "requests_pending", "held", "frozen", "request_duration_seconds", "stage_duration_seconds", "refused_total", "limit_used_ratio",
             "recipients", "authority_requests_total", "authority_up", "management_requests_total", "last_lease_timestamp_seconds",
-            "oldest_pending_seconds", "certificate_expiry_timestamp_seconds", "imported_certificates_expiring", "crypto_queue_length",
+            "oldest_pending_seconds", "clock_skew_seconds", "certificate_expiry_timestamp_seconds", "imported_certificates_expiring", "crypto_queue_length",
             "key_pool_size", "build_info")
 SAMPLE = re.compile(r'[a-zA-Z_:][a-zA-Z0-9_:]*(\{([a-z_]+="([^"\\\n]|\\["\\n])*",?)*\})? [-+]?([0-9.]+(e[-+]?[0-9]+)?|Inf|NaN)')
 
@@ -102,13 +102,21 @@ class Endpoints(unittest.TestCase):
         self.assertGreater(self.connector.metric("certificate_expiry_timestamp_seconds", which="connector"), 1.7e9)
         self.assertNotIn("metrics@corp.example", text)
 
+    def test_how_far_the_clocks_are_apart(self) -> None:
+        self.lab.settings(date_skew_seconds=-40)
+        self.addCleanup(self.lab.settings, date_skew_seconds=0)
+        self.connector.wait_until(lambda: 38 <= self.connector.metric("clock_skew_seconds") <= 42, 20, "the metric")
+        self.assertAlmostEqual(json.loads(self.connector.health()[1])["clockSkewSeconds"], 40, delta=2)
+        self.assertAlmostEqual(self.connector.command_json("status")["clockSkewSeconds"], 40, delta=2)
+        self.assertRegex(self.connector.command("status").stdout, r"clock skew seconds +(39|4[0-2])\b")
+
     def test_the_pages(self) -> None:
         self.assertEqual(ask(self.connector, "GET", "/livez")[0], 200)
         status, headers, body = ask(self.connector, "GET", "/healthz")
         self.assertEqual((status, headers["content-type"]), (200, "application/json"))
         health = json.loads(body)
         for name in ("status", "version", "startedAt", "checks", "queue", "held", "lastLeaseAt", "lastDeliveryAt", "oldestPendingSeconds",
-                     "authorities", "certificateExpiresAt"):
+                     "clockSkewSeconds", "authorities", "certificateExpiresAt"):
             self.assertIn(name, health)
         kate = self.lab.user("kate")
         self.lab.delivered(self.lab.issue(kate, self.lab.device(kate, key_kind="ecP256"), key_type="ecP256"))

@@ -104,9 +104,11 @@ TEST_F(HealthServerTest, SaysWhetherItIsReadyAndWhyNot) {
 TEST_F(HealthServerTest, TellsItsHealthAsJson) {
     const auto server = serve(HealthOptions());
     const auto health = boost::json::parse(body(get(*server, "/healthz")));
-    for (const char* key : {"status", "version", "startedAt", "checks", "queue", "held", "lastLeaseAt",
-                            "lastDeliveryAt", "oldestPendingSeconds", "authorities", "certificateExpiresAt"})
+    for (const char* key :
+         {"status", "version", "startedAt", "checks", "queue", "held", "lastLeaseAt", "lastDeliveryAt",
+          "oldestPendingSeconds", "clockSkewSeconds", "authorities", "certificateExpiresAt"})
         EXPECT_TRUE(health.as_object().contains(key)) << key;
+    EXPECT_TRUE(health.at("clockSkewSeconds").is_null()) << "not known";
     EXPECT_EQ(health.at("queue").at("accepted"), 3);
     EXPECT_TRUE(health.at("lastLeaseAt").is_null());
     EXPECT_TRUE(health.at("authorities").at(0).at("lastSuccessAt").is_null());
