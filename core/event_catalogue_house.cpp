@@ -179,6 +179,11 @@ constexpr auto k_house_events = std::to_array<EventDefinition>({
     {event::k_connector_added, warning, true, "The service names a connector that was not there before.",
      "Its name and day stand in this line.",
      "If nobody here enrolled it, have it removed at once: it can take requests."},
+    {event::k_leasing_stalled, error, false, "No lease call has been answered for minutes.",
+     "The service cannot be reached, refuses each of them, or puts them off again and again, while it may answer "
+     "everything else. No new requests are taken; what is here goes on being worked. The last one that was answered "
+     "stands in this line.",
+     "The lines before say why: see MGT-6001, MGT-6004 and MGT-6005. It ends with the next that is answered."},
 
     {event::k_authority_up, info, false, "An authority works again.", "How long it did not stands in this line.",
      "Nothing."},

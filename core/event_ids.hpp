@@ -139,6 +139,7 @@ inline constexpr std::string_view k_renewal_failed = "MGT-6023";
 inline constexpr std::string_view k_unenrolled = "MGT-6024";
 inline constexpr std::string_view k_not_approved = "MGT-6025";
 inline constexpr std::string_view k_connector_added = "MGT-6026";
+inline constexpr std::string_view k_leasing_stalled = "MGT-6027";
 
 // AUTH: certification authorities.
 inline constexpr std::string_view k_authority_up = "AUTH-7000";

@@ -54,6 +54,18 @@ void Context::set(Check& check, Check::State state, std::string detail) {
     check.detail = std::move(detail);
 }
 
+void Context::answered(Check& check) {
+    const bool was_down = check.state == Check::State::down;
+    set(check, Check::State::up, "");
+    if (was_down && status.service.state == Check::State::up && status.lease_calls.state != Check::State::down)
+        ports.events.raise(Event(event::k_service_back));
+}
+
+bool Context::leasing_allowed() const {
+    return !status.draining && status.service.state != Check::State::unknown && !status.credential_refused &&
+           status.ledger.state != Check::State::down && !stopping.going(rules.kinds).empty();
+}
+
 bool Context::ledger_failed(const Error& error, std::string_view doing) {
     switch (error.kind) {
         case ErrorKind::unavailable:
@@ -100,7 +112,8 @@ void Context::ledger_works() {
 
 ports::State Context::state() const {
     if (status.draining) return ports::State::draining;
-    if (status.service.state != Check::State::up || status.ledger.state == Check::State::down)
+    if (status.service.state != Check::State::up || status.ledger.state == Check::State::down ||
+        status.lease_calls.state == Check::State::down || lease_watch.stalled())
         return ports::State::not_ready;
     const bool stopped = !stopping.stops.empty();
     if (stopping.tripped() || stopping.by_clock() || (stopped && stopping.going(rules.kinds).empty()))

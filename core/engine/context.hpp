@@ -6,6 +6,7 @@
 #include "core/engine/breaker.hpp"
 #include "core/engine/clock_floor.hpp"
 #include "core/engine/clock_watch.hpp"
+#include "core/engine/lease_watch.hpp"
 #include "core/engine/stopping.hpp"
 #include "core/event_ids.hpp"
 #include "core/ports/authority.hpp"
@@ -88,7 +89,9 @@ struct Check {
 struct Status {
     UtcTime started_at;
     bool draining = false;
-    Check service;
+    // Each has its own witness and is cleared by nothing else: a service may answer the one and not the other.
+    Check service;      // heartbeats
+    Check lease_calls;  // down from one that failed to the next that is answered; one that is put off says nothing
     Check ledger;
     Check directory;
     Check revocation;  // the device authorities' lists
@@ -113,6 +116,7 @@ struct Context {
     // Of authorities that are configured no more, for those who have not left them.
     std::map<std::string, Breaker, std::less<>> left_breakers;
     ClockWatch clock_watch;
+    LeaseWatch lease_watch;
     ClockFloor clock_floor;
     Stopping stopping;
     // When the service took our last word on a request: a lease asked for before that is older than our result.
@@ -148,6 +152,11 @@ struct Context {
     [[nodiscard]] double jitter() const;
     // Sets a check and calls for a heartbeat when it changed.
     void set(Check& check, Check::State state, std::string detail);
+    // A call of `check`'s kind was answered. Told where the service is wholly back by it.
+    void answered(Check& check);
+    // Whether a lease call may be made, as far as it does not hang on how much is open. The first heartbeat comes
+    // before the first lease; a refused credential is only knocked at by heartbeats.
+    [[nodiscard]] bool leasing_allowed() const;
     // Notes what a ledger call's failure means for health; gives true where the call failed. A damaged file bars it.
     bool ledger_failed(const Error& error, std::string_view doing);
     // A write has succeeded: what a read says nothing about.

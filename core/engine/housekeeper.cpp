@@ -78,12 +78,16 @@ asio::awaitable<void> Housekeeper::pulse() {
     auto& clock = context_.ports.clock;
     for (;;) {
         watch_ledger();
+        watch_leasing();
         auto waiting = context_.state_changed.wait(clock, clock.tick() + 1s);
         const bool called = co_await std::move(waiting);
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none) co_return;
-        // The service hears of a change at once.
-        if (called || context_.state() != told_state_ || clock.tick() >= next_beat_) {
+        const bool changed = context_.state() != told_state_;
+        tell_state();
+        // The service hears of a change at once, or after the quiet that it has asked for.
+        const auto tick = clock.tick();
+        if (tick >= next_beat_ || ((called || changed) && tick >= no_beat_before_)) {
             auto beating = beat();
             co_await std::move(beating);
         }
@@ -97,6 +101,16 @@ void Housekeeper::watch_ledger() {
     if (asked_at.empty() || context_.ports.clock.tick() - *asked_at.begin() < k_hangs) return;
     context_.ledger_failed({ErrorKind::unavailable, "storageHangs", "the database has not answered for 15 seconds"},
                            "counting");
+}
+
+void Housekeeper::watch_leasing() {
+    const auto& status = context_.status;
+    const bool wanted = context_.leasing_allowed() && !status.leasing_paused;
+    if (!context_.lease_watch.look(wanted, context_.ports.clock.tick(), context_.rules.poll_wait)) return;
+    Event event(event::k_leasing_stalled);
+    if (status.last_lease_at) event.with("last", to_rfc3339(*status.last_lease_at));
+    if (status.lease_calls.state == Check::State::down) event.with("code", status.lease_calls.detail);
+    context_.ports.events.raise(event);
 }
 
 asio::awaitable<void> Housekeeper::watch_clock() {
@@ -168,15 +182,15 @@ asio::awaitable<void> Housekeeper::beat() {
     const auto heard = co_await std::move(sending);
     if (heard) {
         context_.ports.events.raise(Event(event::k_heartbeat_sent));
-        if (status.service.state == Check::State::down) context_.ports.events.raise(Event(event::k_service_back));
         context_.status.credential_refused = false;
-        context_.set(context_.status.service, Check::State::up, "");
+        context_.answered(context_.status.service);
         co_return;
     }
     const Error& error = heard.error();
     if (error.kind == ErrorKind::cancelled) co_return;
     if (error.kind == ErrorKind::throttled) {
-        // It is there and speaks to us.
+        // It is there and speaks to us. The next one tells what has changed meanwhile.
+        next_beat_ = no_beat_before_ = context_.ports.clock.tick() + std::max(5s, error.retry_after.value_or(60s));
         if (status.service.state == Check::State::unknown) context_.set(context_.status.service, Check::State::up, "");
         co_return;
     }
@@ -340,7 +354,11 @@ void Housekeeper::tell_state() {
     const auto& status = context_.status;
     std::string reason;
     const auto add = [&reason](const std::string& what) { reason += (reason.empty() ? "" : "; ") + what; };
-    if (status.service.state == Check::State::down) add("service: " + status.service.detail);
+    if (status.service.state == Check::State::down)
+        add("service: " + status.service.detail);
+    else if (status.lease_calls.state == Check::State::down)
+        add("service: " + status.lease_calls.detail);
+    if (context_.lease_watch.stalled()) add("no lease call is answered");
     if (status.ledger.state == Check::State::down) add("database: " + status.ledger.detail);
     for (const auto& [name, breaker] : context_.breakers)
         if (breaker.state() == Breaker::State::down) add("authority " + name);

@@ -25,6 +25,7 @@ public:
 private:
     [[nodiscard]] boost::asio::awaitable<void> look_around();
     void watch_ledger();
+    void watch_leasing();
     [[nodiscard]] boost::asio::awaitable<void> watch_clock();
     // Nothing ends by age while the wall clock is not believed; it is looked at all the same, for rows that were
     // edited.
@@ -51,6 +52,7 @@ private:
 
     Context& context_;
     Tick next_beat_{};
+    Tick no_beat_before_{};  // the service has asked for quiet
     // Nothing is to wait longer than this; tried until the ledger has done it.
     std::optional<std::chrono::seconds> pull_to_;
     std::chrono::seconds jumped_{0};  // of the wall clock, and what waits has not been moved yet

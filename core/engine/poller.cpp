@@ -26,14 +26,16 @@ ports::UnreadableRequest not_asked_for(const ports::LeasedRequest& leased) {
 
 }  // namespace
 
+std::size_t Poller::open_here() const {
+    std::size_t open = 0;
+    for (const auto& [stage, count] : context_.status.counts.by_stage) open += count;
+    return open;
+}
+
 bool Poller::may_lease() {
     auto& status = context_.status;
-    // The first heartbeat comes before the first lease; a refused credential is only knocked at by heartbeats.
-    if (status.draining || status.service.state == Check::State::unknown || status.credential_refused ||
-        status.ledger.state == Check::State::down || context_.stopping.going(context_.rules.kinds).empty())
-        return false;
-    std::uint64_t open = 0;
-    for (const auto& [stage, count] : status.counts.by_stage) open += count;
+    if (!context_.leasing_allowed()) return false;
+    const auto open = open_here();
     const auto most = context_.rules.max_pending;
     if (!status.leasing_paused && open >= most) {
         status.leasing_paused = true;
@@ -62,11 +64,13 @@ asio::awaitable<void> Poller::run() {
         if (key_.empty()) {
             key_ = to_hex(context_.ports.crypto.random(k_key_size));
             first_sent_ = clock.tick();
+            // No more than there is room for. Kept with the key: a call that is repeated is the same call.
+            asked_ = std::min(most_, context_.rules.max_pending - open_here());
             std::erase_if(context_.told, [this](const auto& entry) { return entry.second < first_sent_; });
         }
         const auto asked = context_.rules.kinds;
         auto kinds = context_.stopping.going(asked);
-        auto leasing = context_.ports.management.lease(most_, context_.rules.poll_wait, std::move(kinds), key_);
+        auto leasing = context_.ports.management.lease(asked_, context_.rules.poll_wait, std::move(kinds), key_);
         auto answer = co_await std::move(leasing);
         const auto state = co_await asio::this_coro::cancellation_state;
         if (answer) {
@@ -164,7 +168,8 @@ asio::awaitable<void> Poller::take(ports::LeaseAnswer answer, std::vector<reques
         context_.work_arrived.call();
     }
     status.last_lease_at = now;
-    context_.set(status.service, Check::State::up, "");
+    context_.lease_watch.answered();
+    if (status.lease_calls.state == Check::State::down) context_.answered(status.lease_calls);
     key_.clear();
     failures_ = 0;
     most_ = std::min(context_.rules.batch, most_ * 2);
@@ -190,8 +195,8 @@ asio::awaitable<void> Poller::refused(Error error) {
     auto& events = context_.ports.events;
     auto& clock = context_.ports.clock;
     ++failures_;
-    if (error.code == "answerTooLarge" && most_ > 1) {
-        most_ = std::max<std::size_t>(1, most_ / 2);
+    if (error.code == "answerTooLarge" && asked_ > 1) {
+        most_ = asked_ / 2;
         key_.clear();
         events.raise(Event(event::k_answer_unreadable).with("reason", error.message));
         co_return;
@@ -202,7 +207,7 @@ asio::awaitable<void> Poller::refused(Error error) {
     if (error.kind == ErrorKind::invalid) id = event::k_answer_unreadable;
     events.raise(Event(id).with("code", error.code).with("reason", error.message));
     // Throttling is the service speaking; everything else means that it cannot be worked with.
-    if (error.kind != ErrorKind::throttled) context_.set(context_.status.service, Check::State::down, error.code);
+    if (error.kind != ErrorKind::throttled) context_.set(context_.status.lease_calls, Check::State::down, error.code);
     if (error.kind == ErrorKind::unauthorized) context_.status.credential_refused = true;
     // A key that the service would answer the same way for ever is of no use.
     constexpr std::uint32_t k_most_repeats = 8;

@@ -24,12 +24,15 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> tell(RequestId id, LeaseId lease, request::Failure failure);
     [[nodiscard]] boost::asio::awaitable<void> refused(Error error);
     [[nodiscard]] bool may_lease();
+    // Open requests, as of the last count.
+    [[nodiscard]] std::size_t open_here() const;
 
     Context& context_;
     LeaseBook& leases_;
     std::string key_;       // of the call under way or lost
     Tick first_sent_;       // when it was first sent: its answer may be as old as that
     std::size_t most_ = 0;  // halved where an answer was too large
+    std::size_t asked_ = 0;
     std::uint32_t failures_ = 0;
 };
 

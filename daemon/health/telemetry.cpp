@@ -119,10 +119,16 @@ HealthSnapshot snapshot_of(const engine::Context& context) {
     const auto since = [&status](const engine::Check& check) {
         return check.state == engine::Check::State::unknown ? status.started_at : check.since;
     };
-    HealthCheck service{"service", std::string(word(status.service.state)), since(status.service),
-                        status.service.detail};
+    // Heartbeats and lease calls ask the same service; the one that fails is shown.
+    const bool by_lease =
+        status.service.state == engine::Check::State::up && status.lease_calls.state == engine::Check::State::down;
+    const auto& reached = by_lease ? status.lease_calls : status.service;
+    HealthCheck service{"service", std::string(word(reached.state)), since(reached), reached.detail};
     if (status.service.state == engine::Check::State::unknown) service.detail = "not reached yet";
     snapshot.checks.push_back(std::move(service));
+    if (context.lease_watch.stalled())
+        snapshot.checks.push_back({"leasing", "failed", status.last_lease_at.value_or(status.started_at),
+                                   "no lease call has been answered for minutes"});
     // A database that has not been asked yet has been opened and read: only a failure speaks against it.
     const bool ledger_down = status.ledger.state == engine::Check::State::down;
     snapshot.checks.push_back({"ledger", ledger_down ? "failed" : "ok", since(status.ledger), status.ledger.detail});
