@@ -2,7 +2,8 @@
 // gone: also when the loop is over and destructors wait for what is still at work.
 // The first SIGTERM or SIGINT asks the loop to end; a second one ends the process at once. Once the end was asked for
 // there is a deadline; what is under way then is found again in the ledger.
-// Make it before everything that may hang, so that it is destroyed last; begin() and use it from the loop's thread.
+// Make it before everything that may hang, so that it is destroyed last. Its functions: the main thread, which runs the
+// loop.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -1,4 +1,4 @@
-/* A disk with faults of its own, loaded before the C library. While $HANG is there it takes no write to an end. Of a database that was opened to
+/* A disk with faults of its own, loaded before the C library (test_bad_state, test_storage). While $HANG is there it takes no write to an end. Of a database that was opened to
    be read alone, as whoever checks the whole file opens it, no read ends while $HANG_READ is there, and each fails while $FAIL_READ is there. */
 #define _GNU_SOURCE
 #include <errno.h>

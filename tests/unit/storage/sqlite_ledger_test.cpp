@@ -494,13 +494,13 @@ TEST_F(LedgerTest, QuickCheckFindsNothing) {
     EXPECT_EQ(*ledger->quick_check(), "");
 }
 
-void wipe_index_of_what_is_due(const std::string& name) {
+void wipe_index(const std::string& name, const std::string& index) {
     std::streamoff page = 0;
     std::streamoff root = 0;
     {
         Raw raw(name);
         page = std::stol(raw.one("PRAGMA page_size"));
-        root = std::stol(raw.one("SELECT rootpage FROM sqlite_schema WHERE name = 'request_due'"));
+        root = std::stol(raw.one("SELECT rootpage FROM sqlite_schema WHERE name = '" + index + "'"));
     }
     std::fstream file(name, std::ios::in | std::ios::out | std::ios::binary);
     file.seekp((root - 1) * page);
@@ -511,7 +511,7 @@ void wipe_index_of_what_is_due(const std::string& name) {
 TEST_F(LedgerTest, ADamagedPageEndsAllWriting) {
     const auto record = accepted("r1");
     close();
-    wipe_index_of_what_is_due(folder.database());
+    wipe_index(folder.database(), "request_due");
     open();
     ASSERT_TRUE(ledger->next_sequence(k_now)) << "the damage is not met yet";
     EXPECT_FALSE(ledger->is_suspect());
@@ -551,7 +551,7 @@ TEST_F(LedgerTest, SuspicionEndsWithASoundFile) {
 TEST_F(LedgerTest, DamageMetWhileCountingEndsAllWriting) {
     static_cast<void>(accepted("r1"));
     close();
-    wipe_index_of_what_is_due(folder.database());
+    wipe_index(folder.database(), "request_open");
     open();
     const auto counted = ledger->counts();
     ASSERT_FALSE(counted);
