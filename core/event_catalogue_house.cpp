@@ -248,9 +248,9 @@ constexpr auto k_house_events = std::to_array<EventDefinition>({
     {event::k_storage_opened, info, false, "The database is open.", "How many requests are open stands in this line.",
      "Nothing."},
     {event::k_storage_recovered, warning, true, "The database works again.",
-     "The process had been cut off, or the disk could not be written for a while. Requests in progress are taken up "
-     "where "
-     "they were written down; unclear submissions are looked for before they are repeated.",
+     "The process had been cut off, the disk could not be written for a while, or the file was suspect and has been "
+     "found sound. Requests in progress are taken up where they were written down; unclear submissions are looked for "
+     "before they are repeated.",
      "Nothing; find out why."},
     {event::k_storage_migrated, info, true, "The database was brought to a newer form.",
      "Older versions of the connector cannot use it any more.", "Nothing."},
@@ -268,7 +268,8 @@ constexpr auto k_house_events = std::to_array<EventDefinition>({
     {event::k_disk_low, warning, false, "The disk is nearly full.",
      "No new requests are taken while less than 512 MiB are free.", "Free space on the disk of storage.directory."},
     {event::k_storage_failed, error, false, "The database cannot be read or written.",
-     "The system's reason stands in this line; it is tried again.",
+     "The system's reason stands in this line; it is tried again. Where the check of the whole file could not be done, "
+     "the next start works nothing before it.",
      "Check the disk, and mode and owner of storage.directory."},
     {event::k_storage_restored, error, true, "The database is older than the audit log; nothing is worked.",
      "A copy was restored, or the machine was set back. Pins, limits and finished requests of the time between are "
@@ -279,7 +280,9 @@ constexpr auto k_house_events = std::to_array<EventDefinition>({
      "Put the right key back at [sealing] key; it is in no backup of the database."},
     {event::k_storage_corrupt, error, true, "The database is damaged.",
      "SQLite found faults in it, by its check after an unclean end or at work. Nothing is leased, worked or reported "
-     "any more; health and status go on.",
+     "any more, also after a restart: the next start works nothing before a check of the whole file has found it "
+     "sound. "
+     "Health and status go on.",
      "Keep the file, check the disk, and restore the last backup."},
     {event::k_restore_accepted, warning, true, "A restored or changed database was accepted by hand.",
      "`run --accept-restore`: the work goes on from there. Requests of the time between come again from the service; "

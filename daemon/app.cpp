@@ -14,6 +14,7 @@
 #include "daemon/current.hpp"
 #include "daemon/directory/ldap_connection.hpp"
 #include "daemon/doctor/areas.hpp"
+#include "daemon/ending.hpp"
 #include "daemon/enrolment/renewal.hpp"
 #include "daemon/health/history.hpp"
 #include "daemon/health/telemetry.hpp"
@@ -30,13 +31,12 @@
 #include "daemon/service/lockdown.hpp"
 #include "daemon/service/manager.hpp"
 #include "daemon/state_directory.hpp"
+#include "daemon/storage_check.hpp"
 #include "daemon/system_clock.hpp"
-#include "storage/inspect.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
@@ -46,7 +46,6 @@
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -200,49 +199,6 @@ asio::awaitable<void> anchor_audit(StateDirectory& state, ports::Clock& clock, p
 // How long the end may take beyond the drain: saving, joining the threads.
 constexpr std::chrono::seconds k_after_drain{10};
 
-asio::awaitable<void> handle_signals(asio::signal_set& signals, engine::Engine& engine, std::chrono::seconds drain,
-                                     service::Manager& manager, Reload& reload) {
-    for (int seen = 0;;) {
-        auto [failure, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
-        if (failure) co_return;
-        if (number == SIGHUP) {
-            if (seen == 0) reload.ask();
-            continue;
-        }
-        // The second one is meant: everything durable is in the ledger, whatever is under way is found again there.
-        if (seen++ != 0) std::_Exit(k_failed);
-        manager.stopping(drain + k_after_drain);
-        engine.drain(drain);
-    }
-}
-
-// A job that hangs in an authority must not keep the process: what it was doing is found again in the ledger.
-asio::awaitable<void> end_at_last(engine::Engine& engine, Evidence& evidence, std::chrono::seconds drain,
-                                  const bool& over) {
-    auto& clock = engine.context().ports.clock;
-    while (!engine.context().status.draining) co_await clock.wait_until(clock.tick() + 100ms);
-    const Tick latest = clock.tick() + drain + 1s;
-    while (!over && clock.tick() < latest) co_await clock.wait_until(clock.tick() + 50ms);
-    if (over) co_return;
-    evidence.raise(Event(event::k_stopped));
-    (void)evidence.audit().sync();
-    std::_Exit(k_done);
-}
-
-// After an end without a farewell the whole file is read once, beside the work.
-asio::awaitable<void> check_storage(engine::Engine& engine, ports::Offload& offload, std::filesystem::path directory,
-                                    ports::EventSink& events) {
-    auto job = [directory = std::move(directory)] { return storage::inspect_ledger(directory, nullptr, true); };
-    auto checking = offload.run(std::move(job));
-    const auto facts = co_await std::move(checking);
-    const std::string findings = facts                                        ? facts->findings
-                                 : facts.error().kind == ErrorKind::integrity ? facts.error().message
-                                                                              : "";
-    if (findings.empty()) co_return;
-    events.raise(Event(event::k_storage_corrupt).with("reason", findings));
-    engine.context().bar_ledger("storageCorrupt");
-}
-
 // "ready; 3 open, 1 held; authorities: 1 of 2 down": for the service manager.
 std::string one_line(const health::HealthSnapshot& now) {
     std::uint64_t open = 0;
@@ -292,6 +248,7 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     if (const auto fit = crypto::self_test(); !fit) return cannot_start(fit.error().in("cryptographic self test"));
     const auto manager = service::find_manager();
     const auto lockdown = service::lock_down(settings);
+    Ending process_end;  // outlives all that may hang
     auto opened = open_state(settings, LogTo::everywhere, options.accept_restore);
     if (!opened) return cannot_start(opened.error());
     StateDirectory state = std::move(*opened);
@@ -327,6 +284,7 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     // A directory that is slow holds up only those who ask it.
     constexpr std::size_t k_directory_threads = 4;
     PoolOffload directory_offload(asks_directory ? k_directory_threads : 1, "cc-directory");
+    PoolOffload storage_offload(1, "cc-storage");
     const crypto::OpenSslCrypto crypto;
     net::SystemResolver resolver;
     const parser::ParserProcess parsers;
@@ -385,6 +343,8 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
                            .with("reason", state.restored));
         if (!options.accept_restore) engine.context().bar_ledger("storageRestored");
     }
+    StorageCheck storage_check(engine, *state.ledger, storage_offload, settings.storage.directory,
+                               state.suspect && !engine.context().status.ledger_barred);
 
     authority::Caretaker caretaker(roster.places(), clock, evidence);
 
@@ -393,12 +353,18 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
         auto now = health::snapshot_of(engine.context());
         now.choices = choices_of(*in_force.settings);
         add_lists(now, caretaker);
+        storage_check.add_to(now);
         now.history = throughput;
         now.told = recent.newest();
         return now;
     };
     health::HealthServer health_server(executor, clock, metrics, snapshot, health_options(settings.health));
     std::function<void()> reload_asked;  // once there is somebody who reloads
+    const auto end = [&] {
+        manager->stopping(settings.connector.drain + k_after_drain);
+        process_end.begin();
+        engine.drain(settings.connector.drain);
+    };
     control::Operations operations(
         control::Operations::Parts{*state.ledger, evidence, clock, crypto, &engine.context(),
                                    [&] {
@@ -417,10 +383,7 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
                                    [&reload_asked] {
                                        if (reload_asked) reload_asked();
                                    },
-                                   [&] {
-                                       manager->stopping(settings.connector.drain + k_after_drain);
-                                       engine.drain(settings.connector.drain);
-                                   }});
+                                   end});
     control::Server control_server(executor, clock, evidence, std::move(operations));
     if (auto listening = control_server.start(settings.control.socket, settings.control.group); !listening)
         return refuse(listening.error());
@@ -463,17 +426,16 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
          [&in_force] { return in_force.certificate; },
          [&engine] { return engine.context().status.service.state == engine::Check::State::up; }, reload_asked});
 
-    asio::signal_set signals(executor, SIGTERM, SIGINT, SIGHUP);
+    process_end.listen(executor, {end, [&reload] { reload.ask(); }}, settings.connector.drain, [&evidence] {
+        evidence.raise(Event(event::k_stopped));
+        (void)evidence.audit().sync();
+    });
     bool ending = false;
     const auto rethrow = [](std::exception_ptr fault) {
         if (fault) std::rethrow_exception(fault);
     };
-    auto signalled = handle_signals(signals, engine, settings.connector.drain, *manager, reload);
-    asio::co_spawn(executor, std::move(signalled), rethrow);
-    auto ending_at_last = end_at_last(engine, evidence, settings.connector.drain, ending);
-    asio::co_spawn(executor, std::move(ending_at_last), rethrow);
-    if (state.ended_unclean) {
-        auto checking = check_storage(engine, offload, settings.storage.directory, evidence);
+    if (state.ended_unclean || state.suspect) {
+        auto checking = storage_check.run(ending);
         asio::co_spawn(executor, std::move(checking), rethrow);
     }
     auto anchoring = anchor_audit(state, clock, offload, engine.context().status.ledger_barred, ending);
@@ -504,8 +466,7 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
     asio::co_spawn(executor, std::move(remembering), rethrow);
     asio::co_spawn(executor, std::move(gauges), rethrow);
     auto working = [](engine::Engine& the_engine, control::Server& the_control, health::HealthServer& the_health,
-                      asio::signal_set& the_signals, net::TlsHttpClient& the_http,
-                      bool& over) -> asio::awaitable<void> {
+                      net::TlsHttpClient& the_http, bool& over) -> asio::awaitable<void> {
         auto running = the_engine.run();
         co_await std::move(running);
         auto closing = the_control.stop();
@@ -513,9 +474,8 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
         the_health.stop();
         the_http.close_idle();
         over = true;
-        the_signals.cancel();
     };
-    auto work = working(engine, control_server, health_server, signals, http, ending);
+    auto work = working(engine, control_server, health_server, http, ending);
     asio::co_spawn(executor, std::move(work), rethrow);
     evidence.raise(Event(event::k_storage_opened).with("open", state.open_requests));
     evidence.raise(Event(event::k_started).with("version", CONNECTOR_VERSION).with("connector", connector_id.text()));
@@ -528,6 +488,7 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
         // What is under way is found again in the ledger; frames that are half done are not worth taking down.
         std::_Exit(k_failed);
     }
+    process_end.forget_farewell();
     evidence.raise(Event(event::k_stopped));
     const auto head = evidence.audit().sync();
     if (head && !engine.context().status.ledger_barred) state.ledger->set_audit_anchor({head->sequence, head->link});

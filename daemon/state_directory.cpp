@@ -173,6 +173,7 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to, bo
         evidence->raise(Event(event::k_storage_migrated).with("from_schema", std::to_string(*from)));
 
     const bool unclean = (*ledger)->ended_unclean();
+    const bool suspect = (*ledger)->is_suspect();
     const auto knows = [&ledger](const RequestId& id, UtcTime told) {
         const auto found = (*ledger)->get(id);
         if (!found) return true;  // a row that was tampered with is told of by itself
@@ -194,6 +195,7 @@ Result<StateDirectory> open_state(const config::Settings& settings, LogTo to, bo
                          std::move(evidence),
                          std::make_unique<storage::AsyncLedger>(std::move(*ledger), k_ledger_queue),
                          unclean,
+                         suspect,
                          std::move(restored),
                          std::move(open)};
     return state;

@@ -41,6 +41,7 @@ struct StateDirectory {
     std::unique_ptr<Evidence> evidence;
     std::unique_ptr<storage::AsyncLedger> ledger;
     bool ended_unclean = false;  // the process before did not close the database
+    bool suspect = false;        // the database is worked only once it was found sound
     std::string restored;        // "" or what shows that the database is older than the audit log
     std::string open_requests;   // their number, for the daemon to tell
 };

@@ -430,6 +430,14 @@ ports::Async<void> AsyncLedger::accept_as_found() {
     return run<void>([](SqliteLedger& ledger) { return ledger.accept_as_found(); });
 }
 
+ports::Async<void> AsyncLedger::suspect() {
+    return run<void>([](SqliteLedger& ledger) { return ledger.suspect(); });
+}
+
+ports::Async<void> AsyncLedger::found_sound() {
+    return run<void>([](SqliteLedger& ledger) { return ledger.found_sound(); });
+}
+
 ports::Async<std::string> AsyncLedger::quick_check() {
     return run<std::string>([](SqliteLedger& ledger) { return ledger.quick_check(); });
 }

@@ -100,6 +100,8 @@ public:
     ports::Async<std::uint64_t> generation();
     ports::Async<void> accept_as_found();
     ports::Async<std::string> quick_check();
+    ports::Async<void> suspect();
+    ports::Async<void> found_sound();
 
 private:
     struct Save;

@@ -3,10 +3,6 @@
 #include "storage/private_file.hpp"
 #include "storage/schema.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <system_error>
 
 namespace connector::storage {
@@ -17,16 +13,6 @@ Result<Database> open_beside(const std::filesystem::path& directory) {
     const auto real = std::filesystem::canonical(directory, failure);
     if (failure) return Error(ErrorKind::misconfigured, "noDatabase", directory.string() + ": " + failure.message());
     return Database::open_read_only(real / ledger_layout().file_name, false);
-}
-
-Result<void> sync_file(const std::filesystem::path& path) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
-    const int number = errno;
-    if (descriptor >= 0) ::close(descriptor);
-    if (synced) return {};
-    return Error(ErrorKind::unavailable, "storageUnavailable",
-                 path.string() + ": " + std::error_code(number, std::generic_category()).message());
 }
 
 Result<void> copy(Database& from, const std::filesystem::path& target) {

@@ -96,4 +96,13 @@ Result<void> check_private_file(const std::filesystem::path& file) {
     return check_file(file, facts);
 }
 
+Result<void> sync_file(const std::filesystem::path& path) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
+    const int number = errno;
+    if (descriptor >= 0) ::close(descriptor);
+    if (synced) return {};
+    return failed(path, number);
+}
+
 }  // namespace connector::storage

@@ -20,4 +20,7 @@ namespace connector::storage {
 // As private_file(), but a missing file is well and is not made.
 [[nodiscard]] Result<void> check_private_file(const std::filesystem::path& file);
 
+// A file's octets, or a folder's names, are on the disk. kind unavailable.
+[[nodiscard]] Result<void> sync_file(const std::filesystem::path& path);
+
 }  // namespace connector::storage

@@ -41,8 +41,10 @@ struct SqliteLedger::Prior {
     bool reported = false;
 };
 
-SqliteLedger::SqliteLedger(Database database, const ports::Sealer& sealer, QuarantineReport report)
-    : database_(std::move(database)),
+SqliteLedger::SqliteLedger(std::filesystem::path directory, Database database, const ports::Sealer& sealer,
+                           QuarantineReport report)
+    : directory_(std::move(directory)),
+      database_(std::move(database)),
       rows_(database_, sealer, std::move(report)),
       book_(database_, rows_),
       stops_(database_, rows_) {
@@ -66,7 +68,8 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const InstanceLock& loc
     };
     auto database = open_database(lock.directory(), layout);
     if (!database) return database.error();
-    std::unique_ptr<SqliteLedger> ledger(new SqliteLedger(std::move(*database), sealer, std::move(report)));
+    std::unique_ptr<SqliteLedger> ledger(
+        new SqliteLedger(lock.directory(), std::move(*database), sealer, std::move(report)));
     ledger->ended_unclean_ = unclean;
     if (first_step && *first_step > 1) ledger->migrated_from_ = *first_step - 1;
     if (auto ready = ledger->take_stock(); !ready) return ready.error();
@@ -159,7 +162,11 @@ Result<void> SqliteLedger::write_state() {
 
 // That other pages can still be written says nothing of the one that is damaged.
 void SqliteLedger::note_damage(const Error& error) {
-    if (!damage_ && error.code == "storageCorrupt") damage_ = error;
+    if (damage_ || error.code != "storageCorrupt") return;
+    damage_ = error;
+    // Best effort: this process works nothing any more in any case, and the next one may meet the page itself.
+    const auto marked = suspect();
+    static_cast<void>(marked);
 }
 
 void SqliteLedger::settle() {
@@ -434,6 +441,11 @@ Result<std::optional<AuditAnchor>> SqliteLedger::audit_anchor() const {
 
 Result<std::string> SqliteLedger::quick_check() {
     return storage::quick_check(database_);
+}
+
+Result<void> SqliteLedger::found_sound() {
+    if (damage_) return *damage_;
+    return clear_suspicion(directory_);
 }
 
 Result<bool> SqliteLedger::purge_closed(UtcTime closed_before) {

@@ -13,8 +13,10 @@
 #include "storage/meter_book.hpp"
 #include "storage/sqlite.hpp"
 #include "storage/stop_book.hpp"
+#include "storage/suspicion.hpp"
 
 #include <atomic>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -144,8 +146,13 @@ public:
     [[nodiscard]] Result<void> accept_as_found();
     // Nothing is missing, changed, or older than it was, as far as has been seen.
     [[nodiscard]] bool as_written() const noexcept;
-    // The process before this one did not close the file: it is worth a check beside the work (backup.hpp).
+    // The process before this one did not close the file: it is worth a check beside the work (inspect.hpp).
     [[nodiscard]] bool ended_unclean() const noexcept { return ended_unclean_; }
+    // Whether the file must be found sound before it is worked on (suspicion.hpp); that it must; that it was. The last
+    // one fails with the damage that was met since, if any.
+    [[nodiscard]] bool is_suspect() const { return storage::is_suspect(directory_); }
+    [[nodiscard]] Result<void> suspect() { return storage::suspect(directory_); }
+    [[nodiscard]] Result<void> found_sound();
     // The schema that open() found, where it brought it to a newer one.
     [[nodiscard]] std::optional<std::size_t> migrated_from() const noexcept { return migrated_from_; }
     // "" where the file is sound (schema.hpp).
@@ -153,7 +160,8 @@ public:
 
 private:
     struct Prior;
-    SqliteLedger(Database database, const ports::Sealer& sealer, QuarantineReport report);
+    SqliteLedger(std::filesystem::path directory, Database database, const ports::Sealer& sealer,
+                 QuarantineReport report);
     [[nodiscard]] Result<void> take_stock();
     [[nodiscard]] Result<void> read_state();
     // Every row of it is there, and none that is older. False also where the state cannot tell.
@@ -215,6 +223,7 @@ private:
     [[nodiscard]] Result<std::int64_t> count_where(std::string_view sql, const Values& parameters);
     [[nodiscard]] Result<bool> purge_closed(UtcTime closed_before);
 
+    std::filesystem::path directory_;
     Database database_;
     CheckedRows rows_;
     MeterBook book_;

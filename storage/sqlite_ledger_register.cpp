@@ -449,69 +449,74 @@ Result<void> SqliteLedger::count(const request::Charge& charge, UtcTime now) {
 
 // Numbers for people: counted from the columns as they are.
 Result<ports::Counts> SqliteLedger::counts() {
-    ports::Counts counts;
-    counts.delivered = state_.delivered;
-    counts.failed = state_.failed;
-    auto stages = database_.prepare("SELECT stage, count(*) FROM request WHERE stage <> 'closed' GROUP BY stage");
-    if (!stages) return stages.error();
-    for (;;) {
-        const auto row = stages->step();
+    return read([&]() -> Result<ports::Counts> {
+        ports::Counts counts;
+        counts.delivered = state_.delivered;
+        counts.failed = state_.failed;
+        auto stages = database_.prepare("SELECT stage, count(*) FROM request WHERE stage <> 'closed' GROUP BY stage");
+        if (!stages) return stages.error();
+        for (;;) {
+            const auto row = stages->step();
+            if (!row) return row.error();
+            if (!*row) break;
+            const auto stage = request::parse_stage(stages->text(0));
+            if (stage) counts.by_stage[*stage] = static_cast<std::uint64_t>(stages->integer(1));
+        }
+        auto held = database_.prepare(
+            "SELECT held_reason, count(*) FROM request WHERE stage <> 'closed' AND stage = 'held' GROUP BY "
+            "held_reason");
+        if (!held) return held.error();
+        for (;;) {
+            const auto row = held->step();
+            if (!row) return row.error();
+            if (!*row) break;
+            const auto reason = request::parse_held_reason(held->text(0));
+            if (reason) counts.held[*reason] = static_cast<std::uint64_t>(held->integer(1));
+        }
+        auto oldest = database_.prepare(
+            "SELECT min(accepted_at) FROM request WHERE stage <> 'closed' AND stage NOT IN ('held', 'abandoned')");
+        if (!oldest) return oldest.error();
+        const auto row = oldest->step();
         if (!row) return row.error();
-        if (!*row) break;
-        const auto stage = request::parse_stage(stages->text(0));
-        if (stage) counts.by_stage[*stage] = static_cast<std::uint64_t>(stages->integer(1));
-    }
-    auto held = database_.prepare(
-        "SELECT held_reason, count(*) FROM request WHERE stage <> 'closed' AND stage = 'held' GROUP BY held_reason");
-    if (!held) return held.error();
-    for (;;) {
-        const auto row = held->step();
-        if (!row) return row.error();
-        if (!*row) break;
-        const auto reason = request::parse_held_reason(held->text(0));
-        if (reason) counts.held[*reason] = static_cast<std::uint64_t>(held->integer(1));
-    }
-    auto oldest = database_.prepare(
-        "SELECT min(accepted_at) FROM request WHERE stage <> 'closed' AND stage NOT IN ('held', 'abandoned')");
-    if (!oldest) return oldest.error();
-    const auto row = oldest->step();
-    if (!row) return row.error();
-    if (*row && oldest->value(0).index() != 0) {
-        counts.oldest_pending = UtcTime(std::chrono::seconds(oldest->integer(0)));
-    }
-    const auto quarantined = rows_.quarantined();
-    if (!quarantined) return quarantined.error();
-    counts.quarantined = static_cast<std::uint64_t>(*quarantined);
-    const auto blocked = count_where(
-        "SELECT count(*) FROM pin WHERE EXISTS(SELECT 1 FROM block WHERE (thing='device' AND value=pin.device)"
-        " OR (thing='user' AND value IN (pin.user_id, lower(pin.user_principal_name)))"
-        " OR (thing='key' AND value=lower(hex(pin.spki_sha256))))",
-        {});
-    if (!blocked) return blocked.error();
-    const auto pins = count_where("SELECT count(*) FROM pin", {});
-    if (!pins) return pins.error();
-    counts.pins_by_state["blocked"] = static_cast<std::uint64_t>(*blocked);
-    counts.pins_by_state["pinned"] = static_cast<std::uint64_t>(*pins - *blocked);
-    return counts;
+        if (*row && oldest->value(0).index() != 0) {
+            counts.oldest_pending = UtcTime(std::chrono::seconds(oldest->integer(0)));
+        }
+        const auto quarantined = rows_.quarantined();
+        if (!quarantined) return quarantined.error();
+        counts.quarantined = static_cast<std::uint64_t>(*quarantined);
+        const auto blocked = count_where(
+            "SELECT count(*) FROM pin WHERE EXISTS(SELECT 1 FROM block WHERE (thing='device' AND value=pin.device)"
+            " OR (thing='user' AND value IN (pin.user_id, lower(pin.user_principal_name)))"
+            " OR (thing='key' AND value=lower(hex(pin.spki_sha256))))",
+            {});
+        if (!blocked) return blocked.error();
+        const auto pins = count_where("SELECT count(*) FROM pin", {});
+        if (!pins) return pins.error();
+        counts.pins_by_state["blocked"] = static_cast<std::uint64_t>(*blocked);
+        counts.pins_by_state["pinned"] = static_cast<std::uint64_t>(*pins - *blocked);
+        return counts;
+    });
 }
 
 Result<std::vector<EndedIn>> SqliteLedger::ended_since(UtcTime since, std::chrono::seconds stretch) {
-    auto closed = database_.prepare(
-        "SELECT updated_at / ?2 * ?2, count(iif(failure_code IS NULL AND (outcome LIKE 'accepted%' OR outcome LIKE "
-        "'duplicate%'), 1, NULL)), count(failure_code)"
-        " FROM request WHERE stage = 'closed' AND updated_at >= ?1 GROUP BY 1 ORDER BY 1");
-    if (!closed) return closed.error();
-    closed->bind(1, since.time_since_epoch().count());
-    closed->bind(2, stretch.count());
-    std::vector<EndedIn> found;
-    for (;;) {
-        const auto row = closed->step();
-        if (!row) return row.error();
-        if (!*row) return found;
-        found.push_back({UtcTime(std::chrono::seconds(closed->integer(0))),
-                         static_cast<std::uint64_t>(closed->integer(1)),
-                         static_cast<std::uint64_t>(closed->integer(2))});
-    }
+    return read([&]() -> Result<std::vector<EndedIn>> {
+        auto closed = database_.prepare(
+            "SELECT updated_at / ?2 * ?2, count(iif(failure_code IS NULL AND (outcome LIKE 'accepted%' OR outcome LIKE "
+            "'duplicate%'), 1, NULL)), count(failure_code)"
+            " FROM request WHERE stage = 'closed' AND updated_at >= ?1 GROUP BY 1 ORDER BY 1");
+        if (!closed) return closed.error();
+        closed->bind(1, since.time_since_epoch().count());
+        closed->bind(2, stretch.count());
+        std::vector<EndedIn> found;
+        for (;;) {
+            const auto row = closed->step();
+            if (!row) return row.error();
+            if (!*row) return found;
+            found.push_back({UtcTime(std::chrono::seconds(closed->integer(0))),
+                             static_cast<std::uint64_t>(closed->integer(1)),
+                             static_cast<std::uint64_t>(closed->integer(2))});
+        }
+    });
 }
 
 Result<void> SqliteLedger::accept_as_found() {

@@ -44,9 +44,11 @@ std::string SqliteLedger::not_stopped(Values& parameters) const {
 }
 
 Result<bool> SqliteLedger::any(std::string_view rest, const Values& parameters) {
-    auto statement = database_.prepare("SELECT 1 FROM request " + std::string(rest) + " LIMIT 1");
-    if (!statement) return statement.error();
-    return statement->bind_all(parameters).step();
+    return read([&]() -> Result<bool> {
+        auto statement = database_.prepare("SELECT 1 FROM request " + std::string(rest) + " LIMIT 1");
+        if (!statement) return statement.error();
+        return statement->bind_all(parameters).step();
+    });
 }
 
 // The same row with another mark: a version of its own, so that whoever read it before cannot write over it.

@@ -104,7 +104,8 @@ struct Status {
     std::vector<request::MeterUse> meters;
     std::uint64_t imports_expiring = 0;  // users' newest encryption certificates that end within 30 days
     bool leasing_paused = false;
-    bool ledger_barred = false;       // damaged or restored: nothing is worked until a person has decided
+    // Damaged or restored: nothing is worked until a person has decided; suspect: until it was found sound.
+    bool ledger_barred = false;
     bool credential_refused = false;  // no leasing until a heartbeat is answered 204
 };
 

@@ -31,25 +31,41 @@ void Engine::drain(std::chrono::seconds most) {
     drain_asked_.call();
 }
 
+ports::Async<void> Engine::recover_once() {
+    auto recovering = context_.ports.ledger.recover(context_.now());
+    const auto recovered = co_await std::move(recovering);
+    if (!recovered) co_return recovered.error();
+    for (const auto& record : *recovered) {
+        if (record.stage == request::Stage::abandoned)
+            context_.ports.events.raise(about(event::k_request_quarantined, record));
+        if (record.stage == request::Stage::submitting)
+            context_.ports.events.raise(about(event::k_submission_unknown, record)
+                                            .with("reason", "the connector ended while it was being sent"));
+    }
+    co_return Result<void>();
+}
+
 asio::awaitable<void> Engine::recover() {
     auto& clock = context_.ports.clock;
     while (!context_.status.draining && !context_.status.ledger_barred) {
-        auto recovering = context_.ports.ledger.recover(context_.now());
-        auto recovered = co_await std::move(recovering);
-        if (recovered) {
-            for (const auto& record : *recovered) {
-                if (record.stage == request::Stage::abandoned)
-                    context_.ports.events.raise(about(event::k_request_quarantined, record));
-                if (record.stage == request::Stage::submitting)
-                    context_.ports.events.raise(about(event::k_submission_unknown, record)
-                                                    .with("reason", "the connector ended while it was being sent"));
-            }
-            break;
-        }
+        auto recovering = recover_once();
+        const auto recovered = co_await std::move(recovering);
+        if (recovered) break;
         context_.ledger_failed(recovered.error(), "recovering");
         if (context_.status.ledger_barred) break;
         co_await clock.wait_until(clock.tick() + 5s);
     }
+}
+
+ports::Async<void> Engine::lift_bar() {
+    auto recovering = recover_once();
+    const auto recovered = co_await std::move(recovering);
+    if (!recovered) co_return recovered.error();
+    context_.status.ledger_barred = false;
+    context_.ledger_works();
+    context_.work_arrived.call();
+    context_.report_waiting.call();
+    co_return Result<void>();
 }
 
 asio::awaitable<void> Engine::run() {

@@ -19,6 +19,10 @@ public:
     // No new leases, steps in progress finish and are saved, what can be told is told; at most `most`.
     void drain(std::chrono::seconds most);
 
+    // A ledger that was barred at the start is sound: what its earlier process had in work is taken up, then all that
+    // was barred begins. On failure it stays barred.
+    [[nodiscard]] ports::Async<void> lift_bar();
+
     [[nodiscard]] Context& context() noexcept { return context_; }
     [[nodiscard]] const Context& context() const noexcept { return context_; }
 
@@ -30,6 +34,7 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> join_farewell(Tick latest);
     // What the end of an earlier process means for what it had in work; until the ledger can be read and written.
     [[nodiscard]] boost::asio::awaitable<void> recover();
+    [[nodiscard]] ports::Async<void> recover_once();
 
     Context context_;
     HistoryCache cache_;

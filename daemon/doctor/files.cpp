@@ -196,7 +196,8 @@ std::vector<Check> check_files(const config::Settings& settings) {
     Files files(checks, facts.st_uid);
     files.anchor("configuration", settings.file, "");
     files.folder("storage.directory", state, true, "");
-    for (const char* name : {"connector.lock", "connector.db", "connector.db-wal", "connector.db-shm"})
+    for (const char* name :
+         {"connector.lock", "connector.db", "connector.db-wal", "connector.db-shm", "connector.suspect"})
         files.own("database", state / name);
     const std::string enrol = "pfx-connector enroll --token-file FILE";
     files.secret("management.key", settings.management.key, true, enrol);

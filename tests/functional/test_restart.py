@@ -2,6 +2,7 @@
 """Death at any moment, lost answers, second instances: every order ends once, and no certificate lives that nobody has."""
 import hashlib
 import os
+import signal
 import sqlite3
 import sys
 import unittest
@@ -383,6 +384,20 @@ class Restart(unittest.TestCase):
         ca.release()
         self.assert_each_ended_once([identifier])
         self.assertEqual(self.lab.result(identifier)["status"], "delivered")
+
+    def test_a_second_sigterm_under_load_ends_at_once_and_loses_nothing(self) -> None:
+        ca = self.lock(self.ca)  # the first alone would wait for it
+        ids = self.mixed(20, 5)
+        self.connector.wait_until(lambda: "submitting" in self.stages(ids), 20 * SLOW, "work")
+        before = len(self.connector.log())
+        self.connector.process.send_signal(signal.SIGTERM)
+        self.connector.wait_until(lambda: "SVC-5012" in self.connector.log()[before:], 20 * SLOW, "the first to be heard")
+        self.connector.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.connector.wait(self.drain_seconds), 1)
+        ca.release()
+        self.assertEqual(self.connector.command("audit", "verify").returncode, 0)
+        self.connector.start(timeout=20 * SLOW)
+        self.assert_each_ended_once(ids)
 
     def test_a_second_instance_is_refused(self) -> None:
         second = self.connector.command("run", timeout=20 * SLOW)

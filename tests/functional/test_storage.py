@@ -2,8 +2,10 @@
 """A copy while the daemon runs, a copy put back, a damaged file, other processes at the same files: what is noticed, what is held, and that
 nothing is lost or taken back."""
 import fcntl
+import json
 import os
 import shutil
+import signal
 import sqlite3
 import struct
 import subprocess
@@ -37,6 +39,44 @@ class Storage(unittest.TestCase):
     @property
     def ledger(self) -> Path:
         return Path(self.connector.settings["storage"]["directory"]) / "connector.db"
+
+    @property
+    def suspect(self) -> Path:
+        return self.ledger.with_name("connector.suspect")
+
+    def damage(self, index: str, at: int, octets: bytes) -> None:
+        """The first page of an index, while the daemon is down: what starts does not read issued_serial, a check of the whole file does."""
+        with sqlite3.connect(self.ledger) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            page = database.execute("PRAGMA page_size").fetchone()[0]
+            root = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (index,)).fetchone()[0]
+        database.close()
+        with self.ledger.open("r+b") as file:
+            file.seek((root - 1) * page + at)
+            file.write(octets * (page if len(octets) == 1 else 1))
+
+    def leave_log(self) -> None:
+        """As a killed process leaves one."""
+        log = Path(f"{self.ledger}-wal")
+        log.touch(mode=0o600)
+        log.write_bytes(b"\0" * 32)
+
+    def put_back(self, copy: Path) -> None:
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self.ledger}{suffix}").unlink(missing_ok=True)
+        shutil.copy(copy, self.ledger)
+
+    def checks(self) -> dict[str, str]:
+        return {each["name"]: each["status"] for each in json.loads(self.connector.health()[1])["checks"]}
+
+    def disk(self, fault: str) -> Path:
+        """From the next start on; the fault is there as long as the file is."""
+        library, there = self.connector.directory / "disk.so", self.connector.directory / fault
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, Path(__file__).with_name("hanging_disk.c")], check=True)
+        sanitizer = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0")))
+        self.connector.environment |= {"LD_PRELOAD": str(library), fault: str(there), "ASAN_OPTIONS": sanitizer}
+        there.touch()
+        return there
 
     def revoked(self) -> int:
         ca = Path(self.connector.settings["authority"]["corp"]["directory"]) / "ca.db"
@@ -139,18 +179,8 @@ class Storage(unittest.TestCase):
         for _ in range(6):
             self.deliver(self.issue())
         self.connector.kill()
-        with sqlite3.connect(self.ledger) as database:
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            page = database.execute("PRAGMA page_size").fetchone()[0]
-            pages = {name: root for name, root in database.execute("SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 0")}
-        database.close()
-        root = pages["issued_serial"]  # an index: what starts does not read it, a check of the whole does
-        with self.ledger.open("r+b") as file:
-            file.seek((root - 1) * page + 3)
-            file.write(b"\xff\xff")
-        log = Path(f"{self.ledger}-wal")  # as a killed process leaves one
-        log.touch(mode=0o600)
-        log.write_bytes(b"\0" * 32)
+        self.damage("issued_serial", 3, b"\xff\xff")
+        self.leave_log()
         self.connector.start(wait_ready=False)
         self.connector.wait_until(lambda: "STO-8010" in self.connector.log(), 60 * SLOW, "the damage to be found")
         self.connector.wait_until(lambda: self.connector.health("/readyz")[0] == 503, 20 * SLOW, "not ready")
@@ -163,13 +193,7 @@ class Storage(unittest.TestCase):
             self.deliver(self.issue())
         self.assertEqual(self.connector.terminate(60), 0, "closed in order: nothing is checked at the next start")
         self.assertFalse(Path(f"{self.ledger}-wal").exists())
-        with sqlite3.connect(self.ledger) as database:
-            page = database.execute("PRAGMA page_size").fetchone()[0]
-            root = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'request_due'").fetchone()[0]
-        database.close()
-        with self.ledger.open("r+b") as file:
-            file.seek((root - 1) * page)
-            file.write(b"\xff" * page)
+        self.damage("request_due", 0, b"\xff")
         before = len(self.connector.log())
         self.connector.start(wait_ready=False)
         self.connector.wait_until(lambda: "STO-8010" in self.connector.log()[before:], 60 * SLOW, "the damage to be noticed")
@@ -187,6 +211,104 @@ class Storage(unittest.TestCase):
         log = self.connector.log()[before:]
         self.assertNotIn("STO-8001", log, "it is not declared recovered")
         self.assertEqual(log.count("STO-8010"), 1, "and told once")
+        self.assertTrue(self.suspect.exists(), "the next start knows")
+
+    def test_known_damage_is_known_to_the_next_start(self) -> None:
+        self.deliver(self.issue(), self.issue())
+        copy = self.connector.directory / "copy.db"
+        self.connector.command("backup", copy, check=True)
+        self.connector.kill()
+        self.damage("issued_serial", 3, b"\xff\xff")
+        self.leave_log()
+        self.connector.start(wait_ready=False)
+        self.connector.wait_until(lambda: "STO-8010" in self.connector.log(), 60 * SLOW, "the damage to be found")
+        self.assertEqual(self.connector.terminate(60), 0)
+
+        waiting = self.issue()
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self.ledger}{suffix}").unlink(missing_ok=True)  # closed in order: it alone does not call for a check
+        before = len(self.connector.log())
+        self.connector.start(wait_ready=False)
+        self.connector.wait_until(lambda: "STO-8010" in self.connector.log()[before:], 60 * SLOW, "the damage to be told again")
+        self.assertEqual(self.connector.health("/readyz")[0], 503)
+        self.assertIn("storageCorrupt", self.connector.health("/readyz")[1])
+        self.assertEqual(self.connector.terminate(60), 0)
+        self.assertEqual(self.lab.state(waiting)["state"], "queued", "nothing was leased")
+
+        # Another database gets out by the same check.
+        self.put_back(copy)
+        self.connector.start("--accept-restore", timeout=40 * SLOW)
+        self.deliver(waiting)
+        self.assertFalse(self.suspect.exists())
+        self.assertIn("STO-8001", self.connector.log()[before:])
+
+    def test_a_mark_that_nobody_explains_costs_a_check_and_nothing_else(self) -> None:
+        orders = [self.issue() for _ in range(10)]
+        self.connector.wait_until(lambda: any(self.lab.state(each)["state"] == "leased" for each in orders), 20 * SLOW, "work")
+        self.connector.kill()
+        self.suspect.touch(mode=0o600)
+        self.connector.start(timeout=40 * SLOW)
+        self.assertFalse(self.suspect.exists())
+        self.deliver(*orders)
+
+    def test_what_the_check_cannot_read_is_told_and_tried_again(self) -> None:
+        self.deliver(self.issue())
+        self.connector.kill()
+        unreadable = self.disk("FAIL_READ")
+        before = len(self.connector.log())
+        self.connector.start(timeout=40 * SLOW)
+        self.connector.wait_until(lambda: "STO-8007" in self.connector.log()[before:], 40 * SLOW, "it to be told")
+        self.assertEqual(self.checks()["storageCheck"], "degraded")
+        self.deliver(self.issue())
+        self.assertEqual(self.connector.terminate(60), 0)
+
+        # Over a restart it is owed before anything is leased.
+        waiting = self.issue()
+        before = len(self.connector.log())
+        self.connector.start(wait_ready=False)
+        self.connector.wait_until(lambda: "STO-8007" in self.connector.log()[before:], 40 * SLOW, "it to be told again")
+        self.assertEqual(self.connector.health("/readyz")[0], 503)
+        self.assertEqual(self.lab.state(waiting)["state"], "queued")
+        unreadable.unlink()
+        self.connector.wait_ready(60 * SLOW)
+        self.deliver(waiting)
+        self.assertNotIn("storageCheck", self.checks())
+        self.assertFalse(self.suspect.exists())
+
+    def test_a_long_check_takes_no_thread_from_the_work(self) -> None:
+        self.connector.configure({"connector": {"crypto_threads": 1}})
+        self.deliver(self.issue())
+        self.connector.kill()
+        self.disk("HANG_READ")
+        self.connector.start(timeout=40 * SLOW)
+        self.deliver(self.issue())
+
+    def test_sigterm_during_a_long_check_ends_in_time_and_the_check_is_owed(self) -> None:
+        self.deliver(self.issue())
+        self.connector.kill()
+        self.damage("issued_serial", 3, b"\xff\xff")
+        self.leave_log()
+        hang = self.disk("HANG_READ")
+        self.connector.start(timeout=40 * SLOW)
+        self.assertEqual(self.connector.terminate(timeout=self.connector.settings["connector"]["drain_seconds"] + 3 * SLOW), 0)
+        hang.unlink()
+        before = len(self.connector.log())
+        self.connector.start(wait_ready=False)
+        self.connector.wait_until(lambda: "STO-8010" in self.connector.log()[before:], 60 * SLOW, "the damage to be found")
+
+    def test_a_second_signal_during_a_long_check_ends_at_once(self) -> None:
+        self.connector.configure({"connector": {"drain_seconds": 60}})
+        self.deliver(self.issue())
+        self.connector.kill()
+        hang = self.disk("HANG_READ")
+        self.connector.start(timeout=40 * SLOW)
+        self.connector.process.send_signal(signal.SIGTERM)
+        self.connector.wait_until(lambda: self.connector.health("/livez")[0] == 0, 20 * SLOW, "all but the check to be over")
+        self.connector.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.connector.wait(5 * SLOW), 1)
+        hang.unlink()
+        self.connector.start(timeout=40 * SLOW)
+        self.deliver(self.issue())
 
     def holder(self, file: Path, start: int, length: int) -> int:
         """Who holds a POSIX lock there; 0 for nobody."""

@@ -494,24 +494,27 @@ TEST_F(LedgerTest, QuickCheckFindsNothing) {
     EXPECT_EQ(*ledger->quick_check(), "");
 }
 
+void wipe_index(const std::string& name, const std::string& index) {
+    std::streamoff page = 0;
+    std::streamoff root = 0;
+    {
+        Raw raw(name);
+        page = std::stol(raw.one("PRAGMA page_size"));
+        root = std::stol(raw.one("SELECT rootpage FROM sqlite_schema WHERE name = '" + index + "'"));
+    }
+    std::fstream file(name, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp((root - 1) * page);
+    file << std::string(static_cast<std::size_t>(page), '\xff');
+}
+
 // The state row lies on a page of its own: that it can be written does not mean that the file is well again.
 TEST_F(LedgerTest, ADamagedPageEndsAllWriting) {
     const auto record = accepted("r1");
     close();
-    std::streamoff page = 0;
-    std::streamoff root = 0;
-    {
-        Raw raw(folder.database());
-        page = std::stol(raw.one("PRAGMA page_size"));
-        root = std::stol(raw.one("SELECT rootpage FROM sqlite_schema WHERE name = 'request_due'"));
-    }
-    {
-        std::fstream file(folder.database(), std::ios::in | std::ios::out | std::ios::binary);
-        file.seekp((root - 1) * page);
-        file << std::string(static_cast<std::size_t>(page), '\xff');
-    }
+    wipe_index(folder.database(), "request_due");
     open();
     ASSERT_TRUE(ledger->next_sequence(k_now)) << "the damage is not met yet";
+    EXPECT_FALSE(ledger->is_suspect());
     ports::TakeOrder order;
     order.limit = 10;
     const auto taken = ledger->take(order, k_now);
@@ -527,6 +530,34 @@ TEST_F(LedgerTest, ADamagedPageEndsAllWriting) {
     ASSERT_FALSE(saving);
     EXPECT_EQ(saving.error().code, "storageCorrupt");
     EXPECT_TRUE(ledger->get(record.request.id)) << "what can still be read is";
+    // Not by a check that looked elsewhere, and not by the end of this life.
+    EXPECT_EQ(ledger->found_sound().error().code, "storageCorrupt");
+    close();
+    EXPECT_TRUE(is_suspect(folder.path()));
+}
+
+TEST_F(LedgerTest, SuspicionEndsWithASoundFile) {
+    ASSERT_TRUE(ledger->suspect());
+    ASSERT_TRUE(ledger->suspect()) << "twice is once";
+    close();
+    open();
+    EXPECT_TRUE(ledger->is_suspect());
+    ASSERT_TRUE(ledger->found_sound());
+    EXPECT_FALSE(ledger->is_suspect());
+    EXPECT_TRUE(ledger->found_sound()) << "and says so of one that was never suspect";
+}
+
+// What people ask for meets damage like any other.
+TEST_F(LedgerTest, DamageMetWhileCountingEndsAllWriting) {
+    static_cast<void>(accepted("r1"));
+    close();
+    wipe_index(folder.database(), "request_open");
+    open();
+    const auto counted = ledger->counts();
+    ASSERT_FALSE(counted);
+    EXPECT_EQ(counted.error().code, "storageCorrupt");
+    EXPECT_TRUE(ledger->is_suspect());
+    EXPECT_FALSE(ledger->next_sequence(k_now));
 }
 
 }  // namespace
