@@ -460,8 +460,9 @@ constexpr auto k_request_keys = std::to_array<Key>({
      .type = path,
      .default_note = "ca_file",
      .must_exist = true,
-     .description =
-         "est, PEM: the roots that issued certificates must chain to. What the server says of itself is not trusted.",
+     .description = "est, PEM: the roots that issued certificates must chain to; CAs that stand beside them are the "
+                    "only ones that "
+                    "may issue. What the server says of itself is not trusted.",
      .only_for = AuthorityType::est,
      .set = [](const Target& target, const Value& value) { target.authority->issuer_file = value.path; }},
     {.section = "authority.*",
@@ -576,6 +577,16 @@ constexpr auto k_request_keys = std::to_array<Key>({
      .description = "local: where they find the issuer's certificate.",
      .only_for = AuthorityType::local,
      .set = [](const Target& target, const Value& value) { target.authority_template->aia_url = value.text; }},
+    {.section = "authority.*.template.*",
+     .name = "policies",
+     .type = text_list,
+     .default_value = "[]",
+     .check = check::oid,
+     .constraint = "OIDs",
+     .description = "local: certificate policies to assert. The S/MIME baseline profile wants exactly one, "
+                    "2.23.140.1.5.1.2 for a mailbox that was looked at.",
+     .only_for = AuthorityType::local,
+     .set = [](const Target& target, const Value& value) { target.authority_template->policies = value.texts; }},
 });
 
 }  // namespace

@@ -155,6 +155,7 @@ struct AuthorityTemplate {
     std::uint32_t validity_days = 0;
     std::string crl_url;
     std::string aia_url;
+    std::vector<std::string> policies;  // OIDs
 };
 enum class AuthorityType { local, est };
 [[nodiscard]] std::string_view to_string(AuthorityType type) noexcept;

@@ -38,7 +38,7 @@ constexpr auto k_request_columns = names({"id",
                                           "authority",
                                           "held_reason",
                                           "held_detail",
-                                          "held_since",
+                                          "held_since",  // waiting_since, of `packaged` as well
                                           "order_hash",
                                           "request",
                                           "sealed_key",
@@ -188,7 +188,7 @@ Values full_row(const RequestRecord& record, bool nameless) {
     row.push_back(profile == nullptr ? Value() : or_null(profile->authority));
     row.push_back(record.held_reason ? Value(std::string(to_string(*record.held_reason))) : Value());
     row.push_back(or_null(record.held_detail));
-    row.push_back(or_null(record.held_since));
+    row.push_back(or_null(record.waiting_since));
     row.push_back(bare ? Value() : blob_of(record.order_hash));
     row.push_back(bare ? Value() : Value(encode(order)));
     row.push_back(or_null(record.sealed_key));
@@ -275,7 +275,7 @@ Result<RequestRecord> request_from(const Values& row) {
         reader.require(record.held_reason.has_value());
     }
     record.held_detail = reader.text_or_empty();
-    record.held_since = reader.optional_time();
+    record.waiting_since = reader.optional_time();
     record.order_hash = reader.optional_digest().value_or(Sha256{});
     const auto octets = reader.blob_or_empty();
     record.sealed_key = reader.blob_or_empty();

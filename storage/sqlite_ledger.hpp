@@ -211,6 +211,9 @@ private:
     [[nodiscard]] Result<void> use_window(UtcTime now);
     [[nodiscard]] Result<void> note_key(const Sha256& spki, const RequestId& request, UtcTime now);
     [[nodiscard]] Result<void> put_issued(const ports::IssuedCertificate& certificate);
+    [[nodiscard]] Result<void> is_only_one(const ports::IssuedCertificate& certificate);
+    [[nodiscard]] Result<std::optional<ports::IssuedCertificate>> issued_as(const std::string& issuer,
+                                                                            const std::string& serial_number);
     [[nodiscard]] Result<void> put_delivery(const ports::DeliveredImport& delivery);
     [[nodiscard]] Result<std::optional<trust::Block>> block_of(const DeviceId& device, const UserId& user,
                                                                const std::string& user_principal_name,

@@ -73,8 +73,10 @@ Result<void> SqliteLedger::save_claims(const ports::Commit& commit, UtcTime now)
     if (commit.delivered_import) {
         if (auto done = put_delivery(*commit.delivered_import); !done) return done;
     }
-    if (commit.issued) return put_issued(*commit.issued);
-    return {};
+    if (!commit.issued) return {};
+    if (commit.wrapped_for)
+        if (auto fresh = is_only_one(*commit.issued); !fresh) return fresh;
+    return put_issued(*commit.issued);
 }
 
 Result<void> SqliteLedger::use_window(UtcTime now) {
@@ -127,6 +129,16 @@ Result<void> SqliteLedger::put_pin(const trust::Pin& pin, const std::optional<tr
 }
 
 // Said twice is said once: a repeated commit must not undo a revocation.
+// RFC 5280 4.1.2.2: issuer and serial number name one certificate. Mail is encrypted to that name, and a list revokes
+// it.
+Result<void> SqliteLedger::is_only_one(const ports::IssuedCertificate& certificate) {
+    const auto known = issued_as(certificate.issuer, certificate.serial_number);
+    if (!known) return known.error();
+    if (!*known || (**known).sha256 == certificate.sha256) return {};
+    return Error(ErrorKind::refused, "certificateMismatch",
+                 "serialNumber: " + certificate.serial_number + " is that of another certificate of this authority");
+}
+
 Result<void> SqliteLedger::put_issued(const ports::IssuedCertificate& certificate) {
     auto row = to_row(certificate);
     const auto known = rows_.get(tables::k_issued, {row.front()});
@@ -353,17 +365,20 @@ Result<std::vector<ports::IssuedCertificate>> SqliteLedger::issued(std::size_t l
 
 Result<std::optional<ports::IssuedCertificate>> SqliteLedger::find_issued(const std::string& issuer,
                                                                           const std::string& serial_number) {
+    return read([&] { return issued_as(issuer, serial_number); });
+}
+
+Result<std::optional<ports::IssuedCertificate>> SqliteLedger::issued_as(const std::string& issuer,
+                                                                        const std::string& serial_number) {
     using Found = std::optional<ports::IssuedCertificate>;
-    return read([&]() -> Result<Found> {
-        const Values parameters{serial_form(serial_number)};
-        auto list = all_from<ports::IssuedCertificate>(
-            rows_.list(tables::k_issued, "WHERE serial_number=? ORDER BY rowid", parameters), issued_from);
-        if (!list) return list.error();
-        for (auto& certificate : *list) {
-            if (same_issuer(certificate.issuer, issuer)) return Found(std::move(certificate));
-        }
-        return Found();
-    });
+    const Values parameters{serial_form(serial_number)};
+    auto list = all_from<ports::IssuedCertificate>(
+        rows_.list(tables::k_issued, "WHERE serial_number=? ORDER BY rowid", parameters), issued_from);
+    if (!list) return list.error();
+    for (auto& certificate : *list) {
+        if (same_issuer(certificate.issuer, issuer)) return Found(std::move(certificate));
+    }
+    return Found();
 }
 
 Result<void> SqliteLedger::mark_revoked(const Sha256& certificate, const std::string& reason, UtcTime now) {

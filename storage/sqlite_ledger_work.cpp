@@ -207,7 +207,7 @@ Result<std::uint64_t> SqliteLedger::move_waits(UtcTime now, std::chrono::seconds
                 if (record.due_at > earlier) record.due_at = std::max(record.due_at + jump, now);
                 record.updated_at = moved_to(record.updated_at);
                 if (record.failing_since) record.failing_since = moved_to(*record.failing_since);
-                if (record.held_since) record.held_since = moved_to(*record.held_since);
+                if (record.waiting_since) record.waiting_since = moved_to(*record.waiting_since);
                 if (auto put = put_again(record); !put) return put;
                 ++moved;
             }
@@ -218,12 +218,12 @@ Result<std::uint64_t> SqliteLedger::move_waits(UtcTime now, std::chrono::seconds
 }
 
 Result<std::uint64_t> SqliteLedger::age_holds(UtcTime now) {
-    auto held = records("WHERE stage = 'held' AND held_since>?", {seconds_of(now)});
+    auto held = records("WHERE stage IN ('held', 'packaged') AND held_since>?", {seconds_of(now)});
     if (!held) return held.error();
     if (held->empty()) return std::uint64_t{0};
     const auto done = write([&]() -> Result<void> {
         for (auto& record : *held) {
-            record.held_since = now;
+            record.waiting_since = now;
             if (auto put = put_again(record); !put) return put;
         }
         return {};

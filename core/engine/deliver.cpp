@@ -116,7 +116,6 @@ Worker::Going Worker::deliver() {
         co_return co_await std::move(failing);
     }
     auto selection = std::make_shared<const Selection>(select_records(*cached, order, context_.now()));
-    const auto unreadable = cached->unreadable;
     // All of the user's records decide what `adopted` means, also those that are not asked for.
     const bool migrating = context_.rules.importer.signatures == trust::SignatureRule::adopted;
     auto all = std::make_shared<const std::vector<trust::ImportedRecord>>(
@@ -125,7 +124,8 @@ Worker::Going Worker::deliver() {
     auto judging = judge_lists(*cached, order.purpose, proof->person, !fetched->not_modified);
     const auto list_seen = co_await std::move(judging);
     if (!list_seen) co_return false;
-    if (selection->records.empty() && (unreadable.empty() || !order.thumbprints.empty())) {
+    const auto& unreadable = selection->unreadable;
+    if (selection->records.empty() && unreadable.empty()) {
         const std::string_view which =
             order.thumbprints.empty() ? "the store has no " : "/thumbprints: the store has none of these as a ";
         Error none(ErrorKind::refused, "importNotFound",

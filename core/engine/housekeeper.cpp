@@ -271,22 +271,26 @@ asio::awaitable<void> Housekeeper::end_old_holds() {
     if (!held) co_return;
     for (const auto& record : *held) {
         const auto now = context_.now();
-        if (!ages_count(now) || !record.held_since || now - *record.held_since < context_.rules.hold) continue;
+        if (!ages_count(now) || !record.waiting_since || now - *record.waiting_since < context_.rules.hold) continue;
         auto ending = end(record, request::end_of_hold(record.held_reason.value_or(request::HeldReason::approval)),
                           event::k_hold_expired);
         co_await std::move(ending);
     }
 }
 
-// A package that nobody takes for so long holds keys that nobody waits for; its certificate is an orphan.
+// A package that nobody takes for so long holds keys that nobody waits for; its certificate is an orphan. What is done
+// and holds no key is reported for as long as it takes.
 asio::awaitable<void> Housekeeper::drop_uncollected() {
     auto asking = next_of(packaged_);
     const auto packaged = co_await std::move(asking);
     if (!packaged) co_return;
     for (const auto& record : *packaged) {
         const auto now = context_.now();
-        if (!ages_count(now) || now - record.accepted_at < context_.rules.keep_undelivered) continue;
-        request::Failure failure{"abandoned", "not taken by the service within keep_undelivered_days", true,
+        if (!ages_count(now) || record.sealed_package.empty()) continue;
+        // A row of before it was written down when a package was made.
+        const auto since = record.waiting_since.value_or(record.accepted_at);
+        if (now - since < context_.rules.keep_undelivered) continue;
+        request::Failure failure{"abandoned", "not taken by the service within keep_undelivered_days", false,
                                  std::nullopt};
         auto ending = end(record, std::move(failure), event::k_package_dropped);
         co_await std::move(ending);

@@ -1,5 +1,7 @@
 #include "core/engine/imported.hpp"
 
+#include "core/text.hpp"
+
 #include <algorithm>
 #include <limits>
 
@@ -42,16 +44,19 @@ Selection select_records(const ports::ImportedHistory& history, const request::D
     Selection selection;
     if (!order.thumbprints.empty()) {
         for (const auto& thumbprint : order.thumbprints) {
-            const auto found = std::find_if(history.records.begin(), history.records.end(),
-                                            [&](const auto& record) { return record.thumbprint == thumbprint; });
-            if (found == history.records.end()) {
-                selection.missing.push_back({thumbprint, "importNotFound", "no record with this thumbprint"});
-            } else {
+            const auto is_it = [&](const auto& record) { return ascii_equal(record.thumbprint, thumbprint); };
+            const auto found = std::find_if(history.records.begin(), history.records.end(), is_it);
+            const auto unread = std::find_if(history.unreadable.begin(), history.unreadable.end(), is_it);
+            if (found != history.records.end())
                 selection.records.push_back(*found);
-            }
+            else if (unread != history.unreadable.end())
+                selection.unreadable.push_back(*unread);
+            else
+                selection.missing.push_back({thumbprint, "importNotFound", "no record with this thumbprint"});
         }
         return selection;
     }
+    selection.unreadable = history.unreadable;
     const bool whole_history = order.purpose == request::Purpose::smime_encryption;
     for (const auto& record : history.records)
         if (whole_history || (record.start <= now && now < record.expiration)) selection.records.push_back(record);

@@ -56,10 +56,12 @@ struct OpenedImport {
                                                  ports::PfxStyle style, const ports::Crypto& crypto,
                                                  const ports::PfxOpener& opener, const ports::KeyService& keys);
 
-// What an order without a list means, and what a list means: the records to open, and what the list names in vain.
+// What an order without a list means, and what a list means: the records to open, what the list names in vain, and what
+// is there but could not be read.
 struct Selection {
     std::vector<trust::ImportedRecord> records;
     std::vector<request::Omitted> missing;
+    std::vector<request::Omitted> unreadable;
 };
 [[nodiscard]] Selection select_records(const ports::ImportedHistory& history, const request::DeliverImported& order,
                                        UtcTime now);

@@ -252,14 +252,16 @@ RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRul
                 if (!what.certificate.empty()) record.certificate = what.certificate;
                 record.sealed_key.clear();
                 record.csr.clear();
+                record.waiting_since = now;
                 move_to(record, Stage::packaged, now);
             } else if constexpr (std::is_same_v<What, Completed>) {
                 record.sealed_key.clear();
+                record.waiting_since = now;
                 move_to(record, Stage::packaged, now);
             } else if constexpr (std::is_same_v<What, Held>) {
                 record.held_reason = what.hold.reason;
                 record.held_detail = what.hold.detail;
-                if (!record.held_since) record.held_since = now;
+                if (record.stage != Stage::held || !record.waiting_since) record.waiting_since = now;
                 move_to(record, Stage::held, now);
             } else if constexpr (std::is_same_v<What, Failed>) {
                 fail(record, what, rules, now, jitter);
@@ -270,7 +272,7 @@ RequestRecord after(RequestRecord record, const Outcome& outcome, const RetryRul
                 refuse(record, what.failure, now);
             } else if constexpr (std::is_same_v<What, Released>) {
                 record.held_detail.clear();
-                record.held_since.reset();
+                record.waiting_since.reset();
                 if (!what.waived) record.held_reason.reset();
                 move_to(record, record.certificate.empty() ? Stage::accepted : Stage::issued, now);
             } else if constexpr (std::is_same_v<What, Revived>) {

@@ -88,8 +88,8 @@ struct RequestRecord {
 
     // Why it waits, or, once let go, why it waited: a limit that a person waived is counted but not enforced again.
     std::optional<HeldReason> held_reason;
-    std::string held_detail;  // for the person who decides
-    std::optional<UtcTime> held_since;
+    std::string held_detail;               // for the person who decides
+    std::optional<UtcTime> waiting_since;  // held: for a person; packaged: for the service to take it
 
     // pkcs.*
     Bytes sealed_key;        // PKCS#8, sealed; empty once the package is made

@@ -27,6 +27,7 @@ ports::AuthorityTraits EstAuthority::traits() const {
     ports::AuthorityTraits traits;
     traits.polls_by_repeating = true;
     traits.anchors = settings_.anchors;
+    traits.issuing = settings_.issuing;
     return traits;
 }
 

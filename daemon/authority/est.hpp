@@ -29,6 +29,7 @@ struct EstSettings {
     std::map<std::string, std::string> templates;  // alias to label; one called "default" is the default
     std::vector<Bytes> anchors;                    // DER: what issued certificates must chain to
     std::vector<Bytes> intermediates;              // DER: known issuers below them, beside what /cacerts gives
+    std::vector<Bytes> issuing;                    // DER: who alone may issue; empty = any below the anchors
     std::optional<net::Credentials> credentials;
     std::vector<net::AuthScheme> schemes;
     std::chrono::seconds timeout{30};  // for one call, whatever it takes

@@ -31,6 +31,7 @@ Result<std::unique_ptr<ports::Authority>> make_local(const std::string& name, co
         bounds.validity_days = given.validity_days;
         bounds.crl_url = given.crl_url;
         bounds.aia_url = given.aia_url;
+        bounds.policies = given.policies;
         local.templates.emplace(alias, std::move(bounds));
     }
     auto opened = LocalAuthority::open(std::move(local), offload, clock);
@@ -64,6 +65,8 @@ Result<std::unique_ptr<ports::Authority>> make_est(const std::string& name, cons
     if (!issuers) return issuers.error().in(issuers_at);
     for (auto& certificate : *issuers)
         (crypto::self_signed(certificate) ? est.anchors : est.intermediates).push_back(std::move(certificate));
+    // Who names issuing CAs beside the roots means these and no others. What stands in ca_file is for TLS.
+    if (own_issuers) est.issuing = est.intermediates;
     if (est.anchors.empty())
         return Error(ErrorKind::misconfigured, "authorityMisconfigured",
                      issuers_at +

@@ -259,6 +259,7 @@ Result<LocalSigner::Signed> LocalSigner::sign(ByteView csr, const LocalTemplate&
     order.alternative_names_critical = asked->subject.empty();
     if (!bounds.crl_url.empty()) order.crl_urls.push_back(bounds.crl_url);
     if (!bounds.aia_url.empty()) order.aia_urls.push_back(bounds.aia_url);
+    order.policies = bounds.policies;
     order.security_identifier = asked->security_identifier;
 
     auto certificate = crypto::issue(order, issuing_.der, key_);

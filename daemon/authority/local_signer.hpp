@@ -28,6 +28,7 @@ struct LocalTemplate {
     unsigned validity_days = 365;  // given where nothing is asked for, and the most that is given
     std::string crl_url;
     std::string aia_url;
+    std::vector<std::string> policies;  // OIDs
 };
 
 // For clocks that are a little behind.

@@ -299,7 +299,7 @@ json::object Operations::details(const RequestRecord& record) const {
     const bool closed = record.stage == Stage::closed;
     row["orderHash"] = closed ? json::value(nullptr) : json::value(found->order_hash.hex());
     row["heldDetail"] = found->held_detail;
-    row["heldSince"] = time_or_null(found->held_since);
+    row["heldSince"] = time_or_null(found->stage == Stage::held ? found->waiting_since : std::nullopt);
     if (found->failure) {
         json::object failure;
         failure["code"] = found->failure->code;

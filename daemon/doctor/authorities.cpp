@@ -29,6 +29,7 @@ authority::LocalTemplate local_template(const config::AuthorityTemplate& given) 
     bounds.validity_days = given.validity_days;
     bounds.crl_url = given.crl_url;
     bounds.aia_url = given.aia_url;
+    bounds.policies = given.policies;
     return bounds;
 }
 

@@ -115,6 +115,24 @@ class Records(Imports):
         self.assertEqual((error["code"], error["message"]),
                          ("importNotFound", "/thumbprints: the store has none of these as a smimeEncryption certificate for this user"))
 
+    def test_an_order_by_name_says_of_each_what_there_is(self) -> None:
+        """One that cannot be read is not one that is not there; and what was not ordered is nobody's fault."""
+        user, phone = self.person()
+        good, bad = self.identity(user, 2018), self.identity(user, 2022, slot=1)
+        records = self.lab.records(user, [good, bad])
+        records[1].pop("encryptedPfxPassword")
+        self.lab.store(records, raw=True)
+        error = self.lab.error(self.lab.deliver(user, phone, thumbprints=[bad.thumbprint]))
+        self.assertEqual(error["code"], "importInvalid")
+        self.assertIn("encryptedPfxPassword", error["message"])
+        result = self.lab.delivered(self.lab.deliver(user, phone, thumbprints=[good.thumbprint, bad.thumbprint, "ab" * 20]))
+        self.assertEqual([(each["thumbprint"].lower(), each["code"]) for each in result["omitted"]],
+                         [("ab" * 20, "importNotFound"), (bad.thumbprint, "importInvalid")])
+        result = self.lab.delivered(self.lab.deliver(user, phone, thumbprints=[good.thumbprint]))
+        self.assertEqual(result.get("omitted", []), [])
+        result = self.lab.delivered(self.lab.deliver(user, phone))
+        self.assertEqual([(each["thumbprint"], each["code"]) for each in result["omitted"]], [(bad.thumbprint, "importInvalid")])
+
 
 class Histories(Imports):
     """Several records, and a store that is the attacker."""

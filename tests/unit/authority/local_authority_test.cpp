@@ -46,6 +46,7 @@ TEST_F(LocalCaTest, the_leaf_has_the_profile) {
     LocalTemplate bounds;
     bounds.crl_url = "http://pki.corp.example/ca.crl";
     bounds.aia_url = "http://pki.corp.example/ca.crt";
+    bounds.policies = {"2.23.140.1.5.1.2"};
     wanted.templates.emplace("signing", bounds);
     const auto authority = must(open(std::move(wanted)));
     auto order = submission(mail_content("alice@corp.example"));
@@ -59,7 +60,7 @@ TEST_F(LocalCaTest, the_leaf_has_the_profile) {
     EXPECT_TRUE(leaf.signature_strong);
     EXPECT_TRUE(leaf.subject_key_identifier);
     EXPECT_EQ(leaf.authority_key_identifier, made_.issuing.subject_key_identifier);
-    EXPECT_TRUE(leaf.policies.empty());
+    EXPECT_EQ(leaf.policies, (std::vector<std::string>{"2.23.140.1.5.1.2"}));
     EXPECT_FALSE(leaf.alternative_names_critical);
     EXPECT_EQ(leaf.not_before, k_now - std::chrono::minutes(5));
     EXPECT_EQ(leaf.not_after, leaf.not_before + std::chrono::days(365) - std::chrono::seconds(1));

@@ -124,6 +124,7 @@ extended_key_usage = ["1.3.6.1.5.5.7.3.4"]
 validity_days = 90
 crl_url = "http://crl.corp.example/ca.crl"
 aia_url = "http://crl.corp.example/ca.cer"
+policies = ["2.23.140.1.5.1.2"]
 [authority.corp.template."S/MIME"]
 [authority.lab]
 type = "local"
@@ -246,6 +247,7 @@ approvers = 1
     EXPECT_EQ(signing.validity_days, 90U);
     EXPECT_EQ(signing.crl_url, "http://crl.corp.example/ca.crl");
     EXPECT_EQ(signing.aia_url, "http://crl.corp.example/ca.cer");
+    EXPECT_EQ(signing.policies, (std::vector<std::string>{"2.23.140.1.5.1.2"}));
     EXPECT_EQ(corp.templates.at("S/MIME").validity_days, 365U);
     EXPECT_EQ(s.authorities.at("lab").breaker.failures, 5U);
     const Authority& away = s.authorities.at("away");

@@ -24,7 +24,7 @@ protected:
             record.stage = Stage::at_authority;
             record.held_reason = request::HeldReason::limit;
             record.held_detail = "detail";
-            record.held_since = k_now;
+            record.waiting_since = k_now;
             record.sealed_key = Bytes(100, static_cast<std::uint8_t>(name.back()));
             record.csr = record.submission_nonce = record.certificate = record.sealed_package = Bytes(64, 7);
             record.chain = {Bytes(64, 8)};

@@ -175,7 +175,7 @@ TEST_F(LedgerWork, WhatWaitsMovesWithTheClock) {
     saved(waiting);
     auto held = accepted("b");
     held.stage = request::Stage::held;
-    held.held_since = k_now - 2h;
+    held.waiting_since = k_now - 2h;
     held.updated_at = k_now - 2h;
     saved(held);
     auto due = accepted("c");
@@ -187,13 +187,13 @@ TEST_F(LedgerWork, WhatWaitsMovesWithTheClock) {
     EXPECT_EQ(*ledger->move_waits(k_now + jump, jump), 2U);
     EXPECT_EQ(record("a").due_at, late + jump) << "it would all be due at once else";
     EXPECT_EQ(record("a").failing_since, k_now - 1h + jump);
-    EXPECT_EQ(record("b").held_since, k_now - 2h + jump);
+    EXPECT_EQ(record("b").waiting_since, k_now - 2h + jump);
     EXPECT_EQ(record("c").due_at, k_now - 5min);
 
     EXPECT_TRUE(ledger->move_waits(k_now, -jump));
     EXPECT_EQ(record("a").due_at, late);
     EXPECT_EQ(record("a").failing_since, k_now - 1h);
-    EXPECT_EQ(record("b").held_since, k_now - 2h);
+    EXPECT_EQ(record("b").waiting_since, k_now - 2h);
     EXPECT_LE(record("c").due_at, k_now);
 
     EXPECT_TRUE(ledger->move_waits(k_now - 30min, -30min));

@@ -363,6 +363,30 @@ TEST_F(LedgerTest, LimitHoldsOverASlidingHourAndAReopening) {
     EXPECT_TRUE(reported.empty());
 }
 
+TEST_F(LedgerTest, ASerialNumberNamesOneCertificateOfAnAuthority) {
+    const auto keep = [&](const std::string& id, const ports::IssuedCertificate& certificate, bool packed = true) {
+        Commit commit;
+        commit.record = accepted(id);
+        commit.issued = certificate;
+        if (packed)
+            commit.wrapped_for = ports::Addressee{*DeviceId::parse("phone"), *UserId::parse("user-1"),
+                                                  "anna@corp.example", hash_of("key")};
+        return ledger->save(commit, k_now);
+    };
+    auto certificate = issued_of("0a");
+    ASSERT_TRUE(keep("r1", certificate));
+    EXPECT_TRUE(keep("r2", certificate)) << "the same one";
+    certificate.sha256 = hash_of("another");
+    const auto refused = keep("r3", certificate);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "certificateMismatch");
+    EXPECT_EQ(refused.error().message.find("serialNumber: "), 0U) << refused.error().message;
+    EXPECT_TRUE(keep("r4", certificate, false)) << "what is no package is written down, to be revoked";
+    certificate.sha256 = hash_of("of another CA");
+    certificate.issuer = "CN=Other CA";
+    EXPECT_TRUE(keep("r5", certificate));
+}
+
 TEST_F(LedgerTest, APackageForWhoWasBlockedMeanwhileIsNotKept) {
     const ports::Addressee whole{*DeviceId::parse("phone"), *UserId::parse("user-1"), "anna@corp.example",
                                  hash_of("key")};

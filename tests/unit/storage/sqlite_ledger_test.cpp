@@ -25,7 +25,7 @@ RequestRecord full_record(RequestRecord record) {
     record.failing_since = k_now - 5min;
     record.held_reason = request::HeldReason::limit;
     record.held_detail = "issue_per_hour";
-    record.held_since = k_now - 5s;
+    record.waiting_since = k_now - 5s;
     record.sealed_key = Bytes(1200, 1);
     record.csr = Bytes(900, 2);
     record.submission_nonce = Bytes(16, 3);
@@ -58,7 +58,7 @@ void expect_same(const RequestRecord& left, const RequestRecord& right) {
     EXPECT_EQ(left.failing_since, right.failing_since);
     EXPECT_EQ(left.held_reason, right.held_reason);
     EXPECT_EQ(left.held_detail, right.held_detail);
-    EXPECT_EQ(left.held_since, right.held_since);
+    EXPECT_EQ(left.waiting_since, right.waiting_since);
     EXPECT_EQ(left.sealed_key, right.sealed_key);
     EXPECT_EQ(left.csr, right.csr);
     EXPECT_EQ(left.submission_nonce, right.submission_nonce);

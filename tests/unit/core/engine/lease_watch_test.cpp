@@ -7,7 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const Tick k_begin{1h};
+const Tick k_first_look{1h};
 
 // Looks each second from `from` to `to`; how often a stall was found.
 int looks(LeaseWatch& watch, Tick from, Tick to, bool wanted = true) {
@@ -18,19 +18,19 @@ int looks(LeaseWatch& watch, Tick from, Tick to, bool wanted = true) {
 
 TEST(LeaseWatch, FindsAStallOnceAndAnAnswerEndsIt) {
     LeaseWatch watch;
-    EXPECT_EQ(looks(watch, k_begin, k_begin + 209s), 0) << "three minutes, and the wait of a call";
+    EXPECT_EQ(looks(watch, k_first_look, k_first_look + 209s), 0) << "three minutes, and the wait of a call";
     EXPECT_FALSE(watch.stalled());
-    EXPECT_EQ(looks(watch, k_begin + 210s, k_begin + 1000s), 1);
+    EXPECT_EQ(looks(watch, k_first_look + 210s, k_first_look + 1000s), 1);
     EXPECT_TRUE(watch.stalled());
     watch.answered();
     EXPECT_FALSE(watch.stalled());
-    EXPECT_EQ(looks(watch, k_begin + 1001s, k_begin + 1210s), 0);
-    EXPECT_EQ(looks(watch, k_begin + 1211s, k_begin + 1300s), 1) << "the next one is told as well";
+    EXPECT_EQ(looks(watch, k_first_look + 1001s, k_first_look + 1210s), 0);
+    EXPECT_EQ(looks(watch, k_first_look + 1211s, k_first_look + 1300s), 1) << "the next one is told as well";
 }
 
 TEST(LeaseWatch, AnswersInBetweenAreNoStall) {
     LeaseWatch watch;
-    for (Tick now = k_begin; now < k_begin + 1h; now += 200s) {
+    for (Tick now = k_first_look; now < k_first_look + 1h; now += 200s) {
         EXPECT_EQ(looks(watch, now, now + 199s), 0);
         watch.answered();
     }
@@ -38,19 +38,19 @@ TEST(LeaseWatch, AnswersInBetweenAreNoStall) {
 
 TEST(LeaseWatch, WaitsForNothingWhereNothingMayBeLeased) {
     LeaseWatch watch;
-    EXPECT_EQ(looks(watch, k_begin, k_begin + 1h, false), 0);
-    EXPECT_EQ(looks(watch, k_begin + 1h, k_begin + 1h + 209s), 0) << "counted from when it may be";
-    EXPECT_EQ(looks(watch, k_begin + 1h + 210s, k_begin + 1h + 211s), 1);
-    EXPECT_FALSE(watch.look(false, k_begin + 2h, 30s));
+    EXPECT_EQ(looks(watch, k_first_look, k_first_look + 1h, false), 0);
+    EXPECT_EQ(looks(watch, k_first_look + 1h, k_first_look + 1h + 209s), 0) << "counted from when it may be";
+    EXPECT_EQ(looks(watch, k_first_look + 1h + 210s, k_first_look + 1h + 211s), 1);
+    EXPECT_FALSE(watch.look(false, k_first_look + 2h, 30s));
     EXPECT_FALSE(watch.stalled());
 }
 
 TEST(LeaseWatch, AProcessThatSleptHasNotBeenLeftWaiting) {
     LeaseWatch watch;
-    EXPECT_EQ(looks(watch, k_begin, k_begin + 100s), 0);
-    EXPECT_FALSE(watch.look(true, k_begin + 5h, 30s));
-    EXPECT_EQ(looks(watch, k_begin + 5h + 1s, k_begin + 5h + 209s), 0);
-    EXPECT_EQ(looks(watch, k_begin + 5h + 210s, k_begin + 5h + 210s), 1) << "and is left waiting now";
+    EXPECT_EQ(looks(watch, k_first_look, k_first_look + 100s), 0);
+    EXPECT_FALSE(watch.look(true, k_first_look + 5h, 30s));
+    EXPECT_EQ(looks(watch, k_first_look + 5h + 1s, k_first_look + 5h + 209s), 0);
+    EXPECT_EQ(looks(watch, k_first_look + 5h + 210s, k_first_look + 5h + 210s), 1) << "and is left waiting now";
 }
 
 }  // namespace

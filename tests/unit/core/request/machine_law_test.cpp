@@ -45,7 +45,7 @@ RequestRecord law_record(const Order& order, Stage stage) {
         record.sealed_key.clear();
         record.sealed_package = {5};
     }
-    if (stage == Stage::held) record.held_since = now();
+    if (stage == Stage::held) record.waiting_since = now();
     return record;
 }
 

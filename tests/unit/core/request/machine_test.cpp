@@ -353,11 +353,25 @@ TEST(Machine, AWithdrawnSubmissionIsLookedForAndRevoked) {
 TEST(Machine, AHeldRequestRestsAndGoesOnWhereItStood) {
     auto record = step(issuing(Stage::accepted), Held{{HeldReason::key_change, "another key"}});
     EXPECT_EQ(next(record), Step::rest);
-    EXPECT_EQ(record.held_since, now());
+    EXPECT_EQ(record.waiting_since, now());
     EXPECT_EQ(step(record, Released{}).stage, Stage::accepted);
     auto issued = step(issuing(Stage::submitting), IssuedHere{{0x30}, {}});
     issued = step(issued, Held{{HeldReason::key_change, "another key"}});
     EXPECT_EQ(step(issued, Released{}).stage, Stage::issued) << "what is issued is not asked for twice";
+}
+
+TEST(Machine, EachWaitBeginsAnew) {
+    auto record = step(issuing(Stage::accepted), Held{{HeldReason::key_change, ""}});
+    record.waiting_since = now() - std::chrono::days{9};
+    EXPECT_EQ(step(record, Held{{HeldReason::key_change, ""}}).waiting_since, record.waiting_since) << "one hold";
+    record = step(record, Released{});
+    EXPECT_FALSE(record.waiting_since);
+    const auto packed = step(issuing(Stage::submitting), Packed{{1}, {0x30}});
+    EXPECT_EQ(packed.waiting_since, now()) << "from when it was made, however long it was held before";
+    auto abandoned = packed;
+    abandoned.stage = Stage::abandoned;
+    abandoned.waiting_since = now() - std::chrono::days{9};
+    EXPECT_EQ(step(abandoned, Held{{HeldReason::approval, ""}}).waiting_since, now());
 }
 
 TEST(Machine, OnlyAHoldForALimitWaivesTheLimit) {
