@@ -58,19 +58,18 @@ public:
         walk(root, "", "", {settings_});
         derive();
         look_for_missing();
+        const Tell problem = [this](std::string_view key, std::string message, std::string hint) {
+            // Of a value that could not be read only that is certain.
+            if (malformed_.find(key) == malformed_.end())
+                tell(place_of_key(key), std::string(key), std::move(message), std::move(hint));
+        };
         if (need_ == Need::run)
-            check_rules(
-                settings_,
-                [this](std::string_view key, std::string message, std::string hint) {
-                    // Of a value that could not be read only that is certain.
-                    if (malformed_.find(key) == malformed_.end())
-                        tell(place_of_key(key), std::string(key), std::move(message), std::move(hint));
-                },
-                [this](std::string_view key, std::string message, std::string hint) {
-                    const Place at = place_of_key(key);
-                    loaded_.warnings.push_back(
-                        {file_.string(), at.line, at.column, printable(key), std::move(message), std::move(hint)});
-                });
+            check_rules(settings_, problem, [this](std::string_view key, std::string message, std::string hint) {
+                const Place at = place_of_key(key);
+                loaded_.warnings.push_back(
+                    {file_.string(), at.line, at.column, printable(key), std::move(message), std::move(hint)});
+            });
+        if (need_ == Need::import_tool) check_importer_rules(settings_, problem);
         return finish();
     }
 

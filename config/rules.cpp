@@ -89,8 +89,7 @@ void directory(const Settings& settings, const Tell& problem, const Tell& warnin
 }
 
 void importing(const Settings& settings, const Tell& problem, const Tell& warning) {
-    pair_is_whole(!settings.importer.certificate.empty(), settings.importer.key.has_value(), "importer.certificate",
-                  "importer.key", problem);
+    check_importer_rules(settings, problem);
     std::map<std::pair<std::string, std::string>, std::string> seen;
     for (const auto& [name, key] : settings.import_keys) {
         const auto [found, fresh] = seen.try_emplace({key.provider_name, key.key_name}, name);
@@ -204,15 +203,24 @@ void house(const Settings& settings, const Tell& problem, const Tell& warning) {
                   "health.tls_key", problem);
     if (!health.address.empty() && !health.loopback && health.tls_certificate.empty() && !health.allow_remote)
         problem("health.listen", "is not loopback, and would be open to the network in clear",
-                "allow_remote = true behind something that guards it; TLS is not built yet");
+                "set tls_certificate and tls_key; or allow_remote = true behind something that guards it");
+    if (!health.address.empty() && !health.loopback && health.tls_certificate.empty() && health.token)
+        problem("health.token", "would cross the network in clear", "set tls_certificate and tls_key, or take it out");
     if (health.page == HealthPage::full && !health.token)
-        warning("health.page", "the full page names nobody: health.token is not built yet", "leave it at \"summary\"");
+        warning("health.page", "nobody is shown the full page without health.token", "set it, or \"summary\"");
+    if (health.page != HealthPage::full && health.token)
+        warning("health.token", "is set, and nothing asks for it", "set page to \"full\", or take it out");
 
     if (!settings.log.file.empty() && settings.log.file == settings.audit.file)
         problem("audit.file", "is the file of log.file", "the audit log needs a file of its own");
 }
 
 }  // namespace
+
+void check_importer_rules(const Settings& settings, const Tell& problem) {
+    pair_is_whole(!settings.importer.certificate.empty(), settings.importer.key.has_value(), "importer.certificate",
+                  "importer.key", problem);
+}
 
 void check_rules(const Settings& settings, const Tell& problem, const Tell& warning) {
     if (settings.connector.kinds.empty())

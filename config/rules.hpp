@@ -12,7 +12,9 @@ namespace connector::config {
 // Told with the key at fault, what is wrong, and the way out.
 using Tell = std::function<void(std::string_view key, std::string message, std::string hint)>;
 
-// Contradictions. For Need::run alone; other commands need no consistent daemon.
+// Contradictions of a whole daemon, for Need::run.
 void check_rules(const Settings& settings, const Tell& problem, const Tell& warning);
+// Of what the importing tool needs, wherever it runs; part of check_rules().
+void check_importer_rules(const Settings& settings, const Tell& problem);
 
 }  // namespace connector::config

@@ -166,4 +166,15 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const std::stri
     return command;
 }
 
+CLI::Option* add_for_option(CLI::App& command, config::Need& need) {
+    return command
+        .add_option_function<std::string>(
+            "--for",
+            [&need](const std::string& program) {
+                need = program == "import" ? config::Need::import_tool : config::Need::run;
+            },
+            "run: the daemon (default); import: a machine that only imports, where the rest is not looked at")
+        ->check(CLI::IsMember({"run", "import"}));
+}
+
 }  // namespace connector::cli

@@ -51,6 +51,9 @@ private:
 [[nodiscard]] CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description,
                                     const std::string& examples);
 
+// --for run|import: which program the configuration is for. A workstation that only imports has a small one.
+CLI::Option* add_for_option(CLI::App& command, config::Need& need);
+
 // Each in a file of its own.
 void add_daemon_commands(CLI::App& app, Chosen& chosen);               // run, check-config, config, version, explain
 void add_status_commands(CLI::App& app, Chosen& chosen);               // status, limits, issued

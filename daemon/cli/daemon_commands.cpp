@@ -75,9 +75,10 @@ void look_into_import_keys(config::Loaded& loaded) {
     });
 }
 
-int check_config(const Invocation& call) {
-    auto loaded = config::load(call.config_file, config::Need::run);
-    look_into_import_keys(loaded);
+int check_config(const Invocation& call, config::Need need) {
+    auto loaded = config::load(call.config_file, need);
+    // Where only is imported the public half is enough.
+    if (need == config::Need::run) look_into_import_keys(loaded);
     if (call.json) {
         json::object answer;
         json::array problems;
@@ -265,8 +266,11 @@ void add_daemon_commands(CLI::App& app, Chosen& chosen) {
     });
 
     auto* check = add_command(app, "check-config", "all errors of the configuration, with file, line and column",
-                              "pfx-connector check-config --config connector.toml");
-    chosen.on(check, check_config);
+                              "pfx-connector check-config --config connector.toml\n"
+                              "pfx-connector check-config --config workstation.toml --for import");
+    auto need = std::make_shared<config::Need>(config::Need::run);
+    add_for_option(*check, *need);
+    chosen.on(check, [need](const Invocation& call) { return check_config(call, *need); });
 
     auto* config_group = add_group(app, "config", "an example of the configuration, and its manual");
     auto* example = add_command(*config_group, "example", "a configuration to begin with",

@@ -62,11 +62,34 @@ void show_trust(const Invocation& call, const std::vector<doctor::Ability>& abil
     table.print_wrapped(call.terminal);
 }
 
-int run_doctor(const Invocation& call, bool trust) {
+struct DoctorOptions {
+    bool trust = false;
+    config::Need need = config::Need::run;
+};
+
+// What the configuration is told of, whatever it is for.
+std::vector<Check> of_sound_configuration(const Invocation& call, const config::Loaded& loaded) {
+    auto checks = of_configuration(loaded.warnings, Verdict::warning);
+    checks.insert(checks.begin(), {"configuration", "configuration", Verdict::good,
+                                   call.config_file.string() + ": no error in it", ""});
+    return checks;
+}
+
+int doctor_for_import(const Invocation& call) {
+    const auto loaded = config::load(call.config_file, config::Need::import_tool, config::NamedFiles::left_alone);
+    if (!loaded.settings) return with_unusable_configuration(call, loaded);
+    auto checks = of_sound_configuration(call, loaded);
+    auto found = doctor::examine_import(*loaded.settings, call.environment.now());
+    checks.insert(checks.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
+    return report_checks(call, checks);
+}
+
+int run_doctor(const Invocation& call, const DoctorOptions& options) {
+    if (options.need == config::Need::import_tool) return doctor_for_import(call);
     const auto loaded = config::load(call.config_file, config::Need::run, config::NamedFiles::left_alone);
     if (!loaded.settings) return with_unusable_configuration(call, loaded);
     const auto abilities = doctor::who_could(*loaded.settings);
-    if (trust) {
+    if (options.trust) {
         if (call.json) {
             json::object answer;
             answer["trust"] = doctor::to_json(abilities);
@@ -78,9 +101,7 @@ int run_doctor(const Invocation& call, bool trust) {
     }
     if (const auto looked = doctor::become_owner_of(loaded.settings->storage.directory); !looked)
         return call.fail(looked.error());
-    std::vector<Check> checks = of_configuration(loaded.warnings, Verdict::warning);
-    checks.insert(checks.begin(), {"configuration", "configuration", Verdict::good,
-                                   call.config_file.string() + ": no error in it", ""});
+    auto checks = of_sound_configuration(call, loaded);
     auto found = doctor::examine(*loaded.settings, call.environment.ask_running, call.environment.now());
     checks.insert(checks.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
     return report_checks(call, checks);
@@ -89,12 +110,15 @@ int run_doctor(const Invocation& call, bool trust) {
 }  // namespace
 
 void add_doctor_command(CLI::App& app, Chosen& chosen) {
-    auto trust = std::make_shared<bool>(false);
+    auto options = std::make_shared<DoctorOptions>();
     auto* command = add_command(app, "doctor", "tests everything that a request would need, and says what to do",
                                 "pfx-connector doctor\npfx-connector doctor --trust\n"
+                                "pfx-connector doctor --for import\n"
                                 "pfx-connector doctor --json | jq '.checks[] | select(.verdict == \"fault\")'");
-    command->add_flag("--trust", *trust, "who could do what under this configuration, and by which key that changes");
-    chosen.on(command, [trust](const Invocation& call) { return run_doctor(call, *trust); });
+    auto* trust = command->add_flag("--trust", options->trust,
+                                    "who could do what under this configuration, and by which key that changes");
+    add_for_option(*command, options->need)->excludes(trust);
+    chosen.on(command, [options](const Invocation& call) { return run_doctor(call, *options); });
 }
 
 }  // namespace connector::cli

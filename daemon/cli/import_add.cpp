@@ -36,7 +36,7 @@ struct AddOptions {
 struct Item {
     std::string file;
     importer::Opened opened;
-    std::string outcome;  // added, replaced, unchanged, checked, refused
+    std::string outcome;  // added, replaced, unchanged, duplicate, checked, refused; "" = not reached
 };
 
 struct Plan {
@@ -98,9 +98,31 @@ Result<Plan> prepare(const Invocation& call, const config::Settings& settings, c
         auto opened = importer::open_and_judge(crypto, opener, *pfx, *password, plan.order, call.environment.now());
         if (!opened) return explain_pfx_fault(opened.error(), *pfx).in(file);
         for (const std::string& warning : opened->warnings) call.terminal.warning(file + ": " + warning);
-        plan.items.push_back({file, std::move(*opened), ""});
+        Item item{file, std::move(*opened), ""};
+        for (const Item& earlier : plan.items)
+            if (earlier.opened.certificate.sha256 == item.opened.certificate.sha256) item.outcome = "duplicate";
+        plan.items.push_back(std::move(item));
     }
     return plan;
+}
+
+// What did not come to be stored must not stand in a list: it would be missed for ever.
+void name_only_what_is_there(const Invocation& call, ImportSession& session, const Plan& plan,
+                             const std::vector<importer::SignedRecord>& store, std::uint64_t sequence) {
+    std::vector<const importer::Opened*> there;
+    const Item* last = nullptr;
+    for (const Item& item : plan.items) {
+        if (item.outcome.empty() || item.outcome == "refused") continue;
+        there.push_back(&item.opened);
+        if (item.outcome == "added" || item.outcome == "replaced") last = &item;
+    }
+    if (last == nullptr || !plan.signer) return;
+    const auto anew =
+        store_anew(session, last->opened, plan.order, plan.key, *plan.signer,
+                   importer::history_of(store, plan.order, there).certificates, sequence, call.environment.now());
+    if (!anew)
+        call.terminal.warning("the signed list names a certificate that was not stored (" + anew.error().message +
+                              "): call it again, or import inventory --publish");
 }
 
 importer::History history_with(const Invocation& call, const Plan& plan,
@@ -121,22 +143,41 @@ importer::History history_with(const Invocation& call, const Plan& plan,
     return history;
 }
 
-// Puts each item into the store; what had been there decides how. Stops at the first failure: what is done is done and
-// another run finds it unchanged.
+// What the store has of an item decides: unchanged, refused, or to be stored (its outcome is open then).
+Result<void> hold_against_store(const AddOptions& options, const Plan& plan, Item& item,
+                                const importer::SignedRecord* stored) {
+    if (stored == nullptr || !item.outcome.empty() || options.replace_all) return {};
+    if (importer::says_the_same(*stored, item.opened, plan.key, plan.signer.has_value())) {
+        item.outcome = "unchanged";
+        return {};
+    }
+    if (options.replace) return {};
+    item.outcome = "refused";
+    return Error(ErrorKind::conflict, "exists",
+                 item.file +
+                     ": the store has a record of this certificate with another content (importer's signature, "
+                     "mailboxes or import key); --replace puts this one in its place");
+}
+
+// Puts each item into the store, once nothing there stands against any of them. Stops at the first failure: what is
+// done is done and another run finds it unchanged.
 Result<void> send(const Invocation& call, const config::Settings& settings, const AddOptions& options, Plan& plan) {
     const auto session = ImportSession::open(settings);
     if (!session) return session.error();
     const auto store = fetch_store(settings, **session, plan.order.user_principal_name);
     if (!store) return store.error();
-    const auto history = history_with(call, plan, *store);
+    const auto there = [&](const Item& item) {
+        return importer::find_same(*store, plan.order, item.opened.certificate.thumbprint);
+    };
     std::vector<std::string> replaced;
     bool anything = false;
-    for (const Item& item : plan.items) {
-        const auto* stored = importer::find_same(*store, plan.order, item.opened.certificate.thumbprint);
+    for (Item& item : plan.items) {
+        const auto* stored = there(item);
+        if (auto passes = hold_against_store(options, plan, item, stored); !passes) return passes;
         if (stored != nullptr) replaced.push_back(stored->record.id);
-        anything = anything || stored == nullptr || options.replace_all ||
-                   !importer::says_the_same(*stored, item.opened, plan.key, plan.signer.has_value());
+        anything = anything || item.outcome.empty();
     }
+    const auto history = history_with(call, plan, *store);
     if (plan.signer && anything)
         if (const auto whole =
                 importer::names_everything(*store, plan.order.user_principal_name, plan.order.purpose, replaced);
@@ -146,29 +187,21 @@ Result<void> send(const Invocation& call, const config::Settings& settings, cons
     const UtcTime now = call.environment.now();
     const std::uint64_t sequence = sequence_after(history.newest);
     for (Item& item : plan.items) {
-        const auto* stored = importer::find_same(*store, plan.order, item.opened.certificate.thumbprint);
-        if (stored != nullptr && !options.replace_all &&
-            importer::says_the_same(*stored, item.opened, plan.key, plan.signer.has_value())) {
-            item.outcome = "unchanged";
-            continue;
-        }
-        if (stored != nullptr && !options.replace && !options.replace_all) {
-            item.outcome = "refused";
-            return Error(ErrorKind::conflict, "exists",
-                         item.file +
-                             ": the store has a record of this certificate with another content (importer's "
-                             "signature, mailboxes or import key); --replace puts this one in its place");
-        }
+        if (!item.outcome.empty()) continue;
         auto record = importer::make_record(crypto, item.opened, plan.order, plan.key,
                                             plan.signer ? &*plan.signer : nullptr, history.certificates, sequence, now);
         if (!record) return record.error().in(item.file);
+        const auto* stored = there(item);
         if (stored != nullptr) {
             record->id = stored->record.id;
             record->etag = stored->record.etag;
         }
         const auto kept = stored == nullptr ? (*session)->wait((*session)->calls().add(std::move(*record)))
                                             : (*session)->wait((*session)->calls().replace(std::move(*record)));
-        if (!kept) return kept.error().in(item.file);
+        if (!kept) {
+            name_only_what_is_there(call, **session, plan, *store, sequence + 1);
+            return kept.error().in(item.file);
+        }
         item.outcome = stored == nullptr ? "added" : "replaced";
     }
     return {};
@@ -262,7 +295,8 @@ int add(const Invocation& call, const AddOptions& options) {
     auto plan = prepare(call, *settings, options);
     if (!plan) return call.fail(plan.error());
     if (options.dry_run) {
-        for (Item& item : plan->items) item.outcome = "checked";
+        for (Item& item : plan->items)
+            if (item.outcome.empty()) item.outcome = "checked";
         show(call, *plan);
         if (!call.json) call.terminal.line("nothing was sent (--dry-run)");
         return k_done;

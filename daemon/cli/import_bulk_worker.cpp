@@ -123,7 +123,10 @@ Result<void> BulkWorker::work(const std::vector<std::size_t>& group) {
         items.push_back(std::move(*item));
     }
     if (job_.dry_run || items.empty() || stop_) return {};
-    return send(items);
+    auto sent = send(items);
+    // Somebody said stop: what was not reached tells it.
+    if (!sent && sent.error().kind == ErrorKind::cancelled) return {};
+    return sent;
 }
 
 Result<void> BulkWorker::fetch(const std::string& user) {
@@ -132,8 +135,8 @@ Result<void> BulkWorker::fetch(const std::string& user) {
         if (!opened) return opened.error();
         session_ = std::move(*opened);
     }
-    auto records =
-        patiently<std::vector<trust::ImportedRecord>>([&] { return session_->wait(session_->calls().list(user)); });
+    auto records = patiently<std::vector<trust::ImportedRecord>>(
+        [&] { return session_->wait(session_->calls().list(user, &stop_)); });
     if (!records) return records.error();
     const crypto::OpenSslCrypto crypto;
     store_ = importer::read_store(crypto, std::move(*records), job_.trusted);
@@ -177,13 +180,16 @@ Result<void> BulkWorker::send(std::vector<Item>& items) {
         else
             known.push_back(&item.opened);
     }
-    const auto history = importer::history_of(store_, owner, known);
+    const std::vector<importer::SignedRecord> before = store_;
+    auto history = importer::history_of(before, owner, known);
     std::vector<std::string> replaced;
     for (const Item* item : sending)
         if (const auto* there = importer::find_same(store_, owner, item->opened.certificate.thumbprint))
             replaced.push_back(there->record.id);
     const auto whole = importer::names_everything(store_, owner.user_principal_name, owner.purpose, replaced);
-    const std::uint64_t sequence = sequence_after(history.newest);
+    std::uint64_t sequence = sequence_after(history.newest);
+    Item* last = nullptr;      // stored by this run
+    Item* outdated = nullptr;  // its list is the newest, and names what did not come to be stored
     for (Item* item : sending) {
         if (stop_) return {};
         auto& result = shared_.results[item->row];
@@ -204,8 +210,24 @@ Result<void> BulkWorker::send(std::vector<Item>& items) {
             result.refuse(stored.error());
             if (stored.error().kind != ErrorKind::conflict) result.outcome = RowOutcome::failed;
         }
-        if (!importer::is_settled(result.outcome)) ++shared_.faults;
+        if (importer::is_settled(result.outcome)) {
+            last = item;
+            outdated = nullptr;
+            continue;
+        }
+        ++shared_.faults;
+        // A list that names what is not there would have it missed for ever.
+        std::erase(known, &item->opened);
+        history.certificates = importer::history_of(before, owner, known).certificates;
+        ++sequence;
+        outdated = last;
     }
+    if (outdated == nullptr || !job_.signer) return {};
+    const auto anew = store_anew(*session_, outdated->opened, outdated->order, job_.key.key, *job_.signer,
+                                 history.certificates, sequence, job_.now);
+    if (!anew)
+        shared_.results[outdated->row].warnings.push_back("the signed list names a certificate that was not stored (" +
+                                                          anew.error().message + "): import inventory --publish");
     return {};
 }
 

@@ -115,6 +115,26 @@ std::uint64_t sequence_after(std::uint64_t newest) {
     return std::max(now, newest + 1);
 }
 
+Result<void> store_anew(ImportSession& session, const importer::Opened& opened, const importer::ImportOrder& order,
+                        const importer::WrappingKey& key, const ports::Signer& signer, std::vector<Sha256> certificates,
+                        std::uint64_t sequence, UtcTime now) {
+    const crypto::OpenSslCrypto crypto;
+    const auto listed = session.wait(session.calls().list(order.user_principal_name));
+    if (!listed) return listed.error();
+    const std::string thumbprint = opened.certificate.thumbprint.hex();
+    const auto there = std::find_if(listed->begin(), listed->end(), [&](const trust::ImportedRecord& record) {
+        return record.purpose == order.purpose && ascii_equal(record.thumbprint, thumbprint);
+    });
+    if (there == listed->end()) return Error(ErrorKind::conflict, "changed", "the stored record is gone again");
+    auto record = importer::make_record(crypto, opened, order, key, &signer, std::move(certificates), sequence, now);
+    if (!record) return record.error();
+    record->id = there->id;
+    record->etag = there->etag;
+    const auto kept = session.wait(session.calls().replace(std::move(*record)));
+    if (!kept) return kept.error();
+    return {};
+}
+
 Result<bool> publish_list(const config::Settings& settings, ImportSession& session,
                           const std::vector<importer::SignedRecord>& store, NewList list, UtcTime now) {
     const auto signer = importer_signer(settings);

@@ -61,6 +61,12 @@ struct ChosenKey {
 CLI::Option* add_thumbprint_option(CLI::App& command, std::string& thumbprint, const std::string& description);
 // Milliseconds since 1970, or what is above `newest`: the sequence of what is signed in one go.
 [[nodiscard]] std::uint64_t sequence_after(std::uint64_t newest);
+// Stores once more what this run has just stored, under a list of just `certificates`: where a sibling that the list
+// named did not come to be stored. kind and code of the call that failed.
+[[nodiscard]] Result<void> store_anew(ImportSession& session, const importer::Opened& opened,
+                                      const importer::ImportOrder& order, const importer::WrappingKey& key,
+                                      const ports::Signer& signer, std::vector<Sha256> certificates,
+                                      std::uint64_t sequence, UtcTime now);
 // Signs one record of that owner and purpose anew that a trusted importer signed, so that the store's newest list names
 // just `list.certificates`. `newest`: the sequence that it has to be above. False: there is no such record, and so no
 // list. code unsupported, notFound: the service does not give whole records.

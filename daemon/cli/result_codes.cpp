@@ -41,7 +41,8 @@ constexpr auto k_codes = std::to_array<ResultCode>({
     {"authorityUnreachable", "The authority could not be reached until the order's time was over.", "yes",
      "`doctor` shows which step fails; order anew when it works."},
     {"certificateMismatch", "The authority answered with a certificate that is not what was ordered.", "no",
-     "The authority does not do what its template should. Its certificate was revoked; mend the "
+     "The authority does not do what its template should. Its certificate was revoked where the authority allows that; "
+     "mend the "
      "template."},
     {"importNotFound", "The store has no record of this user and purpose.", "no",
      "`import list --user UPN`; add what is missing with `import add`."},

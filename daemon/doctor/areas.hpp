@@ -36,6 +36,10 @@ struct Daemon {
 [[nodiscard]] std::vector<Check> check_certificates(const config::Settings& settings, UtcTime now);
 // Name, connection, TLS, credential, clock: by one call that changes nothing.
 [[nodiscard]] std::vector<Check> check_service(const config::Settings& settings, UtcTime now);
+// For the importing tool, which needs no connector: its own hand, as it signs records.
+[[nodiscard]] std::vector<Check> check_importer(const config::Settings& settings, UtcTime now);
+// The same: name, connection, TLS, token, clock, by one call that changes nothing.
+[[nodiscard]] std::vector<Check> check_store(const config::Settings& settings, UtcTime now);
 // Each authority: it opens, its templates, and a certificate signed for nobody and stored nowhere.
 [[nodiscard]] std::vector<Check> check_authorities(const config::Settings& settings, UtcTime now);
 // The same of one that is configured.

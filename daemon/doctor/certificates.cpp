@@ -109,6 +109,31 @@ void judge_life(Checks& checks, const std::string& name, const std::string& subj
     checks.good(name, life);
 }
 
+std::vector<Check> check_importer(const config::Settings& settings, UtcTime now) {
+    Checks checks("certificates");
+    const std::string name = "importer certificate";
+    const auto& importer = settings.importer;
+    if (importer.certificate.empty() && importer.rules.signatures == trust::SignatureRule::off) {
+        checks.warning(name, "importer.signatures = \"off\": what is imported here is signed by nobody",
+                       "set importer.certificate and importer.key, and \"required\" on the connector's host");
+        return std::move(checks).take();
+    }
+    if (importer.certificate.empty()) {
+        checks.fault(name, "none is configured, and the connector takes no unsigned record",
+                     "set importer.certificate and importer.key (docs/imports.md, Before the first import)");
+        return std::move(checks).take();
+    }
+    const auto signer = keys::load_signer(importer.certificate, *importer.key, {});
+    const auto facts = signer ? crypto::inspect(signer->certificate) : Result<CertificateFacts>(signer.error());
+    if (!facts)
+        checks.fault(name, facts.error().message,
+                     "name the certificate and the key that belong together in importer.certificate and importer.key");
+    else
+        judge_life(checks, name, to_text(facts->subject), facts->not_before, facts->not_after, now,
+                   "make a new one, add it to importer.signers on the connector's host, then import with it");
+    return std::move(checks).take();
+}
+
 std::vector<Check> check_certificates(const config::Settings& settings, UtcTime now) {
     Checks checks("certificates");
     own_certificate(checks, settings, now);

@@ -119,6 +119,13 @@ std::vector<Check> examine(const config::Settings& settings, const AskRunning& a
     return all;
 }
 
+std::vector<Check> examine_import(const config::Settings& settings, UtcTime now) {
+    auto all = check_importer(settings, now);
+    auto store = check_store(settings, now);
+    all.insert(all.end(), std::make_move_iterator(store.begin()), std::make_move_iterator(store.end()));
+    return all;
+}
+
 std::vector<Check> examine_authority(const config::Settings& settings, const std::string& name, const AskRunning& ask,
                                      UtcTime now) {
     std::vector<Check> all;

@@ -20,6 +20,9 @@ using AskRunning = std::function<std::optional<control::Answer>(const config::Se
 
 [[nodiscard]] std::vector<Check> examine(const config::Settings& settings, const AskRunning& ask, UtcTime now);
 
+// `doctor --for import`: what the importing tool needs, on whatever machine it runs.
+[[nodiscard]] std::vector<Check> examine_import(const config::Settings& settings, UtcTime now);
+
 // `authority test`: one that is configured, by the daemon where only it has its secrets; and whether the daemon has
 // left it alone meanwhile.
 [[nodiscard]] std::vector<Check> examine_authority(const config::Settings& settings, const std::string& name,

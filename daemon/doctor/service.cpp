@@ -1,7 +1,9 @@
-// The management service, and the proxy on the way: one call that changes nothing there (a renewal of a lease that does
-// not exist is answered as lost).
+// The management service, and the proxy on the way: one call that changes nothing there (the connector's is a renewal
+// of a lease that does not exist, and is answered as lost; the importing tool's is a look for a user who does not
+// exist).
 #include "daemon/cli/service.hpp"
 
+#include "config/credentials.hpp"
 #include "core/crypto/certificate.hpp"
 #include "daemon/doctor/areas.hpp"
 #include "daemon/enrolment/own_pair.hpp"
@@ -55,7 +57,8 @@ Way way_to(const config::Settings& settings, const net::Url& url) {
 }
 
 // How far the call came, from what it failed with.
-void judge_failure(Checks& checks, const Error& error, const Way& way, const net::Url& url, bool enrolled) {
+void judge_failure(Checks& checks, const Error& error, const Way& way, const net::Url& url,
+                   const std::string& mend_of_credential) {
     const std::string& code = error.code;
     const std::string where = way.host + ":" + std::to_string(way.port);
     if (code.starts_with("proxy")) {
@@ -79,37 +82,96 @@ void judge_failure(Checks& checks, const Error& error, const Way& way, const net
                 : "look at management.ca_file, and that the service speaks TLS 1.2 or newer");
     if (code == "tlsClientRefused") {
         checks.good("TLS", url.authority() + " is who management.ca_file says");
-        return checks.fault("credential", error.message,
-                            enrolled ? "pfx-connector enroll --token-file FILE --anew, with a fresh token"
-                                     : "pfx-connector enroll --token-file FILE");
+        return checks.fault("credential", error.message, mend_of_credential);
     }
     checks.fault("answer", error.message, "is management.url the service's API, base path included?");
 }
 
-void judge_answer(Checks& checks, const net::Response& answer, const Way& way, const net::Url& url,
-                  const std::optional<Identity>& identity, UtcTime now) {
+struct Answered {
+    net::Response answer;
+    UtcTime at;  // by our clock, half of the time that it took after the question: when its Date was written
+};
+
+// The name, the way and TLS; nullopt where it came to no answer. `what`: method, path, headers and body.
+std::optional<Answered> ask(Checks& checks, const config::Settings& settings, net::Request what,
+                            std::optional<net::TlsIdentity> identity, const std::string& mend_of_credential,
+                            UtcTime now) {
+    const net::Url url = what.url;
+    auto service = cli::Service::open(settings, std::move(identity));
+    if (!service) {
+        checks.fault(service.error().code == "tlsMisconfigured" ? "TLS" : "proxy", service.error().message,
+                     "look at management.ca_file, management.certificate and management.proxy");
+        return std::nullopt;
+    }
+    const Way way = way_to(settings, url);
+    if (!settings.management.proxy.empty() && !way.through_proxy)
+        checks.good("proxy", "not used for " + url.host + " (management.no_proxy)");
+    const auto addresses = (*service)->wait((*service)->resolver().resolve(way.host));
+    if (!addresses) {
+        checks.fault(way.through_proxy ? "proxy" : "name", addresses.error().message,
+                     "look at this machine's name service (/etc/resolv.conf), or at the host in " +
+                         std::string(way.through_proxy ? "management.proxy" : "management.url"));
+        return std::nullopt;
+    }
+    std::string found;
+    for (const auto& address : *addresses) found += (found.empty() ? "" : ", ") + address.to_string();
+    checks.good("name", way.host + " is " + found);
+
+    const auto before = (*service)->clock().tick();
+    what.deadline = before + std::min(k_longest_wait, settings.management.request_timeout);
+    what.headers.emplace_back("Accept", "application/json, application/problem+json");
+    what.fresh_connection = true;
+    auto answer = (*service)->wait((*service)->http().send(std::move(what)));
+    const auto half = std::chrono::duration_cast<std::chrono::seconds>(((*service)->clock().tick() - before) / 2);
+    if (!answer) {
+        judge_failure(checks, answer.error(), way, url, mend_of_credential);
+        return std::nullopt;
+    }
     if (way.through_proxy)
         checks.good("proxy", way.host + ":" + std::to_string(way.port) + " lets us through to " + url.authority());
     checks.good("TLS", url.authority() + " is who management.ca_file says");
-    if (!identity) {
-        checks.fault("credential", "this connector is not enrolled", "pfx-connector enroll --token-file FILE");
-    } else if (const auto wrong = management::judge(answer, management::Path::own, {200})) {
-        std::string mend = "pfx-connector enroll --token-file FILE --anew, with a fresh token";
-        if (wrong->code == "notApproved")
-            mend = "let an administrator of the service compare the key's fingerprint and approve this connector";
-        else if (answer.status == 404)
-            mend = "is management.url the service's API, base path included? If it is, enrol anew: " + mend;
-        else if (wrong->kind != ErrorKind::unauthorized)
-            mend = "look at the service, then run doctor again";
-        checks.fault("credential", wrong->message, mend);
-    } else {
-        checks.good("credential", "accepted as connector " + identity->connector);
-    }
-    if (const auto date = answer.date())
-        judge_clock(checks, now, *date);
-    else
-        checks.warning("clock", "the service's answer has no Date to compare with",
-                       "compare this machine's clock by hand");
+    return Answered{std::move(*answer), now + half};
+}
+
+void judge_credential(Checks& checks, const net::Response& answer, const std::optional<std::string>& connector) {
+    if (!connector)
+        return checks.fault("credential", "this connector is not enrolled", "pfx-connector enroll --token-file FILE");
+    const auto wrong = management::judge(answer, management::Path::own, {200});
+    if (!wrong) return checks.good("credential", "accepted as connector " + *connector);
+    std::string mend = "pfx-connector enroll --token-file FILE --anew, with a fresh token";
+    if (wrong->code == "notApproved")
+        mend = "let an administrator of the service compare the key's fingerprint and approve this connector";
+    else if (answer.status == 404)
+        mend = "is management.url the service's API, base path included? If it is, enrol anew: " + mend;
+    else if (wrong->kind != ErrorKind::unauthorized)
+        mend = "look at the service, then run doctor again";
+    checks.fault("credential", wrong->message, mend);
+}
+
+void judge_token(Checks& checks, const net::Response& answer) {
+    const auto wrong = management::judge(answer, management::Path::open, {200});
+    if (!wrong) return checks.good("token", "accepted for the store of imported certificates");
+    checks.fault("token", wrong->message,
+                 wrong->kind == ErrorKind::unauthorized
+                     ? "have the service give out a new token, and put it into the file of management.admin_token"
+                 : answer.status == 404 ? "is management.url the service's API, base path included?"
+                                        : "look at the service, then run doctor again");
+}
+
+void judge_date(Checks& checks, const Answered& answered) {
+    if (const auto date = answered.answer.date()) return judge_clock(checks, answered.at, *date);
+    checks.warning("clock", "the service's answer has no Date to compare with", "compare this machine's clock by hand");
+}
+
+// nullopt: told.
+std::optional<net::Url> url_of(Checks& checks, const config::Settings& settings) {
+    if (settings.management.ca_system)
+        checks.warning("anchors", "management.ca_file = \"system\": every public authority may speak for the service",
+                       "name the service's authority in management.ca_file");
+    auto url = net::parse_url(settings.management.url);
+    if (url) return std::move(*url);
+    checks.fault("address", url.error().message, "mend management.url");
+    return std::nullopt;
 }
 
 }  // namespace
@@ -129,53 +191,47 @@ void judge_clock(Checks& checks, UtcTime ours, UtcTime theirs) {
 
 std::vector<Check> check_service(const config::Settings& settings, UtcTime now) {
     Checks checks("service");
-    if (settings.management.ca_system)
-        checks.warning("anchors", "management.ca_file = \"system\": every public authority may speak for the service",
-                       "name the service's authority in management.ca_file");
-    const auto url = net::parse_url(settings.management.url);
-    if (!url) {
-        checks.fault("address", url.error().message, "mend management.url");
-        return std::move(checks).take();
-    }
+    const auto url = url_of(checks, settings);
+    if (!url) return std::move(checks).take();
     auto identity = identity_of(settings);
     std::optional<net::TlsIdentity> tls;
-    if (identity) tls = std::move(identity->tls);
-    const bool enrolled = identity.has_value();
-    auto service = cli::Service::open(settings, std::move(tls));
-    if (!service) {
-        checks.fault(service.error().code == "tlsMisconfigured" ? "TLS" : "proxy", service.error().message,
-                     "look at management.ca_file, management.certificate and management.proxy");
-        return std::move(checks).take();
+    std::optional<std::string> connector;
+    if (identity) {
+        tls = std::move(identity->tls);
+        connector = std::move(identity->connector);
     }
-    const Way way = way_to(settings, *url);
-    if (!settings.management.proxy.empty() && !way.through_proxy)
-        checks.good("proxy", "not used for " + url->host + " (management.no_proxy)");
-    const auto addresses = (*service)->wait((*service)->resolver().resolve(way.host));
-    if (!addresses) {
-        checks.fault(way.through_proxy ? "proxy" : "name", addresses.error().message,
-                     "look at this machine's name service (/etc/resolv.conf), or at the host in " +
-                         std::string(way.through_proxy ? "management.proxy" : "management.url"));
-        return std::move(checks).take();
-    }
-    std::string found;
-    for (const auto& address : *addresses) found += (found.empty() ? "" : ", ") + address.to_string();
-    checks.good("name", way.host + " is " + found);
-
-    const std::string id = enrolled && is_usable_id(identity->connector) ? identity->connector : "none";
-    net::Request request("POST", url->below("/connectors/" + net::encode_segment(id) + "/lease/renew"),
-                         (*service)->clock().tick() + std::min(k_longest_wait, settings.management.request_timeout));
-    request.headers.emplace_back("Accept", "application/json, application/problem+json");
+    const std::string id = connector && is_usable_id(*connector) ? *connector : "none";
+    net::Request request("POST", url->below("/connectors/" + net::encode_segment(id) + "/lease/renew"), {});
     request.content_type = "application/json";
     request.body = management::encode_lease_renewal({*LeaseId::parse("doctor-asks")});
-    request.fresh_connection = true;
-    const auto before = (*service)->clock().tick();
-    const auto answer = (*service)->wait((*service)->http().send(std::move(request)));
-    // Half of the time that it took: the Date was written somewhere in between.
-    const auto half = std::chrono::duration_cast<std::chrono::seconds>(((*service)->clock().tick() - before) / 2);
-    if (answer)
-        judge_answer(checks, *answer, way, *url, identity, now + half);
-    else
-        judge_failure(checks, answer.error(), way, *url, enrolled);
+    const auto answered = ask(checks, settings, std::move(request), std::move(tls),
+                              connector ? "pfx-connector enroll --token-file FILE --anew, with a fresh token"
+                                        : "pfx-connector enroll --token-file FILE",
+                              now);
+    if (!answered) return std::move(checks).take();
+    judge_credential(checks, answered->answer, connector);
+    judge_date(checks, *answered);
+    return std::move(checks).take();
+}
+
+std::vector<Check> check_store(const config::Settings& settings, UtcTime now) {
+    Checks checks("service");
+    const auto url = url_of(checks, settings);
+    if (!url) return std::move(checks).take();
+    auto token = config::read_password(*settings.management.admin_token);
+    if (!token) {
+        checks.fault("token", token.error().message,
+                     "put the service's token for administrators into that file, mode 0600");
+        return std::move(checks).take();
+    }
+    net::Request request("GET", url->below("/imported-certificates"), {});
+    request.url.query = "userPrincipalName=" + net::encode_segment("doctor@nobody.invalid");
+    request.bearer = std::make_shared<const SecretBytes>(std::move(*token));
+    const auto answered = ask(checks, settings, std::move(request), std::nullopt,
+                              "the store has to be there without a client certificate, by the token alone", now);
+    if (!answered) return std::move(checks).take();
+    judge_token(checks, answered->answer);
+    judge_date(checks, *answered);
     return std::move(checks).take();
 }
 

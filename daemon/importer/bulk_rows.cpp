@@ -37,6 +37,9 @@ Result<Columns> columns_of(const CsvRow& header) {
         {"upn", &columns.upn},         {"purpose", &columns.purpose},
         {"address", &columns.address},
     };
+    // Excel's own line for its separator; other programs, and RFC 4180, know nothing of it.
+    if (ascii_lower(header.cells[0]).starts_with("sep="))
+        return header_wrong("\"sep=\" is a spreadsheet's own; take the line out, and save it with commas");
     if (header.cells.size() == 1 && header.cells[0].find(';') != std::string::npos)
         return header_wrong("cells are separated by semicolons; save it with commas");
     for (std::size_t i = 0; i < header.cells.size(); ++i) {

@@ -64,6 +64,8 @@ private:
         if (text.size() > k_csv_longest_cell) return refuse("a cell of more than 4096 octets");
         if (row_.cells.size() == k_csv_most_cells) return refuse("more than 20 cells");
         if (!is_utf8(text)) return refuse("not UTF-8; save it as \"CSV UTF-8\"");
+        if (rows_.empty() && text.find('\t') != std::string_view::npos)
+            return refuse("cells are separated by tabs; save it as \"CSV UTF-8\", with commas");
         if (has_control(text)) return refuse("a control character in a cell");
         row_.cells.emplace_back(text);
     }

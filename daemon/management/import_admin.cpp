@@ -10,7 +10,9 @@
 namespace connector::management {
 namespace {
 
-constexpr std::size_t k_most_pages_of_all = 10000;  // a whole organisation's store, unlike one user's history
+constexpr std::size_t k_most_pages_of_one = 100;  // the connector reads no more of a user either
+constexpr std::size_t k_most_pages_of_all = 10000;
+constexpr std::size_t k_most_records = 500'000;
 constexpr std::string_view k_collection = "/imported-certificates";
 
 // Under another owner's name a record would be signed, listed or counted for somebody whom nobody meant.
@@ -98,12 +100,15 @@ ports::Async<bool> ImportAdmin::remove(std::string id, std::string etag) {
     co_return answer->status != 404;
 }
 
-ports::Async<std::vector<trust::ImportedRecord>> ImportAdmin::list(std::string user_principal_name) {
+ports::Async<std::vector<trust::ImportedRecord>> ImportAdmin::list(std::string user_principal_name,
+                                                                   const std::atomic<bool>* stop) {
+    const std::size_t most_pages = user_principal_name.empty() ? k_most_pages_of_all : k_most_pages_of_one;
     net::Url url = base_.below(k_collection);
     if (!user_principal_name.empty()) url.query = "userPrincipalName=" + net::encode_segment(user_principal_name);
     std::vector<trust::ImportedRecord> records;
     std::set<std::string> asked;
-    for (std::size_t pages = 0; pages < k_most_pages_of_all; ++pages) {
+    for (std::size_t pages = 0; pages < most_pages; ++pages) {
+        if (stop != nullptr && *stop) co_return Error(ErrorKind::cancelled, "cancelled", "stopped while listing");
         auto request = call("GET", url, {});
         const auto answer = co_await http_.send(std::move(request));
         if (!answer) co_return answer.error();
@@ -117,6 +122,10 @@ ports::Async<std::vector<trust::ImportedRecord>> ImportAdmin::list(std::string u
         for (auto& record : page->records)
             if (user_principal_name.empty() || ascii_equal(record.user_principal_name, user_principal_name))
                 records.push_back(std::move(record));
+        if (records.size() > k_most_records)
+            co_return Error(
+                ErrorKind::invalid, "answerInvalid",
+                "the store lists more than " + std::to_string(k_most_records) + " records; name one --user");
         if (!page->next_link) co_return std::move(records);
         auto next = net::parse_url(*page->next_link);
         if (!next || !base_.contains(*next))
@@ -127,7 +136,8 @@ ports::Async<std::vector<trust::ImportedRecord>> ImportAdmin::list(std::string u
                             "nextLink leads round in a circle: " + printable(*page->next_link, 200));
         url = std::move(*next);
     }
-    co_return Error(ErrorKind::invalid, "answerInvalid", "too many pages");
+    co_return Error(ErrorKind::invalid, "answerInvalid",
+                    "the list goes on after " + std::to_string(most_pages) + " pages, and no store has that many");
 }
 
 }  // namespace connector::management

@@ -9,6 +9,7 @@
 #include "daemon/management/wire.hpp"
 #include "daemon/net/http_client.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -32,8 +33,10 @@ public:
     // notFound: it is gone, or the service has no such call (its own word for a 404 tells); code unsupported: it has
     // none (405, 501).
     [[nodiscard]] ports::Async<trust::ImportedRecord> read(trust::ImportedRecord listed);
-    // GET, all pages, without blob and password. `user_principal_name` "" = everybody's.
-    [[nodiscard]] ports::Async<std::vector<trust::ImportedRecord>> list(std::string user_principal_name);
+    // GET, all pages, without blob and password. `user_principal_name` "" = everybody's. code answerInvalid: more than
+    // 100 pages of one user, 500,000 records of all. kind cancelled: `stop`, which is looked at before each page.
+    [[nodiscard]] ports::Async<std::vector<trust::ImportedRecord>> list(std::string user_principal_name,
+                                                                        const std::atomic<bool>* stop = nullptr);
 
 private:
     [[nodiscard]] net::Request call(std::string_view method, net::Url url, std::string body) const;

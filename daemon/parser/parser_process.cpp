@@ -83,7 +83,9 @@ Error broken(const Ended& ended, const Limits& limits) {
                               " MiB of memory");
             return broken("the process that parsed it ended with code " + std::to_string(ended.number));
     }
-    return broken("parsing it took longer than " + std::to_string(limits.wall.count() / 1000) + " s");
+    // Of processor time it had less: either it slept, or the machine gave it none.
+    return broken("parsing it took longer than " + std::to_string(limits.wall.count() / 1000) +
+                  " s; if this machine is overloaded, try again when it is not");
 }
 
 }  // namespace

@@ -732,6 +732,37 @@ class Imports(WithLab):
         self.lab.open(device, self.lab.deliver(user, device))
         self.assertIn(user.upn, desk.command("import", "list", "--json", check=True).stdout)
 
+    def test_a_workstation_is_looked_at_as_one(self) -> None:
+        """check-config and doctor, of what an importing tool needs and of nothing else."""
+        desk = Connector(self.place / "looked-at", self.lab.pki, self.lab.url, admin_token_file=self.lab.admin_token_file,
+                         without=("import", "sealing", "recipients", "policy", "delivery", "limits", "authority", "health", "control", "audit",
+                                  "storage", "connector"))
+        token = desk.directory / "secrets" / "admin.token"
+        self.assertEqual(desk.command("check-config").returncode, 2)
+        self.assertEqual(desk.command("check-config", "--for", "import").returncode, 0)
+        self.assert_refused(desk.command("check-config", "--for", "desk"), 2)
+
+        def doctor(code: int) -> dict[str, str]:
+            done = desk.command("doctor", "--for", "import", "--json")
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+            return {row["name"]: row["detail"] + row["mend"] for row in json.loads(done.stdout)["checks"] if row["verdict"] == ("ok" if code == 0 else "fault")}
+
+        since = self.lab.last_call()
+        self.assertLessEqual({"configuration", "importer certificate", "name", "TLS", "token", "clock"}, set(doctor(0)))
+        self.assertEqual([(each["call"], each["method"]) for each in self.lab.calls(since=since)], [("admin", "GET")])
+        pki.write(token, b"WrongAdminToken123\n", private=True)
+        found = doctor(3)
+        self.assertEqual(list(found), ["token"])
+        self.assertIn("management.admin_token", found["token"])
+        self.assertNotIn("WrongAdminToken123", found["token"])
+        token.unlink()
+        self.assertEqual(list(doctor(3)), ["token"])
+        pki.write(token, self.lab.admin_token_file.read_bytes(), private=True)
+        desk.configure({"importer": {"key": None}})
+        self.assert_refused(desk.command("check-config", "--for", "import"), 2, "importer.certificate")
+        desk.configure({"importer": {"certificate": None}})
+        self.assertEqual(list(doctor(3)), ["importer certificate"])
+
     def test_a_wrong_admin_token(self) -> None:
         token = self.connector.directory / "secrets" / "wrong.token"
         pki.write(token, b"WrongAdminToken123\n", private=True)

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Imports at scale: lists and folders, interrupted and gone on with, reported, and harmless whatever stands in them."""
+import contextlib
 import csv
 import io
 import json
@@ -209,6 +210,62 @@ class Lists(Bulk):
         self.assertEqual(len(self.stored(user)), 2)
         self.assertEqual(self.stored(user)[0], first[0])
 
+    def test_what_the_store_refused_stands_in_no_list(self) -> None:
+        """Else it would be missed on the connector's host for ever. The first, the second, the last of three is refused."""
+        for spared in range(3):
+            with self.subTest(spared=spared):
+                user = self.person()
+                files = [self.file(f"{user.upn}-{year}.pfx", user, year) for year in (2016, 2017, 2018)]
+                path = self.write_list([(f"{user.upn}-{year}.pfx", "word.txt", user.upn, "smimeEncryption") for year in (2016, 2017, 2018)])
+                self.lab.fault("413", call="admin", withBody=True, spare=spared)
+                self.assertEqual(self.counts(self.run_bulk("--csv", path, code=1)), {"added": 2, "failed": 1})
+                self.assertEqual(self.newest_list(user), sorted(each.sha256 for each in files if each is not files[spared]))
+                device = self.lab.device(user, key_kind="ecP256")
+                self.assertEqual(len(self.lab.open(device, self.lab.deliver(user, device), timeout=WAIT).identities), 2)
+                self.assertEqual(self.counts(self.run_bulk("--csv", path)), {"added": 1, "unchanged": 2})
+                self.assertEqual(self.newest_list(user), sorted(each.sha256 for each in files))
+
+    def test_what_the_store_refused_of_files_stands_in_no_list(self) -> None:
+        user = self.person()
+        files = [self.file(f"{year}.pfx", user, year) for year in (2016, 2017, 2018)]
+        self.lab.fault("413", call="admin", withBody=True, spare=1)
+        done = self.add_files(user, 2016, 2017, 2018)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(self.newest_list(user), [files[0].sha256])
+        done = self.add_files(user, 2016, 2017, 2016, 2018)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([row["outcome"] for row in json.loads(done.stdout)["certificates"]], ["unchanged", "added", "duplicate", "added"])
+        self.assertEqual(self.newest_list(user), sorted(each.sha256 for each in files))
+
+    def add_files(self, user, *years: int):
+        return self.connector.command("import", "add", *(str(self.folder / f"{year}.pfx") for year in years), "--user", user.upn, "--purpose", "smimeEncryption",
+                                      "--key", "ImportKey1", "--password-file", str(self.word), "--json")
+
+    def newest_list(self, user) -> list[str]:
+        newest = max((self.statement(record) for record in self.stored(user)), key=lambda lines: int(lines[7]))
+        return newest[6].split(",")
+
+    def test_an_interrupt_is_heeded_while_the_store_is_listed(self) -> None:
+        """A list of pages without end, each other than the one before."""
+        user = self.person()
+        self.file("one.pfx", user)
+        path = self.write_list([("one.pfx", "word.txt", user.upn, "smimeEncryption")])
+        self.lab.fault("next-link", call="admin", count=-1, url=f"{self.lab.url}/imported-certificates?page={{n}}", seconds=1)
+        since = self.lab.last_call()
+        process = self.start(path)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        self.lab.wait_for_calls("admin", 2, since, timeout=WAIT)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(WAIT), 75)
+        self.assertEqual(json.loads(process.stdout.read())["ended"], "interrupted")
+        self.lab.good()
+        self.lab.fault("next-link", call="admin", count=-1, url=f"{self.lab.url}/imported-certificates?page={{n}}")
+        since = self.lab.last_call()
+        self.assertEqual(self.counts(self.run_bulk("--csv", path, code=1)), {"failed": 1})
+        self.assertEqual(len(self.lab.calls("admin", since)), 100)
+        self.assertIn("100 pages", self.report()[0][0]["reason"])
+
     def start(self, path: Path, *more: str) -> subprocess.Popen:
         return subprocess.Popen([str(self.connector.program), "--config", str(self.connector.config_file), "import", "add", "--csv", str(path), "--key",
                                  "ImportKey1", "--json", *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -317,6 +374,35 @@ class Lists(Bulk):
         path = self.write_list([("one.pfx", "word.txt", user.upn, "smimeEncryption")])
         self.run_bulk("--csv", path, "--report", self.folder / "mine")
         self.assertEqual([row["outcome"] for row in self.report("mine")[0]], ["added"])
+
+    def test_a_disk_that_is_full_before_the_report_is_written(self) -> None:
+        user = self.person()
+        self.file("one.pfx", user)
+        path = self.write_list([("one.pfx", "word.txt", user.upn, "smimeEncryption")])
+        small = self.folder / "small"
+        small.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", str(small)], capture_output=True, text=True, check=False)
+        if mounted.returncode != 0:
+            print(f"skipped {self.id()}: no small file system: {mounted.stderr.strip()}", file=sys.stderr)
+            self.skipTest("mount is not permitted")
+        try:
+            self.lab.fault("late", call="admin", seconds=WAIT)
+            since = self.lab.last_call()
+            process = self.start(path, "--report", str(small / "mine"))
+            self.lab.wait_for_calls("admin", 1, since, timeout=WAIT)
+            with contextlib.suppress(OSError), (small / "rubbish").open("wb", buffering=0) as full:
+                while full.write(bytes(4096)):
+                    pass
+            self.lab.good()
+            said, complained = process.communicate(timeout=WAIT)
+            self.assertEqual(process.returncode, 1, complained)
+            self.assertIn(b"No space left on device", complained)
+            answer = json.loads(said)
+            self.assertEqual((self.counts(answer), answer["report"]), ({"added": 1}, []))
+            self.assertEqual(json.loads((small / "mine.json").read_text())["ended"], "running", "the one there is from the start, and whole")
+        finally:
+            subprocess.run(["umount", str(small)], check=True)
+        self.assertEqual(self.counts(self.run_bulk("--csv", path)), {"unchanged": 1})
 
     def test_two_runs_of_one_list(self) -> None:
         import fcntl

@@ -28,7 +28,7 @@ DO = {
     "authorityMisconfigured": "Write the authority or the template into the configuration under exactly this name, or mend the credential; then order anew.",
     "authorityRejected": "The authority's own log says why; the message repeats its answer.",
     "authorityUnreachable": "`doctor` shows which step fails; order anew when it works.",
-    "certificateMismatch": "The authority does not do what its template should. Its certificate was revoked; mend the template.",
+    "certificateMismatch": "The authority does not do what its template should. Its certificate was revoked where the authority allows that; mend the template.",
     "importNotFound": "`import list --user UPN`; add what is missing with `import add`.",
     "importUndecryptable": "With a key named in it: configure `[import.NAME]`. Else `import verify --user UPN`, and import the file again.",
     "importUnsigned": "`import verify`, then `import adopt` after a look, or import again with a signer of `[importer] signers`.",

@@ -98,6 +98,9 @@ COLUMNS = "there are file, password-file, upn, purpose, address"
 COMMANDS = [
     Command("an empty list", 2, "…people.csv: line 1: the file is empty; it begins with file,password-file,upn,purpose", list=""),
     Command("semicolons", 2, "…people.csv: line 1: cells are separated by semicolons; save it with commas", list="file;upn\n"),
+    Command("tabs", 2, '…people.csv: line 1: cells are separated by tabs; save it as "CSV UTF-8", with commas', list="file\tupn\n"),
+    Command("a spreadsheet's own line", 2, '…people.csv: line 1: "sep=" is a spreadsheet\'s own; take the line out, and save it with commas',
+            list="sep=;\nfile;upn\n"),
     Command("an unknown column", 2, f'…people.csv: line 1: column "user" is not known; {COLUMNS}', list="file,user\n"),
     Command("a column missing", 2, f"…people.csv: line 1: columns file and upn are needed; {COLUMNS}", list="file,purpose\ngood.pfx,smimeEncryption\n"),
     Command("the same column twice", 2, '…people.csv: line 1: column "file" stands there twice', list="file,file,upn\n"),

@@ -126,8 +126,10 @@ def _foreign_outcomes(fault: Fault, reply: Reply, context: dict[str, Any]) -> No
 
 
 def _next_link(fault: Fault, reply: Reply, context: dict[str, Any]) -> None:
-    # Without a target: a link to the same page, which never ends.
-    reply.value["nextLink"] = fault.options.get("url", context.get("self"))
+    # Without a target: a link to the same page, which never ends. {n}: how often it has struck, for pages that never end either.
+    reply.value["nextLink"] = (fault.options.get("url") or context.get("self")).replace("{n}", str(fault.struck))
+    if "seconds" in fault.options:
+        reply.wait_for = lambda: fault.cleared.wait(float(fault.options["seconds"]))
 
 
 def _chunked(fault: Fault, reply: Reply, context: dict[str, Any]) -> None:
@@ -216,7 +218,12 @@ class Faults:
                 above = fault.options.get("whileMaxRequestsAbove")
                 if above is not None and not (isinstance(body, dict) and body.get("maxRequests", 0) > above):
                     continue
+                if fault.options.get("containing", "") not in str(body):
+                    continue
                 if fault.options.get("withBody") and body is None or fault.options.get("path", "") not in path:
+                    continue
+                if fault.options.get("spare", 0) > 0:  # so many of these calls go well before
+                    fault.options["spare"] -= 1
                     continue
                 fault.count -= 1 if fault.count > 0 else 0
                 fault.struck += 1

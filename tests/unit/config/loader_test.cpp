@@ -203,9 +203,11 @@ TEST_F(ConfigLoader, single_faults) {
         {signers, signers + "[health]\nlisten = \"localhost:9464\"\n", "health.listen",
          "must be an address and a port"},
         {signers, signers + "[health]\ntls_certificate = \"delivery.pem\"\n", "health.tls_certificate",
-         "is not built yet"},
-        {signers, signers + "[health]\ntls_key = \"file:delivery.key\"\n", "health.tls_key", "is not built yet"},
-        {signers, signers + "[health]\ntoken = \"file:token\"\n", "health.token", "is not built yet"},
+         "needs health.tls_key beside it"},
+        {signers,
+         signers + "[health]\nlisten = \"0.0.0.0:9464\"\nallow_remote = true\npage = \"full\"\n"
+                   "token = \"credential:token\"\n",
+         "health.token", "would cross the network in clear"},
         {signers, signers + "[log]\nfile = \"x.log\"\n[audit]\nfile = \"./x.log\"\n", "audit.file",
          "needs a file of its own"},
         {signers, signers + "[import.A]\n", "import.A.key", "is missing; it is needed by each [import.NAME]"},
@@ -352,6 +354,8 @@ TEST_F(ConfigLoader, each_command_asks_for_what_it_uses) {
     const std::string workstation = "[management]\nurl = \"https://mdm.corp.example\"\nca_file = \"service-ca.pem\"\n";
     EXPECT_TRUE(read(workstation + "admin_token = \"credential:t\"\n", Need::import_tool).ok());
     expect_one(workstation, "management.admin_token", {"is missing; it is needed by import"}, Need::import_tool);
+    expect_one(workstation + "admin_token = \"credential:t\"\n[importer]\nkey = \"credential:k\"\n", "importer.key",
+               {"needs importer.certificate"}, Need::import_tool);
     EXPECT_TRUE(read(workstation, Need::enroll).ok());
     expect_one("[management]\nurl = \"https://mdm.corp.example\"\n", "management.ca_file", {"is missing"},
                Need::enroll);

@@ -109,6 +109,7 @@ TEST(BulkRows, OfACsv) {
 }
 TEST(BulkRows, HeadersThatAreNone) {
     EXPECT_NE(header_fault("file;upn\n").find("semicolons"), std::string::npos);
+    EXPECT_NE(header_fault("sep=,\nfile,upn\n").find("take the line out"), std::string::npos);
     EXPECT_NE(header_fault("file,user\n").find("\"user\""), std::string::npos);
     EXPECT_NE(header_fault("file,purpose\n").find("needed"), std::string::npos);
     EXPECT_NE(header_fault("file,upn,file\n").find("twice"), std::string::npos);
