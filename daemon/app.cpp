@@ -93,6 +93,7 @@ health::HealthOptions health_options(const config::Health& health) {
     options.hosts = health.hosts;
     options.allow_remote = health.allow_remote;
     options.page = health.page != config::HealthPage::off;
+    options.full_page = health.page == config::HealthPage::full;
     return options;
 }
 
@@ -110,6 +111,19 @@ json::array to_json(const std::vector<health::Choice>& choices) {
         row["name"] = choice.name;
         row["ok"] = choice.good;
         row["note"] = choice.note;
+        rows.push_back(std::move(row));
+    }
+    return rows;
+}
+
+json::array to_json(const std::vector<health::Told>& told) {
+    json::array rows;
+    for (const auto& one : told) {
+        json::object row;
+        row["event"] = json::string(one.event->id);
+        row["headline"] = json::string(one.event->headline);
+        row["last"] = to_rfc3339(one.last);
+        row["times"] = one.times;
         rows.push_back(std::move(row));
     }
     return rows;
@@ -358,7 +372,9 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
         now.told = recent.newest();
         return now;
     };
-    health::HealthServer health_server(executor, clock, metrics, snapshot, health_options(settings.health));
+    const auto names = [&] { return health::names_of(*state.ledger, clock.utc()); };
+    health::HealthServer health_server(executor, clock, metrics, snapshot, names, health_options(settings.health));
+    health_server.use(std::move(made->health));
     std::function<void()> reload_asked;  // once there is somebody who reloads
     const auto end = [&] {
         manager->stopping(settings.connector.drain + k_after_drain);
@@ -373,6 +389,7 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
                                        status["choices"] = to_json(choices_of(*in_force.settings));
                                        status["configurationReadAt"] = to_rfc3339(in_force.read_at);
                                        status["lockdown"] = to_json(lockdown);
+                                       status["lastErrors"] = to_json(recent.newest());
                                        return status;
                                    },
                                    [&evidence] { return control::anchor_json(evidence.audit().head()); },
@@ -398,6 +415,7 @@ int run_daemon(const config::Settings& settings, const RunOptions& options) {
         import_keys.use(fresh.import_keys);
         packager.use(fresh.packager);
         if (fresh.directory) ldap.use(std::move(fresh.directory));
+        health_server.use(std::move(fresh.health));
         tell_what_is_taken(fresh, evidence);
         roster.use(std::move(fresh.authorities));
         engine.context().use(std::move(fresh.rules), roster.in_force());

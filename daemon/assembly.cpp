@@ -1,5 +1,6 @@
 #include "daemon/assembly.hpp"
 
+#include "config/credentials.hpp"
 #include "core/crypto/certificate.hpp"
 #include "core/engine/directory.hpp"
 #include "core/event_ids.hpp"
@@ -52,6 +53,32 @@ Result<Identity> load_identity(const config::Management& management, ports::Even
     return identity;
 }
 
+constexpr std::size_t k_shortest_token = 20;
+
+Result<health::HealthAccess> health_access(const config::Health& health) {
+    health::HealthAccess access;
+    if (health.token) {
+        auto token = config::read_password(*health.token);
+        if (!token) return token.error().in("[health] token");
+        if (token->size() < k_shortest_token)
+            return Error(ErrorKind::misconfigured, "tokenTooShort",
+                         "[health] token: it has fewer than 20 characters; `openssl rand -hex 16` makes a good one");
+        access.token = std::make_shared<const SecretBytes>(std::move(*token));
+    }
+    if (!health.tls_certificate.empty()) {
+        auto signer = keys::load_signer(health.tls_certificate, *health.tls_key, {});
+        if (!signer) return signer.error().in("[health] tls_certificate");
+        net::TlsIdentity identity;
+        identity.certificates.push_back(std::move(signer->certificate));
+        for (Bytes& issuer : signer->chain) identity.certificates.push_back(std::move(issuer));
+        identity.key = std::move(signer->pkcs8);
+        auto tls = net::TlsContext::serve(identity);
+        if (!tls) return tls.error().in("[health] tls_certificate");
+        access.tls = std::move(*tls);
+    }
+    return access;
+}
+
 }  // namespace
 
 Result<Assembly> assemble(std::shared_ptr<const config::Settings> settings, const Surroundings& surroundings) {
@@ -84,6 +111,9 @@ Result<Assembly> assemble(std::shared_ptr<const config::Settings> settings, cons
         if (!directory) return directory.error();
         made.directory = std::move(*directory);
     }
+    auto access = health_access(settings->health);
+    if (!access) return access.error();
+    made.health = std::move(*access);
     made.rules = std::move(*rules);
     made.service = std::move(connection->service);
     made.tls = std::move(connection->tls);

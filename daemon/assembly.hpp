@@ -7,6 +7,7 @@
 #include "core/engine/context.hpp"
 #include "daemon/authority/factory.hpp"
 #include "daemon/directory/ldap.hpp"
+#include "daemon/health/server.hpp"
 #include "daemon/keys/software.hpp"
 #include "daemon/net/http_client.hpp"
 #include "daemon/own_certificates.hpp"
@@ -41,6 +42,7 @@ struct Assembly {
     std::vector<OwnCertificate> own;
     authority::AuthorityMap authorities;
     std::shared_ptr<ports::Directory> directory;  // null where nobody asks one
+    health::HealthAccess health;
 };
 
 // kind: as the start gives them: misconfigured, unauthorized, …; the message names key and file.

@@ -1,6 +1,8 @@
 #include "daemon/health/answers.hpp"
 
+#include "core/crypto/encoding.hpp"
 #include "core/printable.hpp"
+#include "core/text.hpp"
 
 #include <boost/asio/ip/address.hpp>
 
@@ -16,12 +18,6 @@ std::string json_time(const std::optional<UtcTime>& time) {
 std::string check_json(const HealthCheck& check) {
     return "{\"name\":" + printable_json(check.name) + ",\"status\":" + printable_json(check.status) +
            ",\"since\":" + json_time(check.since) + ",\"detail\":" + printable_json(check.detail, 512) + "}";
-}
-
-bool same_text(std::string_view left, std::string_view right) noexcept {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return left.size() == right.size() && std::equal(left.begin(), left.end(), right.begin(),
-                                                     [&lower](char a, char b) { return lower(a) == lower(b); });
 }
 
 }  // namespace
@@ -80,6 +76,21 @@ std::string readiness_json(const HealthSnapshot& snapshot) {
     return out + "]}\n";
 }
 
+bool holds_token(std::string_view authorization, const SecretBytes& token) {
+    const auto space = authorization.find(' ');
+    if (space == std::string_view::npos) return false;
+    const auto scheme = authorization.substr(0, space);
+    const auto given =
+        authorization.substr(std::min(authorization.find_first_not_of(' ', space), authorization.size()));
+    if (ascii_equal(scheme, "Bearer")) return token.equals(bytes_of(given));
+    if (!ascii_equal(scheme, "Basic")) return false;
+    const auto pair = crypto::secret_from_base64(given);
+    if (!pair) return false;
+    // RFC 7617 2: a user's name has no colon.
+    const auto colon = pair->reveal_text().find(':');
+    return colon != std::string_view::npos && token.equals(pair->view().subspan(colon + 1));
+}
+
 bool is_our_host(std::string_view host_header, const std::vector<std::string>& hosts) {
     std::string_view host = host_header;
     std::string_view port;
@@ -96,8 +107,8 @@ bool is_our_host(std::string_view host_header, const std::vector<std::string>& h
         port.empty() ||
         (port.front() == ':' && std::all_of(port.begin() + 1, port.end(), [](char c) { return c >= '0' && c <= '9'; }));
     if (host.empty() || !port_fits) return false;
-    if (same_text(host, "localhost")) return true;
-    if (std::any_of(hosts.begin(), hosts.end(), [host](const std::string& one) { return same_text(one, host); }))
+    if (ascii_equal(host, "localhost")) return true;
+    if (std::any_of(hosts.begin(), hosts.end(), [host](const std::string& one) { return ascii_equal(one, host); }))
         return true;
     boost::system::error_code not_literal;
     const auto address = boost::asio::ip::make_address(host, not_literal);

@@ -10,6 +10,9 @@ namespace connector::health {
 
 // /readyz: whether, and what fails.
 [[nodiscard]] std::string readiness_json(const HealthSnapshot& snapshot);
+// Whether an Authorization header (RFC 9110 11.6.2) has the token: as Bearer, or as the password of Basic. In the same
+// time wherever they differ.
+[[nodiscard]] bool holds_token(std::string_view authorization, const SecretBytes& token);
 // RFC 9110 7.2: whether a Host header names the loopback or one of `hosts` (names without port).
 [[nodiscard]] bool is_our_host(std::string_view host_header, const std::vector<std::string>& hosts);
 

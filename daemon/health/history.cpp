@@ -30,6 +30,56 @@ std::vector<Told> RecentEvents::newest() const {
     return found;
 }
 
+namespace {
+
+constexpr std::size_t k_most_named = 20;
+
+Named named(const request::RequestRecord& record) {
+    const bool held = record.stage == request::Stage::held && record.held_reason;
+    Named one;
+    one.request = record.request.id.text();
+    one.kind = std::string(to_string(record.request.kind()));
+    one.user = record.request.user.user_principal_name;
+    one.device = record.request.device.id.text();
+    one.why = held             ? std::string(to_string(*record.held_reason))
+              : record.failure ? record.failure->code
+                               : std::string(to_string(record.stage));
+    one.since = held ? record.waiting_since.value_or(record.updated_at) : record.updated_at;
+    return one;
+}
+
+std::vector<Named> newest(std::vector<Named> all) {
+    std::stable_sort(all.begin(), all.end(), [](const Named& a, const Named& b) { return a.since > b.since; });
+    if (all.size() > k_most_named) all.resize(k_most_named);
+    return all;
+}
+
+}  // namespace
+
+ports::Async<Names> names_of(ports::Ledger& ledger, UtcTime now) {
+    constexpr std::size_t k_read = 1000;  // of each; a queue longer than that is told by its length
+    using request::Stage;
+    Names names;
+    for (const auto stage : {Stage::held, Stage::abandoned, Stage::closed}) {
+        ports::PageFilter filter;
+        filter.stage = stage;
+        if (stage == Stage::closed) filter.since = now - 24h;
+        filter.limit = k_read;
+        auto paging = ledger.page(std::move(filter));
+        const auto page = co_await std::move(paging);
+        if (!page) {
+            names.unknown = page.error().message;
+            co_return names;
+        }
+        std::vector<Named> found;
+        for (const auto& record : *page)
+            if (stage != Stage::closed || record.failure) found.push_back(named(record));
+        auto& place = stage == Stage::held ? names.held : stage == Stage::abandoned ? names.abandoned : names.failed;
+        place = newest(std::move(found));
+    }
+    co_return names;
+}
+
 boost::asio::awaitable<void> keep_throughput(storage::AsyncLedger& ledger, ports::Clock& clock,
                                              std::vector<Ended>& throughput, const bool& ending) {
     constexpr auto k_stretch = std::chrono::seconds{30min};

@@ -1,5 +1,5 @@
 // What the page tells of the past: how requests ended in the last hours, by the ledger, and which warnings and errors
-// were told last. No person, device or request stands in either.
+// were told last. No person, device or request stands in either. And, for the full page, who waits or went without.
 #pragma once
 
 #include "core/ports/event_sink.hpp"
@@ -28,5 +28,8 @@ private:
 // The last twelve hours in half hours, read anew each minute, until `ending`. On the clock's executor.
 [[nodiscard]] boost::asio::awaitable<void> keep_throughput(storage::AsyncLedger& ledger, ports::Clock& clock,
                                                            std::vector<Ended>& throughput, const bool& ending);
+
+// The newest of each kind that the ledger knows, a few dozen at most. Never fails: what is not known is said.
+[[nodiscard]] ports::Async<Names> names_of(ports::Ledger& ledger, UtcTime now);
 
 }  // namespace connector::health

@@ -156,6 +156,26 @@ std::string work_section(const HealthSnapshot& snapshot) {
     return std::move(rows).end();
 }
 
+// Each with its id, so that a command can name it.
+std::string named_section(std::string_view caption, const std::vector<Named>& requests, UtcTime now, Mood mood) {
+    if (requests.empty()) return {};
+    Rows rows(caption);
+    for (const Named& one : requests)
+        rows.add(one.request,
+                 html(one.why) + ", " + past(one.since, now, "") + "<br>" + html(one.user) + ", " + html(one.device) +
+                     ", " + html(one.kind),
+                 mood);
+    return std::move(rows).end();
+}
+
+std::string names_sections(const Names& names, UtcTime now) {
+    if (!names.unknown.empty())
+        return "<section><h2>Requests</h2><p class=\"bad\">✗ not known: " + html(names.unknown) + "</p></section>";
+    return named_section("Held requests", names.held, now, Mood::care) +
+           named_section("Abandoned requests", names.abandoned, now, Mood::bad) +
+           named_section("Failed since yesterday", names.failed, now, Mood::bad);
+}
+
 std::string waiting_section(const HealthSnapshot& snapshot) {
     if (snapshot.held == 0) return {};
     Rows rows("Waiting for a person");
@@ -250,21 +270,33 @@ std::string told_section(const HealthSnapshot& snapshot) {
     return out + "</section>";
 }
 
-}  // namespace
-
-std::string page_html(const HealthSnapshot& snapshot) {
+// `names`: what stands on the full page alone.
+std::string page_html(const HealthSnapshot& snapshot, const std::string& names, std::string_view way_on) {
     std::string out = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>";
     out += is_ready(snapshot) ? "pfx-connector" : "✗ pfx-connector";
     out += "</title><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">";
     out += "<meta http-equiv=\"refresh\" content=\"30\"><style>";
     out.append(k_style).append("</style></head><body><header><h1>pfx-connector</h1><p>version ");
     out += html(snapshot.version) + ", running since " + moment(snapshot.started_at) + "</p></header><main>";
-    out += state_section(snapshot) + work_section(snapshot) + waiting_section(snapshot) + history_section(snapshot);
+    out += state_section(snapshot) + work_section(snapshot) + waiting_section(snapshot) + names;
+    out += history_section(snapshot);
     out += authorities_section(snapshot) + own_section(snapshot) + told_section(snapshot);
     out += "</main><footer><p>As of " + moment(snapshot.now) +
-           "; read anew each 30 s. <a href=\"/healthz\">JSON</a>, <a href=\"/metrics\">metrics</a>. "
-           "<code>pfx-connector doctor</code> looks deeper.</p></footer></body></html>\n";
+           "; read anew each 30 s. <a href=\"/healthz\">JSON</a>, <a href=\"/metrics\">metrics</a>. ";
+    out.append(way_on);
+    out += "<code>pfx-connector doctor</code> looks deeper.</p></footer></body></html>\n";
     return out;
+}
+
+}  // namespace
+
+std::string summary_html(const HealthSnapshot& snapshot, bool has_full_page) {
+    return page_html(snapshot, "",
+                     has_full_page ? "<a href=\"/full\">With names</a>: the token is the password. " : "");
+}
+
+std::string full_html(const HealthSnapshot& snapshot, const Names& names) {
+    return page_html(snapshot, names_sections(names, snapshot.now), "");
 }
 
 const std::string& page_policy() {

@@ -4,6 +4,7 @@
 #include "core/printable.hpp"
 #include "daemon/health/answers.hpp"
 #include "daemon/health/page.hpp"
+#include "daemon/net/accepted.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -11,7 +12,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
@@ -43,6 +43,7 @@ std::string_view reason_of(unsigned status) noexcept {
     switch (status) {
         case 200: return "OK";
         case 400: return "Bad Request";
+        case 401: return "Unauthorized";
         case 403: return "Forbidden";
         case 404: return "Not Found";
         case 405: return "Method Not Allowed";
@@ -67,6 +68,8 @@ std::string write_answer(const Answer& answer, bool with_body) {
     text += "Cross-Origin-Resource-Policy: same-origin\r\nX-Frame-Options: DENY\r\n";
     text += "Content-Security-Policy: " + answer.policy + "\r\n";
     if (answer.status == 405) text += "Allow: GET, HEAD\r\n";
+    // RFC 9110 11.6.1. Basic, since a browser asks for it; the user's name does not matter.
+    if (answer.status == 401) text += "WWW-Authenticate: Basic realm=\"pfx-connector\", charset=\"UTF-8\"\r\n";
     text += "Connection: close\r\n\r\n";
     if (with_body) text += answer.body;
     return text;
@@ -102,35 +105,56 @@ struct HealthServer::Impl {
     ports::Clock& clock;
     const Metrics& metrics;
     HealthView view;
+    NamesView names;
     HealthOptions options;
+    HealthAccess access;
     tcp::acceptor acceptor;
-    std::set<tcp::socket*> open;  // each lives in the frame that serves it
-    std::size_t taken = 0;        // places of the 32
+    std::set<net::Accepted*> open;  // each lives in the frame that serves it
+    std::size_t taken = 0;          // places of the 32
     bool stopped = false;
+    bool remote = false;  // listens where others can connect
 
     // A connection's place, given back however its frame ends.
     struct Place {
         Impl& owner;
-        tcp::socket* socket;
-        Place(Impl& given_owner, tcp::socket* given_socket) : owner(given_owner), socket(given_socket) {
-            owner.open.insert(socket);
+        net::Accepted* peer;
+        Place(Impl& given_owner, net::Accepted* given_peer) : owner(given_owner), peer(given_peer) {
+            owner.open.insert(peer);
         }
         Place(const Place&) = delete;
         Place& operator=(const Place&) = delete;
         ~Place() {
-            owner.open.erase(socket);
+            owner.open.erase(peer);
             --owner.taken;
         }
     };
 
     Impl(asio::any_io_executor given_executor, ports::Clock& given_clock, const Metrics& given_metrics,
-         HealthView given_view, HealthOptions given_options)
+         HealthView given_view, NamesView given_names, HealthOptions given_options)
         : executor(std::move(given_executor)),
           clock(given_clock),
           metrics(given_metrics),
           view(std::move(given_view)),
+          names(std::move(given_names)),
           options(std::move(given_options)),
           acceptor(executor) {}
+
+    // For the full page; `authorization` as it came, "" where there is none.
+    ports::Async<Answer> full_page(std::string authorization) const {
+        if (!holds_token(authorization, *access.token)) co_return plain(401);
+        auto asking = names();
+        auto known = co_await std::move(asking);
+        if (!known) co_return known.error();
+        co_return page(full_html(view(), *known));
+    }
+    [[nodiscard]] bool has_full_page() const noexcept { return options.page && options.full_page && access.token; }
+    static Answer page(std::string html) {
+        Answer answer;
+        answer.type = "text/html; charset=utf-8";
+        answer.policy = page_policy();
+        answer.body = std::move(html);
+        return answer;
+    }
 
     [[nodiscard]] Answer route(std::string_view path) const {
         Answer answer;
@@ -150,17 +174,12 @@ struct HealthServer::Impl {
             if (path == "/readyz" && !is_ready(snapshot)) answer.status = 503;
             return answer;
         }
-        if (path == "/" && options.page) {
-            answer.type = "text/html; charset=utf-8";
-            answer.policy = page_policy();
-            answer.body = page_html(view());
-            return answer;
-        }
+        if (path == "/" && options.page) return page(summary_html(view(), has_full_page()));
         return plain(404);
     }
 
-    // The rules, in the order in which they protect: who is asked, from where, what for.
-    [[nodiscard]] Answer judge(const http::request<http::empty_body>& request) const {
+    // The rules, in the order in which they protect: who is asked, from where, what for. nullopt: the full page.
+    [[nodiscard]] std::optional<Answer> judge(const http::request<http::empty_body>& request, bool secure) const {
         const std::string_view target = view_of(request.target());
         if (request.version() != 11 && request.version() != 10) return plain(400);
         // RFC 9112 3.2: HTTP/1.1 names one host. HTTP/1.0 may name none, which is none of ours.
@@ -173,53 +192,58 @@ struct HealthServer::Impl {
         if (site != request.end() && view_of(site->value()) != "same-origin" && view_of(site->value()) != "none")
             return plain(403);
         const auto origin = request.find(http::field::origin);
-        if (origin != request.end() && view_of(origin->value()) != "http://" + std::string(host)) return plain(403);
+        if (origin != request.end() &&
+            view_of(origin->value()) != (secure ? "https://" : "http://") + std::string(host))
+            return plain(403);
         if (request.method() != http::verb::get && request.method() != http::verb::head) return plain(405);
-        return route(target.substr(0, target.find('?')));
+        const auto path = target.substr(0, target.find('?'));
+        // Who signs in at the first page means the other one.
+        const bool signs_in = request.count(http::field::authorization) != 0;
+        if (has_full_page() && (path == "/full" || (path == "/" && signs_in))) return std::nullopt;
+        return route(path);
     }
 
-    static ports::Async<void> serve(std::shared_ptr<Impl> self, tcp::socket& socket) {
+    static ports::Async<void> serve(std::shared_ptr<Impl> self, net::Accepted& peer) {
+        auto beginning = peer.begin();
+        if (const auto begun = co_await std::move(beginning); !begun) co_return Result<void>();
         http::request_parser<http::empty_body> parser;
         parser.header_limit(k_head_limit);
         std::string received;
-        Answer answer;
+        std::optional<Answer> answer;
         std::array<char, 1024> incoming{};
-        for (;;) {
-            const auto [code, count] = co_await socket.async_read_some(asio::buffer(incoming), k_tuple);
-            if (code) co_return Result<void>();
-            received.append(incoming.data(), count);
+        bool whole = false;
+        while (!whole && !answer) {
+            auto reading = peer.read_some(incoming);
+            const auto count = co_await std::move(reading);
+            if (!count) co_return Result<void>();
+            received.append(incoming.data(), *count);
             error_code wrong;
             const std::size_t used = parser.put(asio::buffer(received), wrong);
             received.erase(0, used);
-            if (parser.is_header_done()) {
-                answer = self->judge(parser.get());
-                break;
-            }
-            if (wrong == http::error::header_limit || received.size() > k_head_limit) {
+            whole = parser.is_header_done();
+            if (whole) break;
+            if (wrong == http::error::header_limit || received.size() > k_head_limit)
                 answer = plain(431);
-                break;
-            }
-            if (wrong && wrong != http::error::need_more) {
+            else if (wrong && wrong != http::error::need_more)
                 answer = plain(400);
-                break;
-            }
         }
-        const std::string text = write_answer(answer, parser.get().method() != http::verb::head);
-        co_await asio::async_write(socket, asio::buffer(text), k_tuple);
-        error_code ignored;
-        socket.shutdown(tcp::socket::shutdown_send, ignored);
-        // Until the peer closes too, within its five seconds: a reset could eat the answer.
-        for (;;) {
-            const auto [code, count] = co_await socket.async_read_some(asio::buffer(incoming), k_tuple);
-            if (code) co_return Result<void>();
+        if (whole) answer = self->judge(parser.get(), peer.secure());
+        if (!answer) {
+            auto asking = self->full_page(std::string(view_of(parser.get()[http::field::authorization])));
+            auto asked = co_await std::move(asking);
+            answer = asked ? std::move(*asked) : plain(503);
         }
+        auto writing = peer.write(write_answer(*answer, parser.get().method() != http::verb::head));
+        if (const auto written = co_await std::move(writing); !written) co_return Result<void>();
+        auto ending = peer.end();
+        co_return co_await std::move(ending);
     }
 
     static asio::awaitable<void> connection(std::shared_ptr<Impl> self, tcp::socket given) {
-        tcp::socket socket = std::move(given);
-        const Place place(*self, &socket);
+        net::Accepted peer(std::move(given), self->access.tls);
+        const Place place(*self, &peer);
         if (self->stopped) co_return;
-        auto work = serve(self, socket);
+        auto work = serve(self, peer);
         const Tick deadline = self->clock.tick() + k_connection_time;
         Error late(ErrorKind::timed_out, "timedOut", "a health connection took too long");
         auto bounded = async::with_deadline<void>(self->clock, deadline, std::move(work), std::move(late));
@@ -245,18 +269,30 @@ struct HealthServer::Impl {
 };
 
 HealthServer::HealthServer(asio::any_io_executor executor, ports::Clock& clock, const Metrics& metrics, HealthView view,
-                           HealthOptions options)
-    : impl_(std::make_shared<Impl>(std::move(executor), clock, metrics, std::move(view), std::move(options))) {}
+                           NamesView names, HealthOptions options)
+    : impl_(std::make_shared<Impl>(std::move(executor), clock, metrics, std::move(view), std::move(names),
+                                   std::move(options))) {}
 
 HealthServer::~HealthServer() {
     stop();
 }
 
+void HealthServer::use(HealthAccess access) {
+    // The address stays until a restart: a configuration that is sound with another one opens nothing on this one.
+    if (impl_->remote && !access.tls) {
+        if (!impl_->options.allow_remote) access.tls = impl_->access.tls;
+        if (!access.tls) access.token.reset();
+    }
+    impl_->access = std::move(access);
+}
+
 Result<void> HealthServer::start() {
     const auto endpoint = parse_listen(impl_->options.listen);
     if (!endpoint) return endpoint.error();
-    if (!endpoint->address().is_loopback() && !impl_->options.allow_remote)
-        return not_listening(impl_->options.listen, "is not a loopback address, and allow_remote is not set");
+    if (!endpoint->address().is_loopback() && !impl_->access.tls && !impl_->options.allow_remote)
+        return not_listening(impl_->options.listen,
+                             "is not a loopback address, and neither TLS nor allow_remote is set");
+    impl_->remote = !endpoint->address().is_loopback();
     error_code code;
     impl_->acceptor.open(endpoint->protocol(), code);
     if (!code) impl_->acceptor.set_option(tcp::acceptor::reuse_address(true), code);
@@ -272,7 +308,7 @@ void HealthServer::stop() noexcept {
     impl_->stopped = true;
     error_code ignored;
     impl_->acceptor.close(ignored);
-    for (tcp::socket* socket : impl_->open) socket->close(ignored);
+    for (net::Accepted* peer : impl_->open) peer->close();
 }
 
 std::uint16_t HealthServer::port() const noexcept {

@@ -1,16 +1,21 @@
-// HealthServer: GET and HEAD of /livez /readyz /healthz /metrics and a page for people, on the loopback address.
-// Follows the operator contract, "Health endpoint". Nothing can be changed through it, and nobody is named by it.
-// Refuses: another Host than loopback or a listed one (421), cross-site fetches (403), other methods (405); more than
-// 32 connections, more than 5 s or 4 KiB of header each. Everything is answered with no-store. On cc-io; what it serves
-// comes from a HealthView, called there.
+// HealthServer: GET and HEAD of /livez /readyz /healthz /metrics and a page for people, on the loopback address, or
+// under TLS on another.
+// Follows the operator contract, "Health endpoint". Nothing can be changed through it. Persons, devices and requests
+// are named on the full page alone, to who has the token: as Bearer (RFC 6750), or as the password of Basic (RFC 7617),
+// which is what a browser can do.
+// Refuses: another Host than loopback or a listed one (421), cross-site fetches (403), other methods (405), the full
+// page without its token (401); more than 32 connections, more than 5 s or 4 KiB of header each. Everything is answered
+// with no-store. On cc-io; what it serves comes from a HealthView, called there.
 #pragma once
 
 #include "core/error.hpp"
 #include "core/events.hpp"
 #include "core/ports/async.hpp"
 #include "core/ports/clock.hpp"
+#include "core/secret.hpp"
 #include "core/time.hpp"
 #include "daemon/health/metrics.hpp"
+#include "daemon/net/tls_context.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -81,24 +86,50 @@ struct HealthSnapshot {
 };
 using HealthView = std::function<HealthSnapshot()>;
 
+// A request, for the full page.
+struct Named {
+    std::string request;
+    std::string kind;
+    std::string user;
+    std::string device;
+    std::string why;  // what it waits for, or failed with
+    UtcTime since;
+};
+struct Names {
+    std::vector<Named> held;
+    std::vector<Named> abandoned;  // reported as failed; `requests retry` revives them
+    std::vector<Named> failed;     // closed since yesterday, the newest first
+    std::string unknown;           // why they are not known, or ""
+};
+using NamesView = std::function<ports::Async<Names>()>;
+
+// What a reload exchanges. What is under way goes on with what it began with.
+struct HealthAccess {
+    std::shared_ptr<const SecretBytes> token;    // null: nobody is shown the full page
+    std::shared_ptr<const net::TlsContext> tls;  // null: in clear
+};
+
 struct HealthOptions {
     std::string listen = "127.0.0.1:9464";  // port 0: any free one (tests)
     std::vector<std::string> hosts;         // further Host values that are answered, without port
     bool page = true;
-    bool allow_remote = false;  // else an address that is not loopback is refused
+    bool full_page = false;
+    bool allow_remote = false;  // else an address that is not loopback needs TLS
 
     HealthOptions() = default;
 };
 
 class HealthServer {
 public:
-    // Borrows clock and metrics. `view` is called for every answer but /livez and /metrics.
+    // Borrows clock and metrics. `view` is called for every answer but /livez and /metrics, `names` for the full page.
     HealthServer(boost::asio::any_io_executor executor, ports::Clock& clock, const Metrics& metrics, HealthView view,
-                 HealthOptions options);
+                 NamesView names, HealthOptions options);
     ~HealthServer();
     HealthServer(const HealthServer&) = delete;
     HealthServer& operator=(const HealthServer&) = delete;
 
+    // Never less than what the address that is listened on needs.
+    void use(HealthAccess access);
     // Binds and begins to answer. kind: misconfigured, code healthListen.
     [[nodiscard]] Result<void> start();
     // Closes the listener and every connection; nothing is answered afterwards. Also done by the destructor.

@@ -93,33 +93,41 @@ Result<void> trust_system(SSL_CTX* context) {
     return {};
 }
 
-Result<void> identify(SSL_CTX* context, const TlsIdentity& identity) {
-    if (identity.certificates.empty()) return misconfigured("the client certificate is missing");
+// `whose`: "client" or "server", for people.
+Result<void> identify(SSL_CTX* context, const TlsIdentity& identity, const std::string& whose) {
+    const std::string certificate_is = "the " + whose + " certificate";
+    if (identity.certificates.empty()) return misconfigured(certificate_is + " is missing");
     const bool pem = identity.key.reveal_text().find("-----BEGIN") != std::string_view::npos;
     const auto key = pem ? crypto::PrivateKey::from_pem(identity.key) : crypto::PrivateKey::from_pkcs8(identity.key);
-    if (!key) return misconfigured("the client certificate's key: " + key.error().message);
+    if (!key) return misconfigured(certificate_is + "'s key: " + key.error().message);
     bool ours = true;
     for (const Bytes& der : identity.certificates) {
         const OwnedCertificate certificate = parse(der);
-        if (certificate == nullptr) return misconfigured("the client certificate is not a certificate");
+        if (certificate == nullptr) return misconfigured(certificate_is + " is not a certificate");
         const int taken = ours ? ::SSL_CTX_use_certificate(context, certificate.get())
                                : static_cast<int>(::SSL_CTX_ctrl(context, SSL_CTRL_CHAIN_CERT, 1, certificate.get()));
         if (taken != 1) {
             ::ERR_clear_error();
-            return misconfigured("the client certificate is not accepted (key too small, or an old signature)");
+            return misconfigured(certificate_is + " is not accepted (key too small, or an old signature)");
         }
         ours = false;
     }
     if (::SSL_CTX_use_PrivateKey(context, key->native()) != 1 || ::SSL_CTX_check_private_key(context) != 1) {
         ::ERR_clear_error();
-        return misconfigured("the key is not that of the client certificate");
+        return misconfigured("the key is not that of " + certificate_is);
     }
     return {};
 }
 
+Result<std::unique_ptr<TlsContext::State>> hardened(asio::ssl::context::method side) {
+    auto state = std::make_unique<TlsContext::State>(side);
+    if (!harden(state->context.native_handle())) return misconfigured("OpenSSL refuses the TLS settings");
+    return state;
+}
+
 }  // namespace
 
-TlsContext::TlsContext() : state_(std::make_unique<State>()) {}
+TlsContext::TlsContext(std::unique_ptr<State> state) : state_(std::move(state)) {}
 TlsContext::~TlsContext() = default;
 bool TlsContext::has_identity() const noexcept {
     return state_->identity;
@@ -132,28 +140,37 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::make(const std::string& ca
         if (!anchors) return anchors.error();
         return make(*anchors, std::move(identity));
     }
-    const std::shared_ptr<TlsContext> made(new TlsContext);
-    SSL_CTX* context = made->state_->context.native_handle();
-    if (!harden(context)) return misconfigured("OpenSSL refuses the TLS settings");
-    if (const auto done = trust_system(context); !done) return done.error();
-    if (identity) {
-        if (const auto done = identify(context, *identity); !done) return done.error();
-        made->state_->identity = true;
-    }
-    return std::shared_ptr<const TlsContext>(made);
+    auto state = hardened(asio::ssl::context::tls_client);
+    if (!state) return state.error();
+    if (const auto done = trust_system((*state)->context.native_handle()); !done) return done.error();
+    return with(std::move(*state), identity);
 }
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::make(const std::vector<Bytes>& anchors,
                                                            std::optional<TlsIdentity> identity) {
-    const std::shared_ptr<TlsContext> made(new TlsContext);
-    SSL_CTX* context = made->state_->context.native_handle();
-    if (!harden(context)) return misconfigured("OpenSSL refuses the TLS settings");
-    if (const auto done = trust(context, anchors); !done) return done.error();
+    auto state = hardened(asio::ssl::context::tls_client);
+    if (!state) return state.error();
+    if (const auto done = trust((*state)->context.native_handle(), anchors); !done) return done.error();
+    return with(std::move(*state), identity);
+}
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::serve(const TlsIdentity& identity) {
+    auto state = hardened(asio::ssl::context::tls_server);
+    if (!state) return state.error();
+    SSL_CTX* context = (*state)->context.native_handle();
+    ::SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
+    if (const auto done = identify(context, identity, "server"); !done) return done.error();
+    (*state)->identity = true;
+    return std::shared_ptr<const TlsContext>(new TlsContext(std::move(*state)));
+}
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::with(std::unique_ptr<State> state,
+                                                           const std::optional<TlsIdentity>& identity) {
     if (identity) {
-        if (const auto done = identify(context, *identity); !done) return done.error();
-        made->state_->identity = true;
+        if (const auto done = identify(state->context.native_handle(), *identity, "client"); !done) return done.error();
+        state->identity = true;
     }
-    return std::shared_ptr<const TlsContext>(made);
+    return std::shared_ptr<const TlsContext>(new TlsContext(std::move(state)));
 }
 
 Result<void> expect_peer(SSL* connection, const std::string& host, UtcTime now) {

@@ -1,6 +1,6 @@
-// TlsContext: who is trusted, and who we are, for TLS as a client (RFC 8446, RFC 5246).
-// TLS 1.2 or newer, forward-secret AEAD suites, the peer's chain and name always verified, no session carried over,
-// nothing taken from the environment (SSL_CERT_FILE, SSLKEYLOGFILE).
+// TlsContext: who is trusted, and who we are, for TLS (RFC 8446, RFC 5246), as a client or as a server.
+// TLS 1.2 or newer, forward-secret AEAD suites, a server's chain and name always verified, no session carried over,
+// nothing taken from the environment (SSL_CERT_FILE, SSLKEYLOGFILE). As a server it asks nobody for a certificate.
 // Immutable; made at the start or on reload, used on cc-io.
 #pragma once
 
@@ -31,6 +31,8 @@ public:
     // The same with the anchors themselves (DER), for callers that have read them already.
     [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> make(const std::vector<Bytes>& anchors,
                                                                         std::optional<TlsIdentity> identity);
+    // A server's. kind: misconfigured, code tlsMisconfigured: a key that is not the certificate's, or too small.
+    [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> serve(const TlsIdentity& identity);
     ~TlsContext();
     TlsContext(const TlsContext&) = delete;
     TlsContext& operator=(const TlsContext&) = delete;
@@ -41,7 +43,9 @@ public:
     [[nodiscard]] State& state() const noexcept { return *state_; }
 
 private:
-    TlsContext();
+    explicit TlsContext(std::unique_ptr<State> state);
+    [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> with(std::unique_ptr<State> state,
+                                                                        const std::optional<TlsIdentity>& identity);
     std::unique_ptr<State> state_;
 };
 

@@ -14,7 +14,8 @@
 namespace connector::net {
 
 struct TlsContext::State {
-    boost::asio::ssl::context context{boost::asio::ssl::context::tls_client};
+    explicit State(boost::asio::ssl::context::method side) : context(side) {}
+    boost::asio::ssl::context context;
     bool identity = false;
 };
 

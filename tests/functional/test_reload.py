@@ -1,7 +1,11 @@
 #!/usr/bin/python3
 """SIGHUP: certificates, credentials, policy, authorities and log level anew, whole or not at all, and nothing in work is lost."""
+import contextlib
+import http.client
 import json
 import shutil
+import socket
+import ssl
 import sys
 import unittest
 from pathlib import Path
@@ -54,7 +58,68 @@ class Reload(unittest.TestCase):
     def audited(self, number: str) -> int:
         return sum(number in line for line in self.connector.audit())
 
+    def ask_health(self, path: str, token: str | None = None, tls: bool = True) -> tuple[int, str]:
+        """Over TLS, by the lab's service authority."""
+        anchors = ssl.create_default_context(cafile=str(self.lab.pki.path("service-ca.crt"))) if tls else None
+        connection = http.client.HTTPSConnection("127.0.0.1", self.connector.health_port, timeout=10, context=anchors) if tls else \
+            http.client.HTTPConnection("127.0.0.1", self.connector.health_port, timeout=10)
+        try:
+            connection.request("GET", path, headers={} if token is None else {"Authorization": f"Bearer {token}"})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
     # -- what is new holds --------------------------------------------------------------------------------------------
+    def test_the_health_endpoint_under_tls_and_its_token(self) -> None:
+        secrets = self.connector.directory / "secrets"
+        certificate, key, token = secrets / "health.crt", secrets / "health.key", secrets / "health.token"
+        shutil.copy(self.lab.pki.path("service.crt"), certificate)
+        shutil.copy(self.lab.pki.path("service.key"), key)
+        key.chmod(0o600)
+        token.write_text("0123456789abcdef0123456789abcdef\n")
+        token.chmod(0o600)
+        self.connector.configure({"health": {"tls_certificate": str(certificate), "tls_key": f"file:{key}", "token": f"file:{token}"}})
+        self.reloaded()
+        self.assertEqual(self.ask_health("/livez"), (200, "ok\n"))
+        self.assertEqual(json.loads(self.ask_health("/readyz")[1])["ready"], True)
+        with self.assertRaises((ConnectionError, http.client.HTTPException)):
+            self.ask_health("/livez", tls=False)
+        with self.assertRaises(ssl.SSLError):
+            context = ssl.create_default_context(cafile=str(self.lab.pki.path("service-ca.crt")))
+            context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+            with socket.create_connection(("127.0.0.1", self.connector.health_port), 10) as plain, context.wrap_socket(plain, server_hostname="127.0.0.1"):
+                pass
+        self.assertEqual(self.ask_health("/full", "0123456789abcdef0123456789abcdef")[0], 404, "page is read at the start alone")
+        token.write_text("short\n")
+        self.assertIn("fewer than 20 characters", self.refused())
+        token.write_text("0123456789abcdef0123456789abcdef\n")
+        shutil.copy(self.lab.pki.path("delivery.crt"), certificate)
+        self.assertIn("does not carry the key", self.refused())
+        self.assertEqual(self.ask_health("/livez"), (200, "ok\n"), "the old one stays")
+        shutil.copy(self.lab.pki.path("service.crt"), certificate)
+        self.connector.configure({"health": {"page": "full"}})
+        self.connector.terminate()
+        self.connector.start(wait_ready=False)
+
+        def ready() -> bool:
+            with contextlib.suppress(ConnectionError):
+                return self.ask_health("/readyz")[0] == 200
+            return False  # nobody listens yet
+        self.connector.wait_until(ready, 20, "readiness")
+        failed = self.order(subject="CN=somebody else")
+        error = self.lab.error(failed)
+        self.connector.wait_until(lambda: failed in self.ask_health("/full", "0123456789abcdef0123456789abcdef")[1], 10, "the failed order on the page")
+        status, page = self.ask_health("/full", "0123456789abcdef0123456789abcdef")
+        self.assertEqual(status, 200)
+        self.assertIn(error["code"], page)
+        self.assertIn(f"reload{self.people}@corp.example", page)
+        for wrong in (None, "0123456789abcdef0123456789abcdeF"):
+            status, answer = self.ask_health("/full", wrong)
+            self.assertEqual(status, 401)
+            self.assertNotIn("@corp.example", answer + self.ask_health("/")[1])
+        self.assertNotIn("0123456789abcdef", self.connector.log() + "".join(self.connector.audit()))
+
     def test_policy(self) -> None:
         self.lab.delivered(self.order())
         self.connector.configure({"policy": {"key_types": ["rsa2048"]}})

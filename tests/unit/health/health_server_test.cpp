@@ -39,10 +39,16 @@ protected:
         snapshot.authorities[0].name = "<b>corp</b>";
         snapshot.authorities[0].state = "up";
     }
-    std::unique_ptr<HealthServer> serve(HealthOptions options) {
+    Names names;
+    static ports::Async<Names> told(Names given) { co_return given; }
+    NamesView names_view() {
+        return [this] { return told(names); };
+    }
+    std::unique_ptr<HealthServer> serve(HealthOptions options, HealthAccess access = {}) {
         options.listen = "127.0.0.1:0";
         auto server = std::make_unique<HealthServer>(
-            io.get_executor(), clock, metrics, [this] { return snapshot; }, std::move(options));
+            io.get_executor(), clock, metrics, [this] { return snapshot; }, names_view(), std::move(options));
+        server->use(std::move(access));
         EXPECT_TRUE(server->start());
         return server;
     }
@@ -127,6 +133,54 @@ TEST_F(HealthServerTest, ServesAPageWithoutScript) {
     EXPECT_EQ(status(get(*without, "/")), "HTTP/1.1 404");
 }
 
+TEST_F(HealthServerTest, NamesNobodyWithoutTheToken) {
+    names.held = {{"r-held", "pfx.deliver", "alice@corp.example", "phone-1", "keyChange", clock.utc()}};
+    names.failed = {{"r-failed", "pkcs.issue", "bob@corp.example", "phone-2", "policyRefused", clock.utc()}};
+    HealthOptions options;
+    options.full_page = true;
+    HealthAccess access;
+    access.token = std::make_shared<const SecretBytes>(SecretBytes::copy_of("a token of twenty characters"));
+    const auto server = serve(options, access);
+    const auto ask = [&](const std::string& path, const std::string& authorization) {
+        return send(*server, "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" +
+                                 (authorization.empty() ? "" : "Authorization: " + authorization + "\r\n") + "\r\n");
+    };
+    const std::string summary = ask("/", "");
+    EXPECT_EQ(status(summary), "HTTP/1.1 200");
+    EXPECT_NE(summary.find("href=\"/full\""), std::string::npos);
+    for (const char* wrong :
+         {"", "Bearer", "Bearer ", "Bearer a token of twenty character", "Bearer a token of twenty characters!",
+          "Basic", "Basic !", "Basic YSB0b2tlbiBvZiB0d2VudHkgY2hhcmFjdGVycw==", "Basic YWRtaW46",
+          "Digest a token of twenty characters", "a token of twenty characters"}) {
+        const std::string answer = ask("/full", wrong);
+        EXPECT_EQ(status(answer), "HTTP/1.1 401") << wrong;
+        EXPECT_NE(answer.find("WWW-Authenticate: Basic realm="), std::string::npos);
+        EXPECT_EQ(answer.find("alice"), std::string::npos) << wrong;
+    }
+    // The second: "admin:a token of twenty characters".
+    for (const char* right : {"Bearer a token of twenty characters", "bearer a token of twenty characters",
+                              "Basic YWRtaW46YSB0b2tlbiBvZiB0d2VudHkgY2hhcmFjdGVycw=="})
+        for (const char* path : {"/full", "/"}) {
+            const std::string answer = ask(path, right);
+            EXPECT_EQ(status(answer), "HTTP/1.1 200") << right;
+            for (const char* named :
+                 {"r-held", "alice@corp.example", "phone-1", "keyChange", "r-failed", "policyRefused"})
+                EXPECT_NE(body(answer).find(named), std::string::npos) << named;
+        }
+    for (const char* path : {"/healthz", "/metrics", "/readyz"})
+        EXPECT_EQ(ask(path, "Bearer a token of twenty characters").find("alice"), std::string::npos) << path;
+    EXPECT_EQ(status(send(*server,
+                          "GET /full HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\n"
+                          "Authorization: Bearer a token of twenty characters\r\n\r\n")),
+              "HTTP/1.1 403");
+    server->use({});
+    EXPECT_EQ(status(ask("/full", "Bearer a token of twenty characters")), "HTTP/1.1 404");
+    options.full_page = false;
+    const auto without = serve(options, access);
+    EXPECT_EQ(status(get(*without, "/full")), "HTTP/1.1 404");
+    EXPECT_EQ(get(*without, "/").find("/full"), std::string::npos);
+}
+
 TEST_F(HealthServerTest, AnswersAHeadWithoutABody) {
     const auto server = serve(HealthOptions());
     const std::string answer = send(*server, "HEAD /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
@@ -204,7 +258,7 @@ TEST_F(HealthServerTest, ListensOnLoopbackAlone) {
         HealthOptions options;
         options.listen = listen;
         HealthServer server(
-            io.get_executor(), clock, metrics, [this] { return snapshot; }, options);
+            io.get_executor(), clock, metrics, [this] { return snapshot; }, names_view(), options);
         const auto started = server.start();
         ASSERT_FALSE(started) << listen;
         EXPECT_EQ(started.error().code, "healthListen");

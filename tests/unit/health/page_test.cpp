@@ -29,7 +29,7 @@ protected:
         snapshot.checks = {{"service", "ok", snapshot.started_at, ""}, {"ledger", "ok", snapshot.started_at, ""}};
         snapshot.certificate_expires_at = snapshot.now + std::chrono::hours{24 * 90};
     }
-    [[nodiscard]] std::string page() const { return page_html(snapshot); }
+    [[nodiscard]] std::string page() const { return summary_html(snapshot, false); }
     void expect(std::string_view text) const {
         EXPECT_NE(page().find(text), std::string::npos) << text << "\n" << page();
     }
@@ -105,6 +105,18 @@ TEST_F(PageTest, TextsFromOutsideAreText) {
     EXPECT_EQ(page().find("<img"), std::string::npos);
     EXPECT_EQ(page().find('\x1b'), std::string::npos);
     EXPECT_GE(count_of(page(), "&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;"), 8U);
+}
+
+TEST_F(PageTest, WhoIsNamedIsTextToo) {
+    const std::string bad = "<img src=x onerror=alert(1)>";
+    Names names;
+    names.held = names.abandoned = names.failed = {{bad, bad, bad, bad, bad, snapshot.now}};
+    const auto html = full_html(snapshot, names);
+    EXPECT_EQ(html.find("<img"), std::string::npos);
+    EXPECT_EQ(count_of(html, "&lt;img"), 15U);
+    names = {};
+    names.unknown = bad;
+    EXPECT_NE(full_html(snapshot, names).find("✗ not known: &lt;img"), std::string::npos);
 }
 
 TEST_F(PageTest, NothingOnItNeedsMoreThanItsPolicyAllows) {
