@@ -193,7 +193,7 @@ constexpr auto k_house_events = std::to_array<EventDefinition>({
     {event::k_authority_refused_us, error, false, "An authority does not accept our credential or configuration.",
      "Its requests wait; it is tried every ten minutes.",
      "`authority test NAME` asks it and says what to do. Mended over there: `authority resume NAME`. Corrected in "
-     "[authority.NAME]: restart."},
+     "[authority.NAME]: have it read anew."},
     {event::k_authority_rejected, warning, true, "An authority refused an order.", "Its own words stand in this line.",
      "Correct what it names, there or in the profile at the service."},
     {event::k_authority_mismatch, error, true, "An authority's answer does not belong to the order.",
@@ -225,7 +225,8 @@ constexpr auto k_house_events = std::to_array<EventDefinition>({
      "It answers, and refuses to let us sign in, or does not have what [directory] names. Requests that it has to "
      "prove "
      "wait.",
-     "`doctor` says what it objects to. Put the account right over there, or correct [directory] and restart."},
+     "`doctor` says what it objects to. Put the account right over there, or correct [directory] and have it read "
+     "anew."},
     {event::k_waits_for_directory, debug, false, "A request waits for the directory.",
      "Its device or person cannot be proved before the directory answers. It stays leased and goes on by itself.",
      "See AUTH-7021."},

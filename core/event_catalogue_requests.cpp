@@ -39,7 +39,7 @@ constexpr auto k_request_events = std::to_array<EventDefinition>({
      "Look at the authority for two certificates with this request's key, and revoke the one that was not delivered."},
     {event::k_policy_refused, warning, true, "An order goes against the policy and was refused.",
      "A name, mailbox, key usage or the like is not proved for this person, or not allowed in [policy].",
-     "If the order is right, widen [policy] and restart. If nobody here made it, ask who has access to the "
+     "If the order is right, widen [policy] and have it read anew. If nobody here made it, ask who has access to the "
      "service."},
     {event::k_certificate_mismatch, error, true, "The authority returned something else than was ordered.",
      "The certificate is not delivered. It is revoked where the authority allows that.",
@@ -188,7 +188,7 @@ constexpr auto k_request_events = std::to_array<EventDefinition>({
      "Nothing is delivered to it any more, whatever the service says. No command lifts a block yet.",
      "Nothing, if you know the account in this line. Blocked by mistake: enrol the device anew, which gives it another "
      "id and key; a blocked user needs another id at the service."},
-    {event::k_recipient_forgotten, warning, true, "A pin or block was taken out of the register.",
+    {event::k_recipient_forgotten, warning, true, "A pin was taken out of the register.",
      "The next key of this device counts as its first.", "Nothing, if you know the account in this line."},
     {event::k_person_refused, warning, true, "A user could not be proved.",
      "The claimed name contradicts the device certificate, or the proof names nobody.",

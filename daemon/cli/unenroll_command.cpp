@@ -81,7 +81,7 @@ void tell(const Invocation& call, const config::Settings& settings, const std::o
         call.terminal.field("keys", std::to_string(open->keys) +
                                         " made for a device and not delivered are sealed in the database; `requests "
                                         "abandon ID` ends one now, a daemon that runs here again after "
-                                        "connector.keep_undelivered_days");
+                                        "storage.keep_undelivered_days");
     call.terminal.field("kept", settings.storage.directory.string() +
                                     ": database and audit log; keys for sealing, imports and delivery; a local CA. "
                                     "What was issued stays valid (`issued list`)");

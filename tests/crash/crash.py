@@ -177,9 +177,11 @@ class Crash:
         if not self.connector.running:
             raise ConnectorError(f"the daemon ended by itself\n{self.connector.output()[-3000:]}")
         killing = time.monotonic() - began
-        self.connector.wait_ready(120)
-        self.lab.wait(timeout=max(120.0, self.chosen.seconds))
-        self.connector.wait_until(self.at_rest, 120, "the last reports and revocations")
+        # Bounded by what was promised; a minute at least, which a run of seconds needs.
+        end = max(began + self.chosen.seconds, time.monotonic() + 60)
+        self.connector.wait_ready(end - time.monotonic())
+        self.lab.wait(timeout=max(1.0, end - time.monotonic()))
+        self.connector.wait_until(self.at_rest, max(30.0, end - time.monotonic()), "the last reports and revocations")
         print(f"{self.kills} kills of the daemon ({self.under_load} under load), {self.service_kills} of the service, {self.est_kills} of the EST server "
               f"in {killing:.0f} s; "
               f"all at rest {time.monotonic() - began - killing:.0f} s later", flush=True)

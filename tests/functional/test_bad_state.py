@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """A disk that is full, and a database that somebody had his hands in."""
+import errno
 import json
 import os
 import shutil
@@ -70,14 +71,41 @@ class Disk(unittest.TestCase):
         self.assertEqual(connector.command("audit", "verify").returncode, 0)
         lab.check_clean()
 
-    def test_a_disk_that_hangs_is_told_and_loses_nothing(self) -> None:
+    def on_a_disk(self, library: str, switch: str) -> tuple[Lab, Connector, Path]:
+        """A connector whose disk is another while the file exists that the switch names."""
         lab = self.enterContext(Lab())
         connector = lab.connector(start=False)
-        disk, hang = connector.directory / "hanging_disk.so", connector.directory / "hang"
-        subprocess.run(["cc", "-shared", "-fPIC", "-o", disk, Path(__file__).with_name("hanging_disk.c")], check=True)
+        disk, file = connector.directory / f"{library}.so", connector.directory / library
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", disk, Path(__file__).with_name(f"{library}.c")], check=True)
         sanitizer = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0")))
-        connector.environment |= {"LD_PRELOAD": str(disk), "HANG": str(hang), "ASAN_OPTIONS": sanitizer}
+        connector.environment |= {"LD_PRELOAD": str(disk), switch: str(file), "ASAN_OPTIONS": sanitizer}
         connector.start()
+        return lab, connector, file
+
+    def test_a_disk_that_refuses_writes_is_told_and_loses_nothing(self) -> None:
+        """Read-only, full, broken: by the system's own words, without a file system of its own."""
+        lab, connector, fault = self.on_a_disk("failing_disk", "FAULT")
+        nora = lab.user("nora")
+        phone = lab.device(nora, key_kind="ecP256")
+        for number, event in ((errno.EROFS, "STO-8007"), (errno.EIO, "STO-8007"), (errno.ENOSPC, "STO-8005")):
+            with self.subTest(errno.errorcode[number]):
+                fault.write_text(str(number))
+                orders = [lab.issue(nora, phone, key_type="ecP256") for _ in range(5)]
+                try:
+                    connector.wait_until(lambda: connector.health("/readyz")[0] == 503, 20, "not-readiness")
+                    connector.wait_until(lambda: event in connector.log(), 10, event)  # equal lines are held back: once is enough
+                    self.assertTrue(connector.running)
+                finally:
+                    fault.unlink()
+                lab.wait(*orders, timeout=60)
+                self.assertEqual({lab.result(order)["status"] for order in orders}, {"delivered"})
+                connector.wait_ready(20)
+        self.assertEqual(connector.terminate(), 0)
+        self.assertEqual(connector.command("audit", "verify").returncode, 0)
+        lab.check_clean()
+
+    def test_a_disk_that_hangs_is_told_and_loses_nothing(self) -> None:
+        lab, connector, hang = self.on_a_disk("hanging_disk", "HANG")
         nora = lab.user("nora")
         phone = lab.device(nora, key_kind="ecP256")
         lab.delivered(lab.issue(nora, phone, key_type="ecP256"))

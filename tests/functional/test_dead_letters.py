@@ -37,7 +37,7 @@ class DeadLetters(unittest.TestCase):
             shown = connector.command("requests", "list", "--stage", "abandoned")
             self.assertEqual(shown.returncode, 0, shown.stderr)
             self.assertIn(order, shown.stdout)
-            self.assertEqual(connector.metric("requests_pending", stage="abandoned"), 1)
+            connector.wait_until(lambda: connector.metric("requests_pending", stage="abandoned") == 1, 10, "the metric")
             self.assertEqual((ca.issued(), lab.state(order)["reports"]), ([], []))
 
             ca.good()

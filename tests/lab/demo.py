@@ -158,6 +158,7 @@ def main() -> int:
             story.chapter("The service lies")
             attacks(lab, alice, bob, people[bob.upn][0], connector, story)
             lab.check_clean()
+            connector.wait_until(lambda: not any(json.loads(connector.health("/healthz")[1])["queue"].values()), 15, "an empty queue")
             health = json.loads(connector.health("/healthz")[1])
             story.chapter("The connector's health")
             print(json.dumps(health, indent=2))
