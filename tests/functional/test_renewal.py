@@ -84,13 +84,18 @@ class Renewal(unittest.TestCase):
         connector = self.connector(renew_after_seconds=0)
         before = self.key(connector)
         self.lab.fault("drop-after", call="certificate")
-        for _ in range(2):  # the second is told that this key has its certificate already
+        lives = 0
+        # Whoever asks again is told that this key has its certificate already: the second life, or the call itself where its connection was a kept one.
+        while lives == 0 or "MGT-6022" not in connector.log():
+            if lives:
+                connector.terminate()
+                connector.log_file.unlink()
+            self.assertLess(lives, 3)
+            lives += 1
             connector.start()
-            connector.wait_until(lambda: "MGT-6023" in connector.log(), 20 * SLOW, "the failure")
+            connector.wait_until(lambda: "MGT-6022" in connector.log() or "MGT-6023" in connector.log(), 20 * SLOW, "a renewal or its failure")
             self.delivers(connector)
-            connector.terminate()
-            connector.log_file.unlink()
-        connector.start()
+        self.assertGreater(lives, 1, "the answer was lost")
         self.renewed(connector, before)
         self.delivers(connector)
 
