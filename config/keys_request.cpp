@@ -460,9 +460,9 @@ constexpr auto k_request_keys = std::to_array<Key>({
      .type = path,
      .default_note = "ca_file",
      .must_exist = true,
-     .description = "est, PEM: the roots that issued certificates must chain to; CAs that stand beside them are the "
-                    "only ones that "
-                    "may issue. What the server says of itself is not trusted.",
+     .description =
+         "est, PEM: the roots that issued certificates must chain to; where CAs stand beside them, through one of "
+         "these. What the server says of itself is not trusted.",
      .only_for = AuthorityType::est,
      .set = [](const Target& target, const Value& value) { target.authority->issuer_file = value.path; }},
     {.section = "authority.*",

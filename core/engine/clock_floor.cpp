@@ -17,9 +17,9 @@ UtcTime ClockFloor::at_least(UtcTime now) const noexcept {
     return std::max(now, newest_ - k_clock_tolerance);
 }
 
-boost::asio::awaitable<void> Context::look_at_clock_floor() {
+boost::asio::awaitable<void> Context::look_at_clock_floor(bool lifting) {
     using State = ClockFloor::State;
-    if (status.ledger_barred) co_return;
+    if (status.ledger_barred && !lifting) co_return;
     if (!clock_floor.known()) {
         auto asking = ask(ports.ledger.newest_time());
         const auto newest = co_await std::move(asking);
@@ -43,7 +43,7 @@ boost::asio::awaitable<void> Context::look_at_clock_floor() {
         clock_floor.told = state;
         state_changed.call();
     }
-    if (status.ledger.state == Check::State::down) co_return;
+    if (status.ledger.state == Check::State::down && !lifting) co_return;
     if (state == State::held && !stopping.by_clock()) {
         auto stopping_it = ask(ports.ledger.stop_for_clock(
             "the clock is behind " + to_rfc3339(clock_floor.newest()) + ", the newest time seen here", time));

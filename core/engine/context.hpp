@@ -169,7 +169,8 @@ struct Context {
     // Asks the ledger, after it has been told what it could not take before.
     [[nodiscard]] boost::asio::awaitable<void> look_at_stops();
     // Holds the clock against the newest time seen, stops what hangs on it, notes a newer one.
-    [[nodiscard]] boost::asio::awaitable<void> look_at_clock_floor();
+    // `lifting`: the ledger is about to be let go on, and is looked at all the same.
+    [[nodiscard]] boost::asio::awaitable<void> look_at_clock_floor(bool lifting = false);
     [[nodiscard]] ports::State state() const;
     // One call to the ledger, watched (asked_at).
     template <class T>

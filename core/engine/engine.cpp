@@ -61,6 +61,9 @@ ports::Async<void> Engine::lift_bar() {
     auto recovering = recover_once();
     const auto recovered = co_await std::move(recovering);
     if (!recovered) co_return recovered.error();
+    // Before anything is leased or worked, as at a start.
+    auto looking = context_.look_at_clock_floor(true);
+    co_await std::move(looking);
     context_.status.ledger_barred = false;
     context_.ledger_works();
     context_.work_arrived.call();

@@ -168,8 +168,19 @@ Worker::Going Worker::pack() {
             return work;
         }
         const auto& direct = chain->issuers.front();
-        if (!traits.issuing.empty() &&
-            std::find(traits.issuing.begin(), traits.issuing.end(), direct) == traits.issuing.end()) {
+        // By one of them or below it. A CA's certificate that was made anew is the same CA.
+        const auto same_ca = [&crypto](const Bytes& one, const Bytes& other) {
+            if (one == other) return true;
+            const auto left = crypto.inspect(one);
+            const auto right = crypto.inspect(other);
+            return left && right && left->key.spki_sha256 == right->key.spki_sha256 &&
+                   to_text(left->subject) == to_text(right->subject);
+        };
+        const bool ours = std::any_of(chain->issuers.begin(), chain->issuers.end(), [&](const Bytes& one) {
+            return std::any_of(traits.issuing.begin(), traits.issuing.end(),
+                               [&](const Bytes& configured) { return same_ca(one, configured); });
+        });
+        if (!traits.issuing.empty() && !ours) {
             mismatch(Error(ErrorKind::refused, "", "issued by another CA than the configured one"));
             return work;
         }

@@ -43,14 +43,14 @@ std::vector<std::pair<LeaseId, RequestId>> LeaseBook::due(Tick now, std::size_t 
     return due;
 }
 
-std::optional<Tick> LeaseBook::last_moment(Tick now) const {
+std::optional<Tick> LeaseBook::last_moment(Tick tried) const {
     constexpr Tick::duration k_in_time = std::chrono::seconds{5};
     // Of an earlier life: it may end at any time.
     constexpr Tick::duration k_end_unknown = std::chrono::seconds{10};
     std::optional<Tick> first;
     for (const auto& [id, held] : leases_) {
-        const auto moment = held.length > Tick::duration{} ? held.end - k_in_time : now + k_end_unknown;
-        if (moment > now && (!first || moment < *first)) first = moment;
+        const auto moment = held.length > Tick::duration{} ? held.end - k_in_time : tried + k_end_unknown;
+        if (moment > tried && (!first || moment < *first)) first = moment;
     }
     return first;
 }

@@ -29,9 +29,9 @@ public:
 
     // Those with a third of their time left, or ten seconds; the first to end first, at most `limit`.
     [[nodiscard]] std::vector<std::pair<LeaseId, RequestId>> due(Tick now, std::size_t limit) const;
-    // When renewing has to be tried again, whatever the service asks: five seconds before the next end of a lease. What
-    // has less left was tried then. nullopt: none is so near.
-    [[nodiscard]] std::optional<Tick> last_moment(Tick now) const;
+    // When renewing has to be tried again, whatever the service asks: five seconds before the first end of a lease.
+    // What had less left at `tried` was tried then. nullopt: there is none.
+    [[nodiscard]] std::optional<Tick> last_moment(Tick tried) const;
     [[nodiscard]] std::size_t size() const noexcept { return leases_.size(); }
 
 private:

@@ -64,6 +64,11 @@ asio::awaitable<void> LeaseKeeper::renew_due() {
     auto& clock = context_.ports.clock;
     const auto tick = clock.tick();
     if (!may_ask() || tick < next_renewal_) co_return;
+    // Quiet that is asked for is kept, but no lease is lost for it: each is asked for once more in time.
+    if (tick < quiet_until_) {
+        const auto moment = leases_.last_moment(asked_at_);
+        if (!moment || tick < *moment) co_return;
+    }
     const auto due = leases_.due(tick, k_most_renewed);
     if (due.empty()) co_return;
     // A full call is followed by the next at once; what an answer left out is asked for again a little later.
@@ -74,12 +79,12 @@ asio::awaitable<void> LeaseKeeper::renew_due() {
     auto renewing = context_.ports.management.renew_leases(std::move(ids));
     const auto answer = co_await std::move(renewing);
     if (!answer) {
-        // Quiet that is asked for is kept, but no lease is lost for it: each is asked for once more in time.
-        const auto now = clock.tick();
-        const Tick quiet = now + std::max(2s, answer.error().retry_after.value_or(2s));
-        next_renewal_ = std::max<Tick>(now + 2s, std::min(quiet, leases_.last_moment(now).value_or(quiet)));
+        asked_at_ = clock.tick();
+        next_renewal_ = asked_at_ + 2s;
+        quiet_until_ = asked_at_ + answer.error().retry_after.value_or(0s);
         co_return;
     }
+    quiet_until_ = {};
     context_.clock_watch.compare(answer->date, context_.now());
     for (const auto& renewed : answer->renewed) {
         const auto found = requests.find(renewed.id);

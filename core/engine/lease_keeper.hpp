@@ -29,6 +29,8 @@ private:
     Context& context_;
     LeaseBook& leases_;
     Tick next_renewal_{};
+    Tick asked_at_{};     // the last one that failed
+    Tick quiet_until_{};  // as the service asked then
     Tick next_listing_{};
 };
 

@@ -208,7 +208,10 @@ asio::awaitable<void> Poller::refused(Error error) {
     events.raise(Event(id).with("code", error.code).with("reason", error.message));
     // Throttling is the service speaking; everything else means that it cannot be worked with.
     if (error.kind != ErrorKind::throttled) context_.set(context_.status.lease_calls, Check::State::down, error.code);
-    if (error.kind == ErrorKind::unauthorized) context_.status.credential_refused = true;
+    if (error.kind == ErrorKind::unauthorized) {
+        context_.status.credential_refused = true;
+        context_.state_changed.call();  // a heartbeat asks at once whether it holds
+    }
     // A key that the service would answer the same way for ever is of no use.
     constexpr std::uint32_t k_most_repeats = 8;
     if (failures_ % k_most_repeats == 0) key_.clear();

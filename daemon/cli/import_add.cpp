@@ -199,7 +199,7 @@ Result<void> send(const Invocation& call, const config::Settings& settings, cons
         const auto kept = stored == nullptr ? (*session)->wait((*session)->calls().add(std::move(*record)))
                                             : (*session)->wait((*session)->calls().replace(std::move(*record)));
         if (!kept) {
-            name_only_what_is_there(call, **session, plan, *store, sequence + 1);
+            if (store_said_no(kept.error())) name_only_what_is_there(call, **session, plan, *store, sequence + 1);
             return kept.error().in(item.file);
         }
         item.outcome = stored == nullptr ? "added" : "replaced";

@@ -191,7 +191,7 @@ Result<void> BulkWorker::send(std::vector<Item>& items) {
     Item* last = nullptr;      // stored by this run
     Item* outdated = nullptr;  // its list is the newest, and names what did not come to be stored
     for (Item* item : sending) {
-        if (stop_) return {};
+        if (stop_) break;
         auto& result = shared_.results[item->row];
         if (job_.signer && !whole) {
             result.refuse(whole.error());
@@ -205,10 +205,12 @@ Result<void> BulkWorker::send(std::vector<Item>& items) {
         if (history.left_out != 0)
             result.warnings.push_back("the store does not show " + std::to_string(history.left_out) +
                                       " of the certificates that the newest signed list names; they stay in the list");
+        bool said_no = false;
         if (auto stored = store(*item, history, sequence); !stored) {
             if (ends_the_run(stored.error().kind)) return stored;
             result.refuse(stored.error());
             if (stored.error().kind != ErrorKind::conflict) result.outcome = RowOutcome::failed;
+            said_no = store_said_no(stored.error());
         }
         if (importer::is_settled(result.outcome)) {
             last = item;
@@ -216,6 +218,7 @@ Result<void> BulkWorker::send(std::vector<Item>& items) {
             continue;
         }
         ++shared_.faults;
+        if (!said_no) continue;
         // A list that names what is not there would have it missed for ever.
         std::erase(known, &item->opened);
         history.certificates = importer::history_of(before, owner, known).certificates;

@@ -115,6 +115,10 @@ std::uint64_t sequence_after(std::uint64_t newest) {
     return std::max(now, newest + 1);
 }
 
+bool store_said_no(const Error& error) noexcept {
+    return error.kind == ErrorKind::refused || (error.kind == ErrorKind::invalid && error.code != "answerInvalid");
+}
+
 Result<void> store_anew(ImportSession& session, const importer::Opened& opened, const importer::ImportOrder& order,
                         const importer::WrappingKey& key, const ports::Signer& signer, std::vector<Sha256> certificates,
                         std::uint64_t sequence, UtcTime now) {

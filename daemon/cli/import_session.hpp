@@ -61,6 +61,9 @@ struct ChosenKey {
 CLI::Option* add_thumbprint_option(CLI::App& command, std::string& thumbprint, const std::string& description);
 // Milliseconds since 1970, or what is above `newest`: the sequence of what is signed in one go.
 [[nodiscard]] std::uint64_t sequence_after(std::uint64_t newest);
+// The store has said no to a record, and so does not have it. Anything else (a lost answer, one that cannot be read, a
+// conflict) leaves open whether it is there, and a list that names it is the safe one.
+[[nodiscard]] bool store_said_no(const Error& error) noexcept;
 // Stores once more what this run has just stored, under a list of just `certificates`: where a sibling that the list
 // named did not come to be stored. kind and code of the call that failed.
 [[nodiscard]] Result<void> store_anew(ImportSession& session, const importer::Opened& opened,

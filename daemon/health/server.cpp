@@ -112,7 +112,8 @@ struct HealthServer::Impl {
     std::set<net::Accepted*> open;  // each lives in the frame that serves it
     std::size_t taken = 0;          // places of the 32
     bool stopped = false;
-    bool remote = false;  // listens where others can connect
+    bool remote = false;        // listens where others can connect
+    bool asking_names = false;  // of the ledger
 
     // A connection's place, given back however its frame ends.
     struct Place {
@@ -140,10 +141,14 @@ struct HealthServer::Impl {
           acceptor(executor) {}
 
     // For the full page; `authorization` as it came, "" where there is none.
-    ports::Async<Answer> full_page(std::string authorization) const {
+    ports::Async<Answer> full_page(std::string authorization) {
         if (!holds_token(authorization, *access.token)) co_return plain(401);
+        // One at a time: a disk that hangs must not take the places of those who ask whether it does.
+        if (asking_names) co_return plain(503);
+        asking_names = true;
         auto asking = names();
         auto known = co_await std::move(asking);
+        asking_names = false;
         if (!known) co_return known.error();
         co_return page(full_html(view(), *known));
     }

@@ -237,6 +237,17 @@ class Lists(Bulk):
         self.assertEqual([row["outcome"] for row in json.loads(done.stdout)["certificates"]], ["unchanged", "added", "duplicate", "added"])
         self.assertEqual(self.newest_list(user), sorted(each.sha256 for each in files))
 
+    def test_what_may_be_stored_stays_in_the_list(self) -> None:
+        """An answer that is lost says nothing of the record: a list without it would let the service hide it."""
+        user = self.person()
+        files = [self.file(f"{year}.pfx", user, year) for year in (2016, 2017)]
+        self.lab.fault("drop-after", call="admin", withBody=True, spare=1)
+        self.assertNotEqual(self.add_files(user, 2016, 2017).returncode, 0)
+        self.assertEqual(len(self.stored(user)), 2)
+        self.assertEqual(self.newest_list(user), sorted(each.sha256 for each in files))
+        self.assertEqual(self.add_files(user, 2016, 2017).returncode, 0)
+        self.assertEqual(self.newest_list(user), sorted(each.sha256 for each in files))
+
     def add_files(self, user, *years: int):
         return self.connector.command("import", "add", *(str(self.folder / f"{year}.pfx") for year in years), "--user", user.upn, "--purpose", "smimeEncryption",
                                       "--key", "ImportKey1", "--password-file", str(self.word), "--json")

@@ -83,6 +83,24 @@ class Quiet(unittest.TestCase):
             lab.delivered(order, timeout=60)
             self.assertNotIn("MGT-6009", connector.log(), "the lease was lost")
 
+    def test_quiet_that_is_asked_for_again_and_again_ends_with_each_lease(self) -> None:
+        """Two leases of thirty seconds, five minutes of quiet: each is asked for in time, and the third answer is a good one."""
+        with Lab(pki_directory=PKI, lease_seconds=30) as lab, EstCa(lab.directory / "est") as ca:
+            connector = lab.connector({"authority": {"est": ca.authority()}})
+            ca.settings(approval="manual", retry_after="2")
+            user = lab.user("nora")
+            phone = lab.device(user, key_kind="ecP256")
+            lab.fault("429", call="lease-renew", retryAfter=300, count=2)
+            first = lab.issue(user, phone, key_type="ecP256", authority="est")
+            lab.wait_for_calls("lease-renew", count=1, timeout=60)
+            second = lab.issue(user, phone, key_type="ecP256", authority="est")
+            calls = lab.wait_for_calls("lease-renew", count=3, timeout=90)[:3]
+            self.assertEqual([each["status"] for each in calls], [429, 429, 200])
+            self.assertLess(seconds_between(calls[0], calls[2]), 60, "the quiet of five minutes would lose them")
+            ca.good()
+            lab.wait(first, second, timeout=120)
+            self.assertEqual({lab.result(each)["status"] for each in (first, second)}, {"delivered"})
+
     def test_a_heartbeat_that_is_put_off_is_put_off(self) -> None:
         with Lab(pki_directory=PKI) as lab:
             connector = lab.connector(start=False)
