@@ -258,6 +258,12 @@ ports::Async<void> AsyncLedger::renew_lease(RequestId id, request::Lease lease) 
 ports::Async<std::vector<EndedIn>> AsyncLedger::ended_since(UtcTime since, std::chrono::seconds stretch) {
     return run<std::vector<EndedIn>>([=](SqliteLedger& ledger) { return ledger.ended_since(since, stretch); });
 }
+
+ports::Async<std::vector<request::RequestRecord>> AsyncLedger::failed_since(UtcTime since, std::size_t limit) {
+    return run<std::vector<request::RequestRecord>>(
+        [=](SqliteLedger& ledger) { return ledger.failed_since(since, limit); });
+}
+
 ports::Async<ports::Counts> AsyncLedger::counts() {
     return run<ports::Counts>([](SqliteLedger& ledger) { return ledger.counts(); });
 }

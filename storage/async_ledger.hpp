@@ -91,6 +91,7 @@ public:
 
     // For people, beside the port: the engine needs no history.
     ports::Async<std::vector<EndedIn>> ended_since(UtcTime since, std::chrono::seconds stretch);
+    ports::Async<std::vector<request::RequestRecord>> failed_since(UtcTime since, std::size_t limit);
 
     // Beyond the port.
     // Any thread, at once; on disk with the next commit group, at the latest with flush() or the destructor.

@@ -79,6 +79,8 @@ public:
     // How requests ended since then, in stretches that begin at multiples of `stretch`; empty ones are left out. What
     // the service took back is neither done nor failed.
     [[nodiscard]] Result<std::vector<EndedIn>> ended_since(UtcTime since, std::chrono::seconds stretch);
+    // Closed with a failure since then, the newest end first; heads alone, as of every closed record.
+    [[nodiscard]] Result<std::vector<request::RequestRecord>> failed_since(UtcTime since, std::size_t limit);
     [[nodiscard]] Result<void> purge(UtcTime now, UtcTime closed_before);
 
     // The register.

@@ -534,6 +534,12 @@ Result<std::vector<EndedIn>> SqliteLedger::ended_since(UtcTime since, std::chron
     });
 }
 
+Result<std::vector<request::RequestRecord>> SqliteLedger::failed_since(UtcTime since, std::size_t limit) {
+    return records(
+        "WHERE stage = 'closed' AND updated_at >= ? AND failure_code IS NOT NULL ORDER BY updated_at DESC LIMIT ?",
+        {seconds_of(since), static_cast<std::int64_t>(limit)});
+}
+
 Result<void> SqliteLedger::accept_as_found() {
     // First into the quarantine with all that is unsound, so that it is emptied of everything.
     for (const auto* table :

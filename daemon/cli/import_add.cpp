@@ -112,9 +112,9 @@ void name_only_what_is_there(const Invocation& call, ImportSession& session, con
     std::vector<const importer::Opened*> there;
     const Item* last = nullptr;
     for (const Item& item : plan.items) {
-        if (item.outcome.empty() || item.outcome == "refused") continue;
-        there.push_back(&item.opened);
-        if (item.outcome == "added" || item.outcome == "replaced") last = &item;
+        const bool stored = item.outcome == "added" || item.outcome == "replaced";
+        if (stored) last = &item;
+        if (stored || item.outcome == "unchanged") there.push_back(&item.opened);
     }
     if (last == nullptr || !plan.signer) return;
     const auto anew =

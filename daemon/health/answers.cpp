@@ -91,6 +91,12 @@ bool holds_token(std::string_view authorization, const SecretBytes& token) {
     return colon != std::string_view::npos && token.equals(pair->view().subspan(colon + 1));
 }
 
+HealthAccess fit_for_others(HealthAccess fresh, const HealthAccess& old, bool allow_remote) {
+    if (!fresh.tls && !allow_remote) fresh.tls = old.tls;
+    if (!fresh.tls) fresh.token.reset();
+    return fresh;
+}
+
 bool is_our_host(std::string_view host_header, const std::vector<std::string>& hosts) {
     std::string_view host = host_header;
     std::string_view port;

@@ -48,7 +48,9 @@ Named named(const request::RequestRecord& record) {
     return one;
 }
 
-std::vector<Named> newest(std::vector<Named> all) {
+std::vector<Named> newest(const std::vector<request::RequestRecord>& records) {
+    std::vector<Named> all;
+    for (const auto& record : records) all.push_back(named(record));
     std::stable_sort(all.begin(), all.end(), [](const Named& a, const Named& b) { return a.since > b.since; });
     if (all.size() > k_most_named) all.resize(k_most_named);
     return all;
@@ -56,14 +58,12 @@ std::vector<Named> newest(std::vector<Named> all) {
 
 }  // namespace
 
-ports::Async<Names> names_of(ports::Ledger& ledger, UtcTime now) {
-    constexpr std::size_t k_read = 1000;  // of each; a queue longer than that is told by its length
-    using request::Stage;
+ports::Async<Names> names_of(storage::AsyncLedger& ledger, UtcTime now) {
+    constexpr std::size_t k_read = 1000;  // of each stage; a longer queue is told by its length
     Names names;
-    for (const auto stage : {Stage::held, Stage::abandoned, Stage::closed}) {
+    for (const auto stage : {request::Stage::held, request::Stage::abandoned}) {
         ports::PageFilter filter;
         filter.stage = stage;
-        if (stage == Stage::closed) filter.since = now - 24h;
         filter.limit = k_read;
         auto paging = ledger.page(std::move(filter));
         const auto page = co_await std::move(paging);
@@ -71,12 +71,14 @@ ports::Async<Names> names_of(ports::Ledger& ledger, UtcTime now) {
             names.unknown = page.error().message;
             co_return names;
         }
-        std::vector<Named> found;
-        for (const auto& record : *page)
-            if (stage != Stage::closed || record.failure) found.push_back(named(record));
-        auto& place = stage == Stage::held ? names.held : stage == Stage::abandoned ? names.abandoned : names.failed;
-        place = newest(std::move(found));
+        (stage == request::Stage::held ? names.held : names.abandoned) = newest(*page);
     }
+    auto asking = ledger.failed_since(now - 24h, k_most_named);
+    const auto failed = co_await std::move(asking);
+    if (failed)
+        names.failed = newest(*failed);
+    else
+        names.unknown = failed.error().message;
     co_return names;
 }
 

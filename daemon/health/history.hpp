@@ -30,6 +30,6 @@ private:
                                                            std::vector<Ended>& throughput, const bool& ending);
 
 // The newest of each kind that the ledger knows, a few dozen at most. Never fails: what is not known is said.
-[[nodiscard]] ports::Async<Names> names_of(ports::Ledger& ledger, UtcTime now);
+[[nodiscard]] ports::Async<Names> names_of(storage::AsyncLedger& ledger, UtcTime now);
 
 }  // namespace connector::health

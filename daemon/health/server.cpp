@@ -130,6 +130,15 @@ struct HealthServer::Impl {
         }
     };
 
+    // While it lives somebody asks; however his frame ends.
+    struct Asking {
+        bool& flag;
+        explicit Asking(bool& given) : flag(given) { flag = true; }
+        Asking(const Asking&) = delete;
+        Asking& operator=(const Asking&) = delete;
+        ~Asking() { flag = false; }
+    };
+
     Impl(asio::any_io_executor given_executor, ports::Clock& given_clock, const Metrics& given_metrics,
          HealthView given_view, NamesView given_names, HealthOptions given_options)
         : executor(std::move(given_executor)),
@@ -145,10 +154,9 @@ struct HealthServer::Impl {
         if (!holds_token(authorization, *access.token)) co_return plain(401);
         // One at a time: a disk that hangs must not take the places of those who ask whether it does.
         if (asking_names) co_return plain(503);
-        asking_names = true;
+        const Asking one(asking_names);
         auto asking = names();
         auto known = co_await std::move(asking);
-        asking_names = false;
         if (!known) co_return known.error();
         co_return page(full_html(view(), *known));
     }
@@ -283,11 +291,7 @@ HealthServer::~HealthServer() {
 }
 
 void HealthServer::use(HealthAccess access) {
-    // The address stays until a restart: a configuration that is sound with another one opens nothing on this one.
-    if (impl_->remote && !access.tls) {
-        if (!impl_->options.allow_remote) access.tls = impl_->access.tls;
-        if (!access.tls) access.token.reset();
-    }
+    if (impl_->remote) access = fit_for_others(std::move(access), impl_->access, impl_->options.allow_remote);
     impl_->access = std::move(access);
 }
 

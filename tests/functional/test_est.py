@@ -304,6 +304,27 @@ class Est(unittest.TestCase):
                      for each in one["result"].get("certificates", [])}
         self.assertFalse(delivered & {each["sha256"] for each in self.new()})
 
+    def test_a_serial_number_that_another_certificate_has_is_not_delivered(self) -> None:
+        self.assert_issued_once(self.order("open"))
+        self.ca.settings(wrong="serial")
+        error = self.error(self.order("open"))
+        self.assertEqual(error["code"], "certificateMismatch", error)
+        self.assertIn("serialNumber", error["message"])
+
+    def test_another_ca_below_the_same_root_is_not_the_one_that_was_named(self) -> None:
+        with Lab(pki_directory=self.lab.pki.directory) as lab, EstCa(self.lab.directory / "est-renewed") as ca:
+            issuers = ca.directory / "named.pem"
+            issuers.write_bytes(Path(ca.path("root.crt")).read_bytes() + Path(ca.path("issuing.crt")).read_bytes())
+            lab.connector({"authority": {"named": ca.authority(issuer_file=str(issuers)), "any": ca.authority()}})
+            user = lab.user("nora")
+            phone = lab.device(user, key_kind="ecP256")
+            lab.delivered(lab.issue(user, phone, key_type="ecP256", authority="named"), timeout=30 * SLOW)
+            ca.renew()
+            error = lab.error(lab.issue(user, phone, key_type="ecP256", authority="named"), timeout=30 * SLOW)
+            self.assertEqual(error["code"], "certificateMismatch", error)
+            self.assertIn("another CA", error["message"])
+            lab.delivered(lab.issue(user, phone, key_type="ecP256", authority="any"), timeout=30 * SLOW)
+
     def test_an_authority_whose_issuing_ca_was_renewed(self) -> None:
         self.assert_issued_once(self.order("open"))
         self.ca.renew()

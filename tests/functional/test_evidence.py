@@ -209,6 +209,23 @@ class Clock(Evidence):
         self.assertLess(self.connector.command_json("clock", "show")["newest"] or "", tomorrow)
         self.connector.terminate()
 
+    def test_a_suspect_database_is_let_go_on_by_the_right_clock_alone(self) -> None:
+        """A bar is lifted while the clock is two days behind: it is judged before anything is worked."""
+        self.start(2 * DAY)
+        self.connector.wait_until(lambda: self.connector.command_json("clock", "show")["newest"] > "2000", 30, "the time to be noted")
+        self.connector.terminate()
+        mark = Path(self.connector.settings["storage"]["directory"]) / "connector.suspect"
+        mark.touch(0o600)
+        before = len(self.connector.audit())
+        self.start(0)
+        self.connector.wait_until(lambda: not mark.exists(), 30, "the check")
+        self.connector.wait_until(lambda: any("STO-8001" in line for line in self.connector.audit()[before:]), 30, "the work to go on")
+        told = [json.loads(line)["event"] for line in self.connector.audit()[before:]]
+        self.assertIn("SVC-5035", told)
+        self.assertLess(told.index("SVC-5035"), told.index("STO-8001"))
+        self.connector.command("clock", "accept", "--reason", "it was two days ahead", check=True)
+        self.connector.terminate()
+
     def test_a_clock_set_back_by_two_days_stops_what_hangs_on_time_until_a_person_says(self) -> None:
         user, phone = self.person()
         self.start(2 * DAY)

@@ -229,7 +229,7 @@ class Lists(Bulk):
         user = self.person()
         files = [self.file(f"{year}.pfx", user, year) for year in (2016, 2017, 2018)]
         self.lab.fault("413", call="admin", withBody=True, spare=1)
-        done = self.add_files(user, 2016, 2017, 2018)
+        done = self.add_files(user, 2016, 2017, 2018, 2018)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertEqual(self.newest_list(user), [files[0].sha256])
         done = self.add_files(user, 2016, 2017, 2016, 2018)

@@ -68,38 +68,52 @@ class Refusals(unittest.TestCase):
 
 
 class Quiet(unittest.TestCase):
+    def slow(self):
+        """A lab with leases of thirty seconds, an authority that keeps orders waiting, and how to make one."""
+        lab = self.enterContext(Lab(pki_directory=PKI, lease_seconds=30))
+        ca = self.enterContext(EstCa(lab.directory / "est"))
+        connector = lab.connector({"authority": {"est": ca.authority()}})
+        ca.settings(approval="manual", retry_after="2")
+        user = lab.user("nora")
+        phone = lab.device(user, key_kind="ecP256")
+        return lab, ca, connector, lambda: lab.issue(user, phone, key_type="ecP256", authority="est")
+
     def test_a_renewal_that_is_put_off_is_put_off_and_in_time_all_the_same(self) -> None:
-        with Lab(pki_directory=PKI, lease_seconds=30) as lab, EstCa(lab.directory / "est") as ca:
-            connector = lab.connector({"authority": {"est": ca.authority()}})
-            ca.settings(approval="manual", retry_after="2")
-            user = lab.user("nora")
-            phone = lab.device(user, key_kind="ecP256")
-            lab.fault("429", call="lease-renew", retryAfter=60)
-            order = lab.issue(user, phone, key_type="ecP256", authority="est")
-            first, second = lab.wait_for_calls("lease-renew", count=2, timeout=60)[:2]
-            self.assertEqual((first["status"], second["status"]), (429, 200))
-            self.assertGreaterEqual(seconds_between(first, second), 4, "asked again before it had to be")
-            ca.good()
-            lab.delivered(order, timeout=60)
-            self.assertNotIn("MGT-6009", connector.log(), "the lease was lost")
+        lab, ca, connector, order = self.slow()
+        lab.fault("429", call="lease-renew", retryAfter=60)
+        one = order()
+        first, second = lab.wait_for_calls("lease-renew", count=2, timeout=60)[:2]
+        self.assertEqual((first["status"], second["status"]), (429, 200))
+        self.assertGreaterEqual(seconds_between(first, second), 4, "asked again before it had to be")
+        ca.good()
+        lab.delivered(one, timeout=60)
+        self.assertNotIn("MGT-6009", connector.log(), "the lease was lost")
 
     def test_quiet_that_is_asked_for_again_and_again_ends_with_each_lease(self) -> None:
         """Two leases of thirty seconds, five minutes of quiet: each is asked for in time, and the third answer is a good one."""
-        with Lab(pki_directory=PKI, lease_seconds=30) as lab, EstCa(lab.directory / "est") as ca:
-            connector = lab.connector({"authority": {"est": ca.authority()}})
-            ca.settings(approval="manual", retry_after="2")
+        lab, ca, _, order = self.slow()
+        lab.fault("429", call="lease-renew", retryAfter=300, count=2)
+        first = order()
+        lab.wait_for_calls("lease-renew", count=1, timeout=60)
+        second = order()
+        calls = lab.wait_for_calls("lease-renew", count=3, timeout=90)[:3]
+        self.assertEqual([each["status"] for each in calls], [429, 429, 200])
+        self.assertLess(seconds_between(calls[0], calls[2]), 60, "the quiet of five minutes would lose them")
+        ca.good()
+        lab.wait(first, second, timeout=120)
+        self.assertEqual({lab.result(each)["status"] for each in (first, second)}, {"delivered"})
+
+    def test_a_lease_call_that_is_refused_is_followed_by_a_heartbeat_at_once(self) -> None:
+        """Whether our credential is good is the heartbeat's question, and a minute is long for leases that have to be renewed."""
+        with Lab(pki_directory=PKI) as lab:
+            connector = lab.connector()
+            since = lab.last_call()
+            lab.fault("401", call="lease", count=3)
             user = lab.user("nora")
-            phone = lab.device(user, key_kind="ecP256")
-            lab.fault("429", call="lease-renew", retryAfter=300, count=2)
-            first = lab.issue(user, phone, key_type="ecP256", authority="est")
-            lab.wait_for_calls("lease-renew", count=1, timeout=60)
-            second = lab.issue(user, phone, key_type="ecP256", authority="est")
-            calls = lab.wait_for_calls("lease-renew", count=3, timeout=90)[:3]
-            self.assertEqual([each["status"] for each in calls], [429, 429, 200])
-            self.assertLess(seconds_between(calls[0], calls[2]), 60, "the quiet of five minutes would lose them")
-            ca.good()
-            lab.wait(first, second, timeout=120)
-            self.assertEqual({lab.result(each)["status"] for each in (first, second)}, {"delivered"})
+            order = lab.issue(user, lab.device(user, key_kind="ecP256"), key_type="ecP256")
+            lab.delivered(order, timeout=45)
+            self.assertEqual([each["status"] for each in lab.calls("lease", since)][:3], [401] * 3)
+            self.assertIn("MGT-6003", connector.log())
 
     def test_a_heartbeat_that_is_put_off_is_put_off(self) -> None:
         with Lab(pki_directory=PKI) as lab:

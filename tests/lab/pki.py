@@ -131,10 +131,10 @@ class Identity:
 class Authority(Identity):
     def issue(self, subject: x509.Name, public_key: Any, *, extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
               not_before: dt.datetime | None = None, not_after: dt.datetime | None = None, days: float = 365, ski: bool = True,
-              digest: hashes.HashAlgorithm | None = None) -> x509.Certificate:
+              digest: hashes.HashAlgorithm | None = None, serial: int | None = None) -> x509.Certificate:
         start = not_before or now() - dt.timedelta(minutes=10)
         end = not_after or start + dt.timedelta(days=days)
-        return _sign(subject, public_key, self.certificate.subject, self.key, extensions, start, end, ski, digest)
+        return _sign(subject, public_key, self.certificate.subject, self.key, extensions, start, end, ski, digest, serial)
 
     def leaf(self, subject: x509.Name, key: PrivateKey, **how: Any) -> Identity:
         return Identity(key, self.issue(subject, key.public_key(), **how), [self.certificate, *self.chain])
@@ -142,9 +142,9 @@ class Authority(Identity):
 
 def _sign(subject: x509.Name, public_key: Any, issuer: x509.Name, issuer_key: PrivateKey,
           extensions: Sequence[tuple[x509.ExtensionType, bool]], start: dt.datetime, end: dt.datetime, ski: bool = True,
-          digest: hashes.HashAlgorithm | None = None) -> x509.Certificate:
+          digest: hashes.HashAlgorithm | None = None, serial: int | None = None) -> x509.Certificate:
     builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public_key)
-               .serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(end))
+               .serial_number(serial or x509.random_serial_number()).not_valid_before(start).not_valid_after(end))
     if ski:
         builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), False)
     builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), False)

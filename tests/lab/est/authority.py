@@ -178,7 +178,11 @@ class Authority:
                 value = x509.SubjectAlternativeName([*value, x509.RFC822Name("ceo@corp.example")])
             if isinstance(value, (x509.ExtendedKeyUsage, x509.SubjectAlternativeName, x509.KeyUsage)):
                 extensions.append((value, extension.critical))
-        return issuer.issue(subject, key, extensions=extensions, days=days)
+        serial = None
+        if wrong == "serial":
+            last = self._database.execute("SELECT certificate FROM issued ORDER BY seq DESC LIMIT 1").fetchone()
+            serial = x509.load_der_x509_certificate(last["certificate"]).serial_number
+        return issuer.issue(subject, key, extensions=extensions, days=days, serial=serial)
 
     # -- what a test sees ---------------------------------------------------------------------------------------------
     def renew(self) -> None:

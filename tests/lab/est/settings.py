@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 WRONG = ("key", "name", "issuer", "ca", "eku", "san", "weeks", "usage", "sid", "subject-sid", "client-auth", "smart-card", "agent", "pkinit", "any-eku",
-         "no-eku", "extension", "application-policies")
+         "no-eku", "extension", "application-policies", "serial")
 
 
 @dataclass

@@ -40,9 +40,13 @@ protected:
         snapshot.authorities[0].state = "up";
     }
     Names names;
-    static ports::Async<Names> told(Names given) { co_return given; }
+    std::chrono::seconds names_take{0};
+    static ports::Async<Names> told(Names given, ports::Clock& clock, std::chrono::seconds take) {
+        if (take.count() != 0) co_await clock.wait_until(clock.tick() + take);
+        co_return given;
+    }
     NamesView names_view() {
-        return [this] { return told(names); };
+        return [this] { return told(names, clock, names_take); };
     }
     std::unique_ptr<HealthServer> serve(HealthOptions options, HealthAccess access = {}) {
         options.listen = "127.0.0.1:0";
@@ -179,6 +183,51 @@ TEST_F(HealthServerTest, NamesNobodyWithoutTheToken) {
     const auto without = serve(options, access);
     EXPECT_EQ(status(get(*without, "/full")), "HTTP/1.1 404");
     EXPECT_EQ(get(*without, "/").find("/full"), std::string::npos);
+}
+
+TEST_F(HealthServerTest, NamesThatAreLongInComingKeepNobodyOutAndAreAskedForAgain) {
+    HealthOptions options;
+    options.full_page = true;
+    HealthAccess access;
+    access.token = std::make_shared<const SecretBytes>(SecretBytes::copy_of("a token of twenty characters"));
+    const auto server = serve(options, access);
+    const std::string ask =
+        "GET /full HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer a token of twenty characters\r\n\r\n";
+    names_take = 1h;
+    std::string first = "none yet";
+    auto slow = [](asio::io_context& context, std::uint16_t port, std::string text,
+                   std::string& into) -> asio::awaitable<void> {
+        auto call = exchange(context, port, std::move(text));
+        auto answer = co_await std::move(call);
+        into = answer ? *answer : answer.error().message;
+    }(io, server->port(), ask, first);
+    asio::co_spawn(io, std::move(slow), asio::detached);
+    // Until the first is being worked the second would be the first.
+    for (int i = 0; i < 1000; ++i) io.poll_one();
+    EXPECT_EQ(status(send(*server, ask)), "HTTP/1.1 503");
+    EXPECT_EQ(status(get(*server, "/livez")), "HTTP/1.1 200");
+    clock.advance(6s);
+    io.restart();
+    for (int i = 0; i < 1000 && first == "none yet"; ++i) io.poll_one();
+    EXPECT_EQ(first, "") << "closed after its five seconds";
+    names_take = 0s;
+    EXPECT_EQ(status(send(*server, ask)), "HTTP/1.1 200");
+}
+
+TEST(HealthAccessTest, AReloadOpensNothingWhereOthersCanConnect) {
+    HealthAccess old;
+    const auto holder = net_test::make_server(net_test::make_root("Root"), {{NameForm::dns, "localhost"}}, false);
+    const auto tls = net::TlsContext::serve(net_test::identity_of(holder));
+    ASSERT_TRUE(tls);
+    old.tls = *tls;
+    HealthAccess fresh;
+    fresh.token = std::make_shared<const SecretBytes>(SecretBytes::copy_of("a token of twenty characters"));
+    EXPECT_EQ(fit_for_others(fresh, old, false).tls, old.tls);
+    EXPECT_TRUE(fit_for_others(fresh, old, false).token);
+    EXPECT_FALSE(fit_for_others(fresh, old, true).tls) << "clear text was allowed";
+    EXPECT_FALSE(fit_for_others(fresh, old, true).token) << "but no token in it";
+    fresh.tls = *tls;
+    EXPECT_TRUE(fit_for_others(fresh, {}, true).token);
 }
 
 TEST_F(HealthServerTest, AnswersAHeadWithoutABody) {

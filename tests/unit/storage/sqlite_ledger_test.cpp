@@ -299,6 +299,15 @@ TEST_F(LedgerTest, TellsHowRequestsEndedInEachStretchOfTime) {
     EXPECT_EQ(std::pair((*ended)[0].done, (*ended)[0].failed), std::pair(2UL, 1UL));
     EXPECT_EQ((*ended)[1].begin, begin + 90min);
     EXPECT_EQ(std::pair((*ended)[1].done, (*ended)[1].failed), std::pair(0UL, 1UL));
+
+    const auto failed = [&](UtcTime since, std::size_t limit) {
+        std::string ids;
+        for (const auto& one : *ledger->failed_since(since, limit)) ids += one.request.id.text();
+        return ids;
+    };
+    EXPECT_EQ(failed(begin, 10), "ec") << "the newest end first";
+    EXPECT_EQ(failed(begin, 1), "e");
+    EXPECT_EQ(failed(begin + 3min, 10), "e");
 }
 
 TEST_F(LedgerTest, PagesAreFilteredAndFollowEachOther) {
