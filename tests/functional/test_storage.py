@@ -244,7 +244,7 @@ class Storage(unittest.TestCase):
 
     def test_a_mark_that_nobody_explains_costs_a_check_and_nothing_else(self) -> None:
         orders = [self.issue() for _ in range(10)]
-        self.connector.wait_until(lambda: any(self.lab.state(each)["state"] == "leased" for each in orders), 20 * SLOW, "work")
+        self.connector.wait_until(lambda: any(self.lab.state(each)["state"] != "queued" for each in orders), 20 * SLOW, "work")
         self.connector.kill()
         self.suspect.touch(mode=0o600)
         self.connector.start(timeout=40 * SLOW)
