@@ -150,6 +150,10 @@ Fault check_certificate(const request::CertificateRequest& request, const Certif
                         const RecipientRules& rules, const RegisterView& known, UtcTime now,
                         const Revocation* revocation) {
     if (!directly_issued) return untrusted("no certificate of [recipients] ca_file is its direct issuer");
+    // Two certificates can be made that have one such signature, and the authority sees but one of them.
+    if (!facts.signature_strong)
+        return untrusted("it is signed with " + facts.signature_algorithm +
+                         ", which can be forged; the device's authority has to sign with SHA-256 or better");
     if (auto fault = check_kind(facts, rules)) return fault;
     if (auto fault = check_name(facts, request.device.id, rules.device)) return fault;
     if (auto fault = check_key(facts)) return fault;

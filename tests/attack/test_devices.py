@@ -126,6 +126,7 @@ class Certificates(Attacked):
         Attack("09", "a sub-CA of the device CA", "recipientUntrusted", "KEY-4002", ISSUER, change=flaw("sub-ca")),
         Attack("09", "a foreign device CA", "recipientUntrusted", "KEY-4002", ISSUER, change=flaw("foreign-ca")),
         Attack("10", "RSA-1024", "recipientUntrusted", "KEY-4002", f"{CERTIFICATE}: RSA with 1024 bits; 2048 to 4096 are taken", change=flaw("rsa1024")),
+        Attack("10", "signed with SHA-1", "recipientUntrusted", "KEY-4002", f"{CERTIFICATE}: it is signed with …, which can be forged; …", change=flaw("sha1")),
         Attack("10", "RSA-16384", "recipientUntrusted", "KEY-4002", f"{CERTIFICATE}: RSA with 16384 bits; …", change=spelled(lambda: rsa_spki(16384, 65537))),
         Attack("10", "e = 1", "recipientUntrusted", "KEY-4002", change=spelled(lambda: rsa_spki(2048, 1))),
         Attack("10", "e = 3", "recipientUntrusted", "KEY-4002", change=spelled(lambda: rsa_spki(2048, 3))),

@@ -284,7 +284,7 @@ def issue_device(pki: Pki, device_id: str, upn: str | None, public_key: Any, *, 
                  surname: str | None = None, ca: Authority | None = None, uris: Sequence[str] | None = None,
                  cns: Sequence[str] | None = None, eku: Sequence[x509.ObjectIdentifier] = (Eku.CLIENT_AUTH,),
                  emails: Sequence[str] = (), is_ca: bool = False, ski: bool = True, usage: x509.KeyUsage | None = None,
-                 not_before: dt.datetime | None = None, not_after: dt.datetime | None = None, days: float = 365,
+                 not_before: dt.datetime | None = None, not_after: dt.datetime | None = None, days: float = 365, sha1: bool = False,
                  ) -> x509.Certificate:
     """A device certificate; every argument after the key is a way to make it a different one."""
     attributes = [(NameOID.COMMON_NAME, text) for text in (cns if cns is not None else [device_id])]
@@ -306,7 +306,7 @@ def issue_device(pki: Pki, device_id: str, upn: str | None, public_key: Any, *, 
     if names:
         extensions.append((x509.SubjectAlternativeName(names), False))
     return (ca or pki.device_ca).issue(name(*attributes), public_key, extensions=extensions, ski=ski, not_before=not_before,
-                                       not_after=not_after, days=days)
+                                       not_after=not_after, days=days, digest=hashes.SHA1() if sha1 else None)
 
 
 def _past(**how: Any) -> dict[str, Any]:
@@ -329,6 +329,7 @@ BAD_DEVICES: dict[str, Callable[[Pki, str], dict[str, Any]]] = {
     "other-user": lambda pki, device: {"upn": "mallory@corp.example"},
     "no-user": lambda pki, device: {"upn": None},
     "rsa1024": lambda pki, device: {"key": "rsa1024"},
+    "sha1": lambda pki, device: {"sha1": True},
     "smime": lambda pki, device: {"eku": [Eku.EMAIL_PROTECTION], "emails": ["alice@corp.example"]},
     "client-and-smime": lambda pki, device: {"eku": [Eku.CLIENT_AUTH, Eku.EMAIL_PROTECTION]},
     "any-eku": lambda pki, device: {"eku": [Eku.CLIENT_AUTH, Eku.ANY_EXTENDED_KEY_USAGE]},

@@ -10,7 +10,7 @@ import sys
 
 def main() -> int:
     root = pathlib.Path(sys.argv[1]).resolve()
-    patches = sorted((root / "tests/sim/faults").glob("*.patch"))
+    patches = sorted((root / "tests/sim/faults").rglob("*.patch"))
     if not patches:
         print("tests/sim/faults: no patches")
         return 1

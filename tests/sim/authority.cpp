@@ -31,6 +31,7 @@ Result<ports::AuthorityAnswer> SimAuthority::take(const ports::Submission& submi
     entry.nonce = submission.nonce;
     entry.connector = connector;
     entry.request = request;
+    entry.validity_days = submission.validity_days;
     entry.ready = now + options_.pending;
     entry.pended = options_.pending.count() != 0;
     if (troubled && random_.chance(static_cast<unsigned>(options_.verdicts))) {
@@ -77,10 +78,21 @@ void SimAuthority::issue(Entry& entry, UtcTime utc) {
     }
     const auto& csr = found->second;
     auto facts = plain_facts("", csr.spki, (ca_facts_.key.spki_sha256.octets[0] + 1ULL) << 32U | ++last_serial_);
+    switch (csr.type) {
+        case KeyType::rsa2048: break;
+        case KeyType::rsa3072: facts.key.bits = 3072; break;
+        case KeyType::rsa4096: facts.key.bits = 4096; break;
+        case KeyType::ec_p256:
+        case KeyType::ec_p384:
+            facts.key.algorithm = KeyAlgorithm::ec;
+            facts.key.curve = csr.type == KeyType::ec_p256 ? "P-256" : "P-384";
+            facts.key.bits = csr.type == KeyType::ec_p256 ? 256 : 384;
+            break;
+    }
     facts.subject = csr.content.subject;
     facts.issuer = ca_facts_.subject;
     facts.not_before = utc - 5min;
-    facts.not_after = utc + std::chrono::days{365};
+    facts.not_after = utc + std::chrono::days{entry.validity_days == 0 ? 365 : entry.validity_days};
     facts.alternative_names = csr.content.alternative_names;
     facts.alternative_names_critical = csr.content.alternative_names_critical;
     facts.key_usage = csr.content.key_usage;

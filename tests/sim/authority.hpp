@@ -22,6 +22,7 @@ public:
         Bytes nonce;
         std::size_t connector = 0;
         RequestId request;
+        unsigned validity_days = 0;
         State state = State::pending;
         Tick ready;
         State verdict = State::issued;

@@ -1,5 +1,6 @@
 #include "tests/sim/judge.hpp"
 
+#include "core/text.hpp"
 #include "tests/sim/world.hpp"
 
 #include <algorithm>
@@ -87,13 +88,10 @@ void Judge::counted(Process& process, const ports::Commit& commit) {
     }
 }
 
-void Judge::approved(Process& process, const RequestId& id, const std::string& what) {
-    if (world_.scenario.protects == 0) return;
-    for (const auto& order : world_.service.orders()) {
-        if (order.request.id != id || order.request.user.id.text() != "user0") continue;
-        if (process.home.votes[id].size() < world_.scenario.protects)
-            broken("nothing goes to a protected user unapproved", process.name() + " " + what + " " + id.text());
-    }
+void Judge::approved(Process& process, const RequestId& id, const Sha256& device_key, const std::string& what) {
+    if (world_.scenario.protects == 0 || world_.people.holder_of(device_key) != "user0@example.com") return;
+    if (process.home.votes[id].size() < world_.scenario.protects)
+        broken("nothing goes to a protected user unapproved", process.name() + " " + what + " " + id.text());
 }
 
 void Judge::looked_up(Process& process, const DeviceId& device, const UserId& /*user*/, const Sha256& /*spki*/,
@@ -113,7 +111,7 @@ void Judge::submitted(Process& process, const ports::Submission& submission, std
         return;
     }
     acts(process, request::Kind::pkcs_issue, "submits " + found->first.text());
-    approved(process, found->first, "submits");
+    asked_in_the_name_of(process, found->first, world_.labels.csrs.at(submission.csr).content);
     // Told at `when` that the lease is gone, while nothing had been submitted: the work stops at the next step.
     constexpr auto k_next_step = 10s;
     const auto lost = process.told_lost.find(found->first);
@@ -177,15 +175,81 @@ void Judge::revokes(Process& process, SimAuthority::Entry* entry, const ports::R
 void Judge::wrapped(Process& process, const trust::Recipient& recipient, const ports::PackageContent& content) {
     const std::string what = process.name() + " wraps for " + recipient.device().text();
     acts(process, content.purpose == "pkcs" ? request::Kind::pkcs_issue : request::Kind::pfx_deliver, "wraps");
-    approved(process, content.request_id, "wraps for");
+    approved(process, content.request_id, recipient.certificate().key.spki_sha256, "wraps for");
     const auto proof = proofs_.find({process.home.index, recipient.device()});
     if (proof == proofs_.end() || proof->second.process != &process || world_.timeline.now() - proof->second.when > 1h)
         broken("no wrap without a live proof", what);
     const auto& facts = recipient.certificate();
     if (world_.labels.certificate(facts.der) == nullptr)
         broken("no wrap without a live proof", what + ": no such certificate");
+    const auto holder = world_.people.holder_of(facts.key.spki_sha256);
+    for (const auto& identity : content.identities) {
+        const auto packed = world_.labels.pfx.find(identity.pfx.der);
+        const auto* certified =
+            packed == world_.labels.pfx.end() ? nullptr : world_.labels.certificate(packed->second.certificate);
+        const auto owners = certified == nullptr ? std::vector<std::string>() : trust::mailboxes_of(*certified);
+        if (!holder || owners != std::vector{*holder})
+            broken("a key is readable on its owner's devices alone",
+                   what + ", whose key is " + holder.value_or("nobody's") + ", what " +
+                       (owners.empty() ? "nobody" : owners.front()) + " owns");
+    }
     if (!process.home.sequences.insert(content.sequence).second)
         broken("a package's number is given once", what + ": " + std::to_string(content.sequence));
+}
+
+namespace {
+
+// Words as a reader would take them: what stands between letters and digits parts them.
+std::set<std::string> words_of(std::string_view text) {
+    std::set<std::string> words;
+    std::string word;
+    for (const char c : text) {
+        const bool in_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (in_word) word += c;
+        if (!in_word && !word.empty()) words.insert(ascii_lower(std::exchange(word, {})));
+    }
+    if (!word.empty()) words.insert(ascii_lower(word));
+    return words;
+}
+
+}  // namespace
+
+void Judge::asked_in_the_name_of(Process& process, const RequestId& id, const ports::CsrContent& asked) {
+    constexpr std::string_view k_rule = "a certificate names only whom the device's own names";
+    const std::string what = process.name() + " asks for " + id.text();
+    const auto record = process.ledger().file()->get(id);
+    if (!record || !*record) return broken(k_rule, what + ", which it does not know");
+    const auto* device = world_.labels.certificate((*record)->request.device.recipient_certificate);
+    const auto holder = device == nullptr ? std::nullopt : world_.people.holder_of(device->key.spki_sha256);
+    if (!holder) return broken(k_rule, what + " for nobody's device");
+    approved(process, id, device->key.spki_sha256, "submits");
+    std::string names;
+    for (const auto& rdn : asked.subject.rdns)
+        for (const auto& attribute : rdn) names += attribute.value + "\n";
+    for (const auto& name : asked.alternative_names) {
+        names += name.value + "\n";
+        if (name.form != NameForm::email) broken(k_rule, what + " with a name of another form: " + name.value);
+    }
+    const auto words = words_of(names);
+    for (const auto& person : world_.people.holders())
+        if (person.user.user_principal_name != *holder && words.contains(person.user.id.text()))
+            broken(k_rule, what + " in the name of " + person.user.id.text());
+    for (const auto* word : {"chief", "ceo", "s", "sid", "evil", "evilexample", "sub"})
+        if (words.contains(word)) broken(k_rule, what + " with \"" + word + "\" in it");
+    if (asked.security_identifier) broken(k_rule, what + " with a security identifier");
+    const std::vector<std::string> for_mail{std::string(eku::k_email_protection)};
+    const KeyUsage usages(KeyUsage::k_digital_signature | KeyUsage::k_non_repudiation);
+    if (asked.extended_key_usage != for_mail || !asked.key_usage.within(usages) || asked.key_usage == KeyUsage())
+        broken("a certificate is for mail and nothing else", what);
+}
+
+void Judge::parses(Process& process, ByteView pfx) {
+    if (!world_.people.importer().empty() && !world_.people.was_imported(pfx))
+        broken("what no importer signed is not parsed", process.name() + " parses " + std::string(text_of(pfx)));
+}
+
+void Judge::told(Process& /*process*/, const std::string& request, std::string_view event) {
+    if (const auto id = RequestId::parse(request)) told_[*id].emplace(event);
 }
 
 void Judge::reports(Process& process, const ports::ResultMessage& message) {
@@ -202,6 +266,8 @@ void Judge::reports(Process& process, const ports::ResultMessage& message) {
 
 void Judge::result_arrives(const ports::ResultMessage& message) {
     if (message.failed) {
+        if (told_[message.request].empty())
+            broken("a refusal is told", message.request.text() + ": " + message.failed->code);
         no_secret("a result's message", message.failed->message);
         // Set aside after its third death, or given up after its budget: that is what the faults did, and it says so.
         const bool set_aside = message.failed->message.starts_with("the connector ended three times");
@@ -212,7 +278,8 @@ void Judge::result_arrives(const ports::ResultMessage& message) {
                                [&](const auto& entry) { return entry.wrong && entry.request == message.request; });
         };
         const bool blocked = message.failed->message.find("is blocked here") != std::string::npos;
-        const bool by_the_clock = (message.failed->code == "recipientUntrusted" && !blocked) ||
+        const bool attacked = world_.attacker && world_.attacker->took(message.request);
+        const bool by_the_clock = (message.failed->code == "recipientUntrusted" && !blocked && !attacked) ||
                                   (message.failed->code == "certificateMismatch" &&
                                    std::none_of(world_.authorities.begin(), world_.authorities.end(), wrong));
         if (by_the_clock && !message.failed->retryable)
@@ -254,8 +321,7 @@ void Judge::check_package(const SimService::Order& order, const request::Package
         return;
     }
     const auto& envelope = found->second;
-    if (envelope.recipient_certificate != order.request.device.recipient_certificate ||
-        envelope.request != order.request.id)
+    if (!order.recipients.contains(envelope.recipient_certificate) || envelope.request != order.request.id)
         broken("what arrives is for this device", what);
     std::set<Bytes> held;
     for (const auto& [pfx, password] : envelope.identities) {
@@ -274,6 +340,7 @@ void Judge::check_package(const SimService::Order& order, const request::Package
 
 // Whoever holds a lease undisturbed and still works on the order has it renewed in time.
 void Judge::lease_ran_out(const SimService::Order& order) {
+    if (world_.attacker && world_.attacker->lied_about_lease(order.request.id)) return;
     const auto& connector = *world_.connectors[order.holder];
     if (!connector.process || connector.process->dead() || connector.process->stopping()) return;
     if (connector.disturbed >= order.lease_granted) return;
@@ -330,9 +397,37 @@ void Judge::at_the_end() {
         if (order.ended_as == "completed") ++world_.tally.completed;
         if (order.ended_as == "failed") ++world_.tally.failed;
     }
+    check_honest_orders();
     check_certificates();
     check_registers();
     check_ledgers();
+}
+
+// Where nothing goes wrong but what the attacker does, who is left alone gets what is his.
+void Judge::check_honest_orders() {
+    if (!world_.attacker) return;
+    const auto& scenario = world_.scenario;
+    const bool nothing_else = scenario.network + scenario.statuses + scenario.quirks + scenario.disk +
+                                      scenario.authority_faults + scenario.authority_verdicts + scenario.crashes +
+                                      scenario.stops + scenario.outages + scenario.withdraws + scenario.blocks +
+                                      scenario.patience + scenario.clock_jumps + scenario.freezes ==
+                                  0 &&
+                              scenario.protects == 0 && scenario.binding == 0 && scenario.tight_limits == 0;
+    for (const auto& order : world_.service.orders()) {
+        const auto& arts = world_.attacker->arts(order.request.id);
+        const std::string end = order.state == SimService::State::cancelled ? "cancelled"
+                                : order.ended_as == "failed"                ? order.code
+                                                                            : order.ended_as;
+        for (const auto art : arts.empty() ? std::vector<std::string_view>{"(none)"} : arts)
+            ++world_.tally.attacks[std::string(art)][end];
+        if (!nothing_else || !arts.empty()) continue;
+        const bool has_none = end == "importNotFound" && world_.people.history_of(order.request.user.id).empty();
+        const bool undone = end == "importUndecryptable";  // a record that opens for nobody
+        // The service may withdraw whatever it likes: what it asks for comes to nobody then.
+        const bool taken_back = end == "cancelled" || end == "withdrawn";
+        if (end != "delivered" && end != "completed" && !taken_back && !has_none && !undone)
+            broken("who is left alone is served", order.request.id.text() + " ended as " + end);
+    }
 }
 
 namespace {
@@ -376,8 +471,11 @@ void Judge::check_registers() {
 
 void Judge::check_certificates() {
     std::set<Bytes> delivered;
-    for (const auto& order : world_.service.orders())
+    std::set<Bytes> lied_about;
+    for (const auto& order : world_.service.orders()) {
         delivered.insert(order.accepted_certificates.begin(), order.accepted_certificates.end());
+        lied_about.insert(order.lied_about.begin(), order.lied_about.end());
+    }
     for (const auto& authority : world_.authorities) {
         for (const auto& entry : authority->entries) {
             // What still waits for an approval will be issued as well, whoever looks or not.
@@ -386,6 +484,7 @@ void Judge::check_certificates() {
             if (entry.state != SimAuthority::State::issued && !to_come) continue;
             ++world_.tally.issued;
             if (entry.revoked || delivered.contains(entry.certificate)) continue;
+            if (lied_about.contains(entry.certificate)) continue;
             auto* process = world_.connectors[entry.connector]->process.get();
             if (process != nullptr && is_set_aside(*process, entry)) continue;
             // A pending order that is asked for by being ordered again is not asked for once nobody wants it.

@@ -40,7 +40,8 @@ public:
     void acts(Process& process, request::Kind kind, const std::string& what);
     // A count of our own beside the ledger's: no limit is passed.
     void counted(Process& process, const ports::Commit& commit);
-    void approved(Process& process, const RequestId& id, const std::string& what);
+    void approved(Process& process, const RequestId& id, const Sha256& device_key, const std::string& what);
+    void asked_in_the_name_of(Process& process, const RequestId& id, const ports::CsrContent& asked);
     void looked_up(Process& process, const DeviceId& device, const UserId& user, const Sha256& spki, bool blocked);
     void submitted(Process& process, const ports::Submission& submission, std::string_view authority);
     // An order, or its repetition, leaves for an authority that cannot be searched; it may have arrived, or was
@@ -52,6 +53,9 @@ public:
     // Whoever acts for a request has its mark in the ledger, so that a death in the middle is known.
     void acts(Process& process, const Bytes& csr, std::string_view what);
     void asks_for_issuers(Process& process, std::string_view authority);
+    // A certificate is asked for, and a key goes out, only in the name and to the devices of who owns both.
+    void parses(Process& process, ByteView pfx);
+    void told(Process& process, const std::string& request, std::string_view event);
     void revokes(Process& process, SimAuthority::Entry* entry, const ports::Revocation& revocation);
     void wrapped(Process& process, const trust::Recipient& recipient, const ports::PackageContent& content);
     void reports(Process& process, const ports::ResultMessage& message);
@@ -73,6 +77,7 @@ private:
         unsigned announced = 0;
     };
     void check_package(const SimService::Order& order, const request::Package& package);
+    void check_honest_orders();
     void check_certificates();
     void check_registers();
     void check_ledgers();
@@ -81,7 +86,8 @@ private:
     std::vector<Violation> violations_;
     std::map<std::pair<std::size_t, DeviceId>, Proof> proofs_;
     std::map<Bytes, Sent> sent_;
-    std::set<Bytes> to_revoke_;  // certificates that a record of stage revoking has named
+    std::map<RequestId, std::set<std::string>> told_;  // which events named it
+    std::set<Bytes> to_revoke_;                        // certificates that a record of stage revoking has named
 };
 
 }  // namespace connector::sim

@@ -103,6 +103,12 @@ CertificateFacts plain_facts(std::string_view common_name, const Sha256& spki, s
     return facts;
 }
 
+Bytes Labels::sign(std::string content, Bytes signer) {
+    Bytes label = fresh("SIGNATURE");
+    signatures.emplace(label, std::pair(std::move(content), std::move(signer)));
+    return label;
+}
+
 // --- LabelCrypto ---
 
 Result<ports::KeyAndCsr> LabelCrypto::generate(KeyType type, const ports::CsrContent& content) const {
@@ -172,9 +178,13 @@ Result<ports::Identity> LabelCrypto::open_pfx(ByteView pfx, const SecretBytes& p
 Result<SecretBytes> LabelCrypto::sign_attached(ByteView /*content*/, const ports::Signer& /*signer*/) const {
     return Error(ErrorKind::internal, "internal", "the packager of the simulation signs nothing");
 }
-Result<ports::VerifiedContent> LabelCrypto::verify_attached(ByteView /*cms*/,
-                                                            const std::vector<Bytes>& /*trusted*/) const {
-    return Error(ErrorKind::refused, "importUnsigned", "no signature");
+Result<ports::VerifiedContent> LabelCrypto::verify_attached(ByteView cms, const std::vector<Bytes>& trusted) const {
+    const auto found = labels_.signatures.find(Bytes(cms.begin(), cms.end()));
+    if (found == labels_.signatures.end()) return Error(ErrorKind::refused, "signatureRefused", "no signature");
+    const auto& [content, signer] = found->second;
+    if (std::find(trusted.begin(), trusted.end(), signer) == trusted.end())
+        return Error(ErrorKind::refused, "signatureRefused", "its signer is not trusted");
+    return ports::VerifiedContent{octets(content), signer};
 }
 Result<Bytes> LabelCrypto::verify_detached(ByteView /*cms*/, ByteView /*content*/,
                                            const Sha256& /*signer_spki*/) const {

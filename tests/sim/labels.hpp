@@ -56,6 +56,8 @@ public:
     [[nodiscard]] const CertificateFacts* certificate(ByteView label) const;
     [[nodiscard]] const Bytes* issuer_of(ByteView label) const;
     [[nodiscard]] std::string add_key(const Sha256& spki);
+    // Content and its signature, by the key of that certificate.
+    [[nodiscard]] Bytes sign(std::string content, Bytes signer);
 
     std::map<Bytes, Csr> csrs;
     std::set<Bytes> comes_apart;  // issuers that build a chain only where they are among the candidates
@@ -63,6 +65,7 @@ public:
     std::map<Bytes, PfxContent> pfx;
     std::map<Bytes, Envelope> envelopes;
     std::map<Bytes, std::string> wrapped_passwords;
+    std::map<Bytes, std::pair<std::string, Bytes>> signatures;
 
 private:
     struct Known {

@@ -1,9 +1,12 @@
 // The command line of the simulator.
 //   sim --seeds N --start S [--jobs J] [--trace] [--twice-each K] [--set "requests=2 crashes=0"] [--holes]
-//   [--no-minimise] [--count] sim --list FILE      seeds with their settings, one a line: SEED | SETTINGS | why
+//   [--no-minimise] [--count] [--attacked]
+//   sim --list FILE      seeds with their settings, one a line: SEED | SETTINGS | why
 // Every K-th seed (1: each, 0: none) is lived through twice, and the two traces must be one. --holes: an empty cell of
 // the tables is a failure too. --count: only in how many seeds something broke. --jobs: so many seeds side by side,
-// each in a world of its own. 0: nothing broke; 1: something did.
+// each in a world of its own. --attacked: the service in an attacker's hand; the empty cells are then the arts that he
+// never practised. 0: nothing broke; 1: something did.
+#include "tests/sim/attacker.hpp"
 #include "tests/sim/minimise.hpp"
 #include "tests/sim/runner.hpp"
 
@@ -31,6 +34,7 @@ struct Arguments {
     std::uint64_t twice_each = 1;
     std::uint64_t jobs = 1;
     bool holes = false;
+    bool attacked = false;
     bool minimise = true;
     bool count_only = false;
     std::string set;
@@ -59,6 +63,8 @@ bool read(int count, char** words, Arguments& arguments) {
             arguments.minimise = false;
         else if (word == "--count")
             arguments.count_only = true;
+        else if (word == "--attacked")
+            arguments.attacked = true;
         else if (word == "--set")
             arguments.set = value();
         else
@@ -76,8 +82,8 @@ struct Job {
     Scenario scenario;
 };
 
-bool add_job(std::vector<Job>& jobs, std::uint64_t seed, const std::string& settings) {
-    Job job{seed, Scenario::of(seed)};
+bool add_job(std::vector<Job>& jobs, std::uint64_t seed, bool attacked, const std::string& settings) {
+    Job job{seed, attacked ? Scenario::attacked(seed) : Scenario::of(seed)};
     if (const auto set = job.scenario.set(settings); !set) {
         std::fprintf(stderr, "sim: %s\n", set.error().message.c_str());
         return false;
@@ -89,7 +95,7 @@ bool add_job(std::vector<Job>& jobs, std::uint64_t seed, const std::string& sett
 bool list_jobs(const Arguments& arguments, std::vector<Job>& jobs) {
     if (arguments.list.empty()) {
         for (std::uint64_t i = 0; i < arguments.seeds; ++i)
-            if (!add_job(jobs, arguments.start + i, arguments.set)) return false;
+            if (!add_job(jobs, arguments.start + i, arguments.attacked, arguments.set)) return false;
         return true;
     }
     std::ifstream file(arguments.list);
@@ -105,9 +111,17 @@ bool list_jobs(const Arguments& arguments, std::vector<Job>& jobs) {
             std::fprintf(stderr, "sim: not SEED | SETTINGS | why: %s\n", line.c_str());
             return false;
         }
-        if (!add_job(jobs, std::strtoull(line.c_str(), nullptr, 10), line.substr(bar + 1, end - bar - 1))) return false;
+        if (!add_job(jobs, std::strtoull(line.c_str(), nullptr, 10), false, line.substr(bar + 1, end - bar - 1)))
+            return false;
     }
     return true;
+}
+
+std::vector<std::string> unpractised(const Tally& tally) {
+    std::vector<std::string> arts;
+    for (const auto art : Attacker::all_arts())
+        if (!tally.attacks.contains(std::string(art))) arts.emplace_back(art);
+    return arts;
 }
 
 // All jobs, by so many hands.
@@ -190,7 +204,7 @@ int main(int count, char** words) {
     if (!read(count, words, arguments)) {
         std::fprintf(stderr,
                      "usage: sim --seeds N --start S [--jobs J] [--trace] [--twice-each K] [--holes] [--count] "
-                     "[--no-minimise] [--set \"requests=2 …\"]\n");
+                     "[--no-minimise] [--attacked] [--set \"requests=2 …\"]\n");
         return 2;
     }
     std::vector<Job> jobs;
@@ -213,7 +227,8 @@ int main(int count, char** words) {
         return broken == 0 ? 0 : 1;
     }
     if (!arguments.trace) std::printf("\n%s", tally.table().c_str());
-    const auto holes = tally.holes();
+    if (arguments.attacked) std::printf("\n%s", tally.attack_table().c_str());
+    const auto holes = arguments.attacked ? unpractised(tally) : tally.holes();
     if (arguments.holes) {
         for (const auto& hole : holes) std::printf("never met: %s\n", hole.c_str());
         if (!holes.empty()) ++broken;

@@ -244,8 +244,9 @@ ports::Async<ports::ImportedHistory> Process::Management::fetch(UserId user, req
         history.etag = "etag-" + user.text();
         history.not_modified = etag == history.etag;
         if (!history.not_modified)
-            for (const auto& record : world_.histories[user])
+            for (const auto& record : world_.people.history_of(user))
                 if (record.purpose == purpose) history.records.push_back(record);
+        if (world_.attacker) world_.attacker->answer_history(world_.service.leased_as(lease), user, history);
         answer = std::move(history);
     }
     auto coming = come_back(Point::imports_fetch, fate);

@@ -66,6 +66,16 @@ private:
     Process& process_;
 };
 
+// Every PFX that is parsed is one that the judge sees.
+class Process::Opener final : public ports::PfxOpener {
+public:
+    explicit Opener(Process& process) : process_(process) {}
+    Result<ports::Identity> open_pfx(ByteView pfx, const SecretBytes& password) const override;
+
+private:
+    Process& process_;
+};
+
 class Process::Silence final : public ports::Telemetry {
 public:
     void request_ended(request::Kind, std::string_view, std::chrono::duration<double>) override {}

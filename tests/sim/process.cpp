@@ -26,6 +26,7 @@ Process::Process(World& the_world, Connector& the_home)
       management_(std::make_unique<Management>(*this, random_.fork(4))),
       packages_(std::make_unique<Packages>(*this)),
       keys_(std::make_unique<Keys>(*this)),
+      opener_(std::make_unique<Opener>(*this)),
       silence_(std::make_unique<Silence>()) {
     for (std::size_t i = 0; i < world.authorities.size(); ++i)
         authorities_.push_back(std::make_unique<AuthorityPort>(*this, *world.authorities[i], i, random_.fork(10 + i)));
@@ -42,7 +43,7 @@ bool Process::start() {
     home.disturbed = world.timeline.now();
     if (!ledger_.open()) return false;
     world.judge.opened_again(home, *ledger_.file());
-    engine::Ports ports{*this,        *pool_,  crypto_,  crypto_,   *keys_, world.sealer, *packages_, *management_,
+    engine::Ports ports{*this,        *pool_,  crypto_,  *opener_,  *keys_, world.sealer, *packages_, *management_,
                         *management_, ledger_, *events_, *silence_, {}};
     for (const auto& authority : authorities_) ports.authorities.emplace(authority->name(), authority.get());
     engine_ = std::make_unique<engine::Engine>(world.io.get_executor(), std::move(ports), rules());
@@ -160,12 +161,14 @@ engine::Rules Process::rules() const {
     rules.version = "simulated";
     rules.kinds = {request::Kind::pkcs_issue, request::Kind::pfx_deliver, request::Kind::pfx_withdraw};
     rules.policy.allowed_mail_domains = {"example.com"};
-    rules.recipients.issuers = {world.device_ca};
+    rules.recipients.issuers = {world.people.device_ca()};
     rules.recipients.dedicated_ca = true;
     rules.recipients.binding = scenario.binding == 0   ? trust::Binding::certificate
                                : scenario.binding == 1 ? trust::Binding::register_
                                                        : trust::Binding::service;
-    rules.importer.signatures = trust::SignatureRule::off;
+    rules.importer.signatures =
+        world.people.importer().empty() ? trust::SignatureRule::off : trust::SignatureRule::required;
+    if (!world.people.importer().empty()) rules.importer.signers = {world.people.importer()};
     if (scenario.tight_limits != 0) {
         rules.limits.issue_per_hour = 3;
         rules.limits.unwrap_users_per_hour = 2;
@@ -193,6 +196,7 @@ void Process::Events::raise(const Event& event) {
     if (process_.dead_) return;
     std::string line = process_.name() + " " + std::string(event.id);
     for (const auto& [name, value] : event.fields) {
+        if (name == "request") world_.judge.told(process_, value, event.id);
         world_.judge.no_secret("an event", value);
         if (event.id == event::k_storage_failed && value.find("has not answered for 15 s") != std::string::npos)
             world_.judge.disk_hangs(process_.ledger_, process_.tick());
@@ -230,6 +234,11 @@ Result<SecretBytes> Process::Keys::unwrap(std::string_view provider, std::string
                                           ports::OaepHash hash) const {
     if (!process_.dead_) process_.world.judge.acts(process_, request::Kind::pfx_deliver, "unwraps");
     return process_.world.keys.unwrap(provider, key_name, ciphertext, hash);
+}
+
+Result<ports::Identity> Process::Opener::open_pfx(ByteView pfx, const SecretBytes& password) const {
+    if (!process_.dead_) process_.world.judge.parses(process_, pfx);
+    return process_.crypto_.open_pfx(pfx, password);
 }
 
 Result<Bytes> Process::Packages::package(const trust::Recipient& recipient, ports::PackageContent content) const {

@@ -109,6 +109,7 @@ private:
     class Management;
     class Packages;
     class Keys;
+    class Opener;
     class AuthorityPort;
     class Silence;
 
@@ -127,6 +128,7 @@ private:
     std::unique_ptr<Management> management_;
     std::unique_ptr<Packages> packages_;
     std::unique_ptr<Keys> keys_;
+    std::unique_ptr<Opener> opener_;
     std::unique_ptr<Silence> silence_;
     std::vector<std::unique_ptr<AuthorityPort>> authorities_;
     std::unique_ptr<engine::Engine> engine_;

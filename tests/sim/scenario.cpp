@@ -64,6 +64,8 @@ const std::vector<std::pair<std::string_view, std::uint64_t Scenario::*>>& Scena
         {"repeats", &Scenario::repeats},
         {"patience", &Scenario::patience},
         {"approve_all", &Scenario::approve_all},
+        {"attacks", &Scenario::attacks},
+        {"unsigned_imports", &Scenario::unsigned_imports},
         {"bare", &Scenario::bare},
         {"again", &Scenario::again},
         {"sweep_kind", &Scenario::sweep_kind},
@@ -129,6 +131,25 @@ Scenario Scenario::of(std::uint64_t seed) {
         // What is given up while others are on their way to an authority.
         if (random.chance(500)) scenario.patience = 20;
     }
+    return scenario;
+}
+
+Scenario Scenario::attacked(std::uint64_t seed) {
+    Scenario scenario = of(seed);
+    Random random(seed * 0x9E3779B97F4A7C15ULL + 2);
+    scenario.attacks = static_cast<std::uint64_t>(random.between(200, 1000));
+    scenario.unsigned_imports = some(random, 250, 1, 1);
+    scenario.requests = std::max<std::uint64_t>(scenario.requests, 3);
+    scenario.binding = random.below(2);
+    if (random.chance(600)) scenario.imports = static_cast<std::uint64_t>(random.between(300, 900));
+    // In every other seed nothing else goes wrong, so that honest orders have to come to their end.
+    if (random.chance(500)) return scenario;
+    for (const auto field :
+         {&Scenario::network, &Scenario::statuses, &Scenario::quirks, &Scenario::disk, &Scenario::authority_faults,
+          &Scenario::authority_verdicts, &Scenario::crashes, &Scenario::stops, &Scenario::clock_jumps,
+          &Scenario::outages, &Scenario::withdraws, &Scenario::blocks, &Scenario::slow_work, &Scenario::rare_stages,
+          &Scenario::rare_crashes, &Scenario::slow_disk, &Scenario::patience, &Scenario::freezes, &Scenario::crowd})
+        scenario.*field = 0;
     return scenario;
 }
 

@@ -52,14 +52,18 @@ struct Scenario {
     std::uint64_t protects = 0;      // how many accounts have to approve what the first user gets
     std::uint64_t crowd = 0;  // 1: one place at an authority that is slow, and withdrawals while they wait for it
     // For chosen paths, so that only the fault decides what differs; no seed draws these.
-    std::uint64_t pending = 0;      // seconds that an authority takes over each order
-    std::uint64_t approve_all = 0;  // 1: a person lets go whatever is held
+    std::uint64_t pending = 0;           // seconds that an authority takes over each order
+    std::uint64_t approve_all = 0;       // 1: a person lets go whatever is held
+    std::uint64_t attacks = 0;           // permille of orders that the service, in an attacker's hand, makes others of
+    std::uint64_t unsigned_imports = 0;  // 1: [importer] signatures = "off"
     // For the sweep: call number `step` of one kind fails. 0: none.
     std::uint64_t sweep_kind = 0;  // 0 ledger, 1 network, 2 authority
     std::uint64_t sweep_step = 0;
     std::uint64_t sweep_how = 0;  // which fault of that kind
 
     [[nodiscard]] static Scenario of(std::uint64_t seed);
+    // The same in an attacker's hand. What is the service's word by the operator's choice is not attacked.
+    [[nodiscard]] static Scenario attacked(std::uint64_t seed);
     // "requests=2 connectors=1": only what differs from `other`.
     [[nodiscard]] std::string difference(const Scenario& other) const;
     [[nodiscard]] std::string text() const;

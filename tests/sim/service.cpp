@@ -22,6 +22,10 @@ void SimService::keep_time() {
     for (auto& order : orders_) {
         if (order.state == State::coming && now >= order.arrives) {
             order.state = State::queued;
+            if (world_.attacker && order.attempt == 0 && order.ordered_again == 0) {
+                world_.attacker->take(order.request);
+                order.hash = digest_of("sha256", request::order_octets(order.request));
+            }
             world_.trace.line("service: order " + order.request.id.text() + " " +
                               std::string(to_string(order.request.kind())));
             if (order.request.kind() == request::Kind::pfx_withdraw) withdraw(order);
@@ -57,15 +61,18 @@ std::optional<Tick> SimService::next_change() const {
     return next;
 }
 
-bool SimService::has_work(const std::vector<request::Kind>& kinds) const {
-    return std::any_of(orders_.begin(), orders_.end(), [&](const Order& order) {
-        return order.state == State::queued &&
-               std::find(kinds.begin(), kinds.end(), order.request.kind()) != kinds.end();
-    });
+// Whoever has taken the service gives what he likes.
+bool SimService::asked_for(const Order& order, const std::vector<request::Kind>& kinds) const {
+    return std::find(kinds.begin(), kinds.end(), order.request.kind()) != kinds.end() ||
+           (world_.attacker && world_.attacker->took(order.request.id) && !kinds.empty());
 }
 
-std::variant<ports::LeasedRequest, ports::UnreadableRequest> SimService::element(const Order& order,
-                                                                                 const LeaseId& lease) const {
+bool SimService::has_work(const std::vector<request::Kind>& kinds) const {
+    return std::any_of(orders_.begin(), orders_.end(),
+                       [&](const Order& order) { return order.state == State::queued && asked_for(order, kinds); });
+}
+
+std::variant<ports::LeasedRequest, ports::UnreadableRequest> SimService::element(Order& order, const LeaseId& lease) {
     if (order.unreadable)
         return ports::UnreadableRequest{order.request.id, lease,
                                         request::Failure{"invalidRequest", "/profile: no object", false, {}}};
@@ -77,6 +84,11 @@ std::variant<ports::LeasedRequest, ports::UnreadableRequest> SimService::element
         leased.request.user.id = *UserId::parse("another-user");
         leased.order_hash = digest_of("sha256", request::order_octets(leased.request));
     }
+    if (world_.attacker && order.attempt > 1) {
+        world_.attacker->change(leased.request);
+        leased.order_hash = digest_of("sha256", request::order_octets(leased.request));
+    }
+    order.recipients.insert(leased.request.device.recipient_certificate);
     leased.lease = {lease, world_.utc(order.lease_ends), order.attempt};
     return leased;
 }
@@ -91,9 +103,7 @@ ports::LeaseAnswer SimService::lease(std::size_t connector, std::size_t most, co
     if (given.empty()) {
         for (std::size_t i = 0; i < orders_.size() && given.size() < most; ++i) {
             auto& order = orders_[i];
-            if (order.state != State::queued ||
-                std::find(kinds.begin(), kinds.end(), order.request.kind()) == kinds.end())
-                continue;
+            if (order.state != State::queued || !asked_for(order, kinds)) continue;
             if (order.attempt != 0 && !order.holders.contains(connector))
                 world_.hit_holders(order, Fault::lease_stolen);
             order.state = State::leased;
@@ -107,11 +117,12 @@ ports::LeaseAnswer SimService::lease(std::size_t connector, std::size_t most, co
         }
     }
     for (const auto& [index, lease] : given) {
-        const auto& order = orders_[index];
+        auto& order = orders_[index];
         if (order.unreadable) world_.hit_holders(order, Fault::unreadable_element);
         if (order.changes && order.attempt > 1) world_.hit_holders(order, Fault::order_changed);
         answer.requests.push_back(element(order, lease));
     }
+    if (world_.attacker) world_.attacker->answer_lease(answer);
     return answer;
 }
 
@@ -131,6 +142,7 @@ ports::RenewAnswer SimService::renew(std::size_t connector, const std::vector<Le
         found->lease_granted = now;
         found->lease_ends = now + lease_length_;
         answer.renewed.push_back({lease, world_.utc(found->lease_ends)});
+        if (world_.attacker) world_.attacker->answer_renewal(found->request.id, answer.renewed.back());
     }
     return answer;
 }
@@ -139,7 +151,10 @@ std::vector<ports::ResultOutcome> SimService::report(std::size_t connector,
                                                      const std::vector<ports::ResultMessage>& results) {
     keep_time();
     std::vector<ports::ResultOutcome> outcomes;
-    for (const auto& message : results) outcomes.push_back(judge(connector, message));
+    for (const auto& message : results) {
+        outcomes.push_back(judge(connector, message));
+        if (world_.attacker) lie(message, outcomes.back());
+    }
     // In any order.
     if (outcomes.size() > 1 && random_.chance(300)) std::reverse(outcomes.begin(), outcomes.end());
     return outcomes;
@@ -195,6 +210,17 @@ ports::ResultOutcome SimService::judge(std::size_t connector, const ports::Resul
     return outcome;
 }
 
+void SimService::lie(const ports::ResultMessage& message, ports::ResultOutcome& outcome) {
+    auto* order = order_of(outcome.request);
+    const std::string truth = outcome.outcome;
+    world_.attacker->answer_result(outcome);
+    if (order == nullptr || outcome.outcome == truth) return;
+    if (message.delivered)
+        for (const auto& certificate : message.delivered->certificates) order->lied_about.insert(certificate.der);
+    order->accepted_certificates.clear();
+    world_.trace.line("service: " + outcome.request.text() + " is answered otherwise");
+}
+
 // "Once closed, the same id is a new order."
 void SimService::order_again(Order& order) {
     constexpr unsigned k_most = 2;
@@ -207,6 +233,12 @@ void SimService::order_again(Order& order) {
     order.attempt = 0;
     order.ended_as.clear();
     order.code.clear();
+}
+
+RequestId SimService::leased_as(const LeaseId& lease) const {
+    for (const auto& order : orders_)
+        if (order.lease == lease && order.state == State::leased) return order.request.id;
+    return {};
 }
 
 bool SimService::holds_lease(const LeaseId& lease, const UserId& user) const {

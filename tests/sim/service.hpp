@@ -36,12 +36,14 @@ public:
         bool unreadable = false;
         bool changes = false;  // another content when it is leased again
         bool rejects = false;
+        std::set<Bytes> recipients;  // every device certificate that it was ever leased with
         unsigned ordered_again = 0;  // under its id, after it had failed
         // How it ended, as the service judged.
         std::string ended_as;  // delivered, completed, failed, rejected
         std::string code;
         std::set<Sha256> accepted;
         std::set<Bytes> accepted_certificates;
+        std::set<Bytes> lied_about;  // the connector was told another thing of them
         std::vector<Sha256> accepted_list() const { return {accepted.begin(), accepted.end()}; }
     };
 
@@ -60,6 +62,8 @@ public:
     [[nodiscard]] std::vector<ports::ResultOutcome> report(std::size_t connector,
                                                            const std::vector<ports::ResultMessage>& results);
     [[nodiscard]] bool holds_lease(const LeaseId& lease, const UserId& user) const;
+    // The order that is leased so; empty where none is.
+    [[nodiscard]] RequestId leased_as(const LeaseId& lease) const;
     // A lease is taken back before its time; an order is withdrawn by somebody.
     void take_back(std::size_t order);
     void cancel(std::size_t order);
@@ -70,9 +74,11 @@ public:
 
 private:
     [[nodiscard]] Order* order_of(const RequestId& id);
-    [[nodiscard]] std::variant<ports::LeasedRequest, ports::UnreadableRequest> element(const Order& order,
-                                                                                       const LeaseId& lease) const;
+    [[nodiscard]] std::variant<ports::LeasedRequest, ports::UnreadableRequest> element(Order& order,
+                                                                                       const LeaseId& lease);
     [[nodiscard]] ports::ResultOutcome judge(std::size_t connector, const ports::ResultMessage& message);
+    [[nodiscard]] bool asked_for(const Order& order, const std::vector<request::Kind>& kinds) const;
+    void lie(const ports::ResultMessage& message, ports::ResultOutcome& outcome);
     void withdraw(const Order& by);
     void order_again(Order& order);
 

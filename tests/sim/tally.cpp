@@ -124,6 +124,8 @@ void Tally::add(const Tally& other) {
     tripped += other.tripped;
     ledger_calls += other.ledger_calls;
     simulated_seconds += other.simulated_seconds;
+    for (const auto& [art, ends] : other.attacks)
+        for (const auto& [end, times] : ends) attacks[art][end] += times;
 }
 
 std::string Tally::table() const {
@@ -151,6 +153,16 @@ std::string Tally::table() const {
             std::to_string(frozen) + " times, tripped " + std::to_string(tripped) + " times; " +
             std::to_string(ledger_calls) + " ledger calls, " + std::to_string(simulated_seconds / 3600) +
             " simulated hours\n";
+    return text;
+}
+
+std::string Tally::attack_table() const {
+    std::string text = "What the attacker did with an order, and how it ended\n";
+    for (const auto& [art, ends] : attacks) {
+        text += padded(art, -52);
+        for (const auto& [end, times] : ends) text += " " + end + " " + std::to_string(times);
+        text += "\n";
+    }
     return text;
 }
 

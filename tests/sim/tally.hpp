@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -117,11 +118,13 @@ struct Tally {
     std::uint64_t tripped = 0;
     std::uint64_t ledger_calls = 0;
     std::uint64_t simulated_seconds = 0;
+    std::map<std::string, std::map<std::string, std::uint64_t>> attacks;  // art, how the order ended, how often
 
     void add(const Tally& other);
     [[nodiscard]] std::string table() const;
     // The empty cells that a run of 20,000 seeds must not have.
     [[nodiscard]] std::vector<std::string> holes() const;
+    [[nodiscard]] std::string attack_table() const;
 };
 
 }  // namespace connector::sim

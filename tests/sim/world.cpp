@@ -31,6 +31,7 @@ World::World(const Scenario& the_scenario, fs::path directory, bool keep_trace)
       service(*this, random.fork(1), std::chrono::seconds{scenario.lease_seconds}),
       sealer(scenario.seed),
       keys(labels),
+      people(labels, utc({})),
       directory_(std::move(directory)),
       troubled_until_(Tick{} + std::chrono::seconds{scenario.faults_until}),
       deadline_(troubled_until_ + 24h * 6) {
@@ -96,85 +97,18 @@ void World::make_authorities() {
     }
 }
 
-namespace {
-
-struct Holder {
-    request::User user;
-    request::Device device;
-    Bytes other_certificate;
-};
-
-Bytes device_certificate(Labels& labels, const Bytes& ca, const request::User& user, const DeviceId& device,
-                         const std::string& key, UtcTime now) {
-    auto facts = plain_facts("", digest_of("spki", bytes_of(key)), 7);
-    facts.not_before = UtcTime{} + std::chrono::days{3650};
-    // A clock that is years ahead finds it expired.
-    facts.not_after = now + std::chrono::days{700};
-    facts.alternative_names = {{NameForm::uri, "urn:device:" + device.text()},
-                               {NameForm::upn, user.user_principal_name}};
-    facts.key_usage = KeyUsage(KeyUsage::k_key_encipherment);
-    facts.extended_key_usage = std::vector<std::string>{std::string(eku::k_client_auth)};
-    return labels.add_certificate(std::move(facts), ca);
-}
-
-trust::ImportedRecord imported(Labels& labels, const request::User& user, std::size_t number, UtcTime now, bool opens) {
-    const std::string name = user.id.text() + "-old-" + std::to_string(number);
-    auto facts = plain_facts("", digest_of("spki", bytes_of(name)), 1000 + number);
-    facts.not_before = now - std::chrono::days{100 * static_cast<int>(number + 1)};
-    facts.not_after = now + std::chrono::days{200};
-    facts.alternative_names = {{NameForm::email, user.user_principal_name}};
-    facts.key_usage = KeyUsage(KeyUsage::k_key_encipherment);
-    facts.extended_key_usage = std::vector<std::string>{std::string(eku::k_email_protection)};
-    const std::string key = labels.add_key(facts.key.spki_sha256);
-    trust::ImportedRecord record;
-    record.start = facts.not_before;
-    record.expiration = facts.not_after;
-    const Bytes certificate = labels.add_certificate(std::move(facts), {});
-    record.id = name;
-    record.thumbprint = labels.certificate(certificate)->thumbprint.hex();
-    record.purpose = request::Purpose::smime_encryption;
-    record.user_principal_name = user.user_principal_name;
-    record.provider_name = "provider";
-    record.key_name = "key";
-    record.padding_scheme = "oaepSha512";
-    const std::string password = std::string(k_canary) + "-IMPORT-" + name;
-    record.pfx = labels.fresh("OLDPFX");
-    record.wrapped_password = labels.fresh("WRAPPED");
-    labels.pfx.emplace(record.pfx, Labels::PfxContent{key, certificate, {}, password});
-    if (opens) labels.wrapped_passwords.emplace(record.wrapped_password, password);
-    return record;
-}
-
-}  // namespace
-
 void World::make_orders() {
-    auto ca = plain_facts("Device CA", digest_of("spki", bytes_of("device-ca")), 1);
-    ca.issuer = ca.subject;
-    ca.is_ca = true;
-    device_ca = labels.add_certificate(std::move(ca), {});
-
     Random dice = random.fork(2);
-    std::vector<Holder> holders;
-    const std::size_t people = 1 + scenario.requests / 3;
-    for (std::size_t i = 0; i < people; ++i) {
-        Holder holder;
-        holder.user.id = *UserId::parse("user" + std::to_string(i));
-        holder.user.user_principal_name = "user" + std::to_string(i) + "@example.com";
-        holder.device.id = *DeviceId::parse("device" + std::to_string(i));
-        holder.device.platform = request::Platform::linux_pc;
-        holder.device.recipient_certificate =
-            device_certificate(labels, device_ca, holder.user, holder.device.id, "key" + std::to_string(i), utc({}));
-        holder.other_certificate =
-            device_certificate(labels, device_ca, holder.user, holder.device.id, "other" + std::to_string(i), utc({}));
-        const auto old = dice.below(3);
-        for (std::size_t k = 0; k < old; ++k)
-            histories[holder.user.id].push_back(imported(labels, holder.user, k, utc({}), !dice.chance(100)));
-        holders.push_back(std::move(holder));
+    const std::size_t count = 1 + scenario.requests / 3;
+    for (std::size_t i = 0; i < count; ++i) people.add(dice);
+    if (scenario.attacks != 0) {
+        if (scenario.unsigned_imports == 0) people.sign_imports();
+        attacker = std::make_unique<Attacker>(*this, random.fork(7));
     }
     std::uint64_t number = 0;
     const auto quirk = [&] { return dice.chance(static_cast<unsigned>(scenario.quirks)); };
     for (std::uint64_t i = 0; i < scenario.requests; ++i) {
-        const auto& holder = holders[dice.below(holders.size())];
+        const auto& holder = people.holders()[dice.below(people.holders().size())];
         SimService::Order order;
         order.arrives =
             Tick{} + std::chrono::milliseconds{dice.between(0, static_cast<std::int64_t>(scenario.faults_until) * 700)};
@@ -448,6 +382,8 @@ void World::operate(std::size_t index, const RequestId& id, bool approve) {
     const auto& device = (*found)->request.device;
     const auto* facts = labels.certificate(device.recipient_certificate);
     if (facts == nullptr) return;
+    // Whoever approves has looked whose device it is.
+    if (attacker && !people.is_of(facts->key.spki_sha256, (*found)->request.user, device.id)) return;
     const auto now = process->utc();
     const auto approved = file.approve({(*found)->request.user.id, (*found)->request.user.user_principal_name,
                                         device.id, facts->key.spki_sha256, "root", now, now + 24h * 7});
@@ -474,7 +410,8 @@ void World::start(Connector& connector) {
     connector.process = std::make_unique<Process>(*this, connector);
     active();
     if (!connector.process->start()) return;  // a broken invariant, noted
-    if (connector.lives != 1 || scenario.binding != 1 || (scenario.seed & 1U) != 0) return;
+    // A first use within a window is taken as it comes: that is what an operator opens it for.
+    if (connector.lives != 1 || scenario.binding != 1 || (scenario.seed & 1U) != 0 || attacker) return;
     const auto now = connector.process->utc();
     const auto opened = connector.process->ledger().file()->open_window({now, now + 1h, 1, 0, "root"});
     if (!opened) judge.broken("an enrolment window can be opened", opened.error().message);

@@ -3,9 +3,11 @@
 // One thread; nothing outside the scenario decides anything.
 #pragma once
 
+#include "tests/sim/attacker.hpp"
 #include "tests/sim/authority.hpp"
 #include "tests/sim/judge.hpp"
 #include "tests/sim/labels.hpp"
+#include "tests/sim/people.hpp"
 #include "tests/sim/process.hpp"
 #include "tests/sim/random.hpp"
 #include "tests/sim/scenario.hpp"
@@ -85,10 +87,10 @@ public:
     SimService service;
     std::vector<std::unique_ptr<SimAuthority>> authorities;
     std::vector<std::unique_ptr<Connector>> connectors;
-    Bytes device_ca;
-    std::map<UserId, std::vector<trust::ImportedRecord>> histories;
     LabelSealer sealer;
     LabelKeys keys;
+    People people;
+    std::unique_ptr<Attacker> attacker;                             // null: the service is honest
     std::map<Bytes, std::pair<std::size_t, RequestId>> csr_owners;  // as committed
     std::uint64_t sweep_calls = 0;
     // Looked at whenever something may have happened: a path's own events (withdraw now, cancel now).

@@ -283,6 +283,7 @@ UNTRUSTED = [
     device("two-names", ONE_NAME, "for two devices, in URIs and common names"), device("two-cns", ONE_NAME, "two common names"),
     device("uri-prefix", 'it names the device "…x", not /device/id', "a device id that only begins like it"), device("uri-suffix", ONE_URI, "a URI that only ends like it"),
     device("no-name", ONE_URI, "for no device"), device("rsa1024", "RSA with 1024 bits; 2048 to 4096 are taken", "RSA-1024"),
+    device("sha1", "it is signed with …, which can be forged; the device's authority has to sign with SHA-256 or better", "signed with SHA-1"),
     device("smime", "it is a mail certificate (emailProtection)", "an S/MIME certificate"),
     device("client-and-smime", "it is a mail certificate (emailProtection)", "for clients and S/MIME"),
     device("any-eku", "it is for any purpose (anyExtendedKeyUsage)", "for any purpose"), device("no-eku", "it has none of [recipients] required_eku", "no extended key usage"),

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Can the simulator find bugs? Each patch is a deliberate fault: applied to a copy of the sources, built, and searched for.
 
-  find.py BUILD_DIR [--patches DIR] [--seeds N] [--start S] [--preset-type TYPE]
+  find.py BUILD_DIR [--patches DIR] [--attacked] [--seeds N] [--start S] [--preset-type TYPE]
 
 Prints in how many of N seeds each fault breaks an invariant, and which. What no seed shows is searched for by the sweep, where each single call fails
 once; fails where neither finds a fault, or finds one where there is none.
@@ -62,6 +62,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--patches", type=pathlib.Path, default=pathlib.Path(__file__).parent)
+    parser.add_argument("--attacked", action="store_true", help="the service in an attacker's hand; the sweep finds nothing of that")
     parser.add_argument("--seeds", type=int, default=2000)
     parser.add_argument("--start", type=int, default=1)
     parser.add_argument("--preset-type", default="RelWithDebInfo")
@@ -82,7 +83,7 @@ def main() -> int:
         run(["cmake", "-S", sources, "-B", output, f"-DCMAKE_BUILD_TYPE={options.preset_type}", *generator])
         run(["cmake", "--build", output, "-j", str(os.cpu_count() or 1), "--target", "sim"])
         done = subprocess.run([str(output / "tests/sim/sim"), "--count", "--twice-each", "0", "--seeds", str(options.seeds), "--start",
-                               str(options.start), "--jobs", str(os.cpu_count() or 1)], capture_output=True, text=True, check=False)
+                               str(options.start), "--jobs", str(os.cpu_count() or 1), *["--attacked"] * options.attacked], capture_output=True, text=True, check=False)
         found = re.match(r"(\d+) of (\d+)", done.stdout)
         name = "(no fault)" if patch is None else patch.stem
         if not found:
@@ -97,7 +98,7 @@ def main() -> int:
         if patch is None:
             missed += int(found[1]) != 0
         elif int(found[1]) == 0:
-            missed += sweep(output) == 0
+            missed += options.attacked or sweep(output) == 0
     print("each was found" if missed == 0 else f"{missed} wrong")
     return 1 if missed else 0
 

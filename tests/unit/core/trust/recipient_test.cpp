@@ -171,6 +171,7 @@ TEST(Recipient, certificates_that_are_not_trusted) {  // AT-07 to AT-11
         const char* part;
     } cases[] = {
         {"sub-CA of the same root", [](Claim& c) { c.directly_issued = false; }, "direct issuer"},
+        {"signed with SHA-1", [](Claim& c) { c.facts.signature_strong = false; }, "can be forged"},
         {"emailProtection", purpose(eku::k_email_protection), "emailProtection"},
         {"any purpose", purpose(eku::k_any), "anyExtendedKeyUsage"},
         {"CA", [](Claim& c) { c.facts.is_ca = true; }, "certification authority"},
