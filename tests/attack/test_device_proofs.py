@@ -197,8 +197,8 @@ class Revoked(Attacked):
         self.assertEqual(self.lab.state(order)["reports"], [], "the service has heard nothing")
         self.assertTrue(any("AUTH-7031" in line for line in self.connector.log().splitlines()))
         self.check_nothing_left(mark, order)
-        # With the next list it is judged: this one is revoked, the neighbour is served.
-        self.publish(lost)
+        # With the next list, a newer one, it is judged: this one is revoked, the neighbour is served.
+        self.publish(lost, start=pki.now())
         self.check_refused(order, "recipientUntrusted", "KEY-4002", "…its authority has revoked it")
         mark.beside += self.lab.queue(self.honest())
         self.check_neighbour(mark)

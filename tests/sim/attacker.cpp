@@ -11,6 +11,12 @@ namespace connector::sim {
 using namespace std::chrono_literals;
 using request::CertificateRequest;
 
+namespace {
+
+constexpr std::string_view k_answers_alone = "answers alone";
+
+}  // namespace
+
 Attacker::Attacker(World& world, Random random) : world_(world), random_(random) {
     auto facts = plain_facts("Device CA", digest_of("spki", bytes_of("his authority")), 1);
     facts.issuer = facts.subject;
@@ -100,11 +106,14 @@ void Attacker::corrupt(CertificateRequest& order) {
 }
 
 void Attacker::take(CertificateRequest& order) {
-    if (random_.chance(static_cast<unsigned>(world_.scenario.attacks))) corrupt(order);
+    if (!random_.chance(static_cast<unsigned>(world_.scenario.attacks))) return;
+    // What is asked honestly can be answered with lies.
+    if (random_.chance(300)) return note(order.id, k_answers_alone);
+    corrupt(order);
 }
 
 void Attacker::change(CertificateRequest& order) {
-    if (!took(order.id) || !lies() || !random_.chance(300)) return;
+    if (!took(order.id) || arts(order.id).front() == k_answers_alone || !lies() || !random_.chance(300)) return;
     corrupt(order);
     note(order.id, "another order under the same id");
 }
@@ -299,7 +308,7 @@ void Attacker::answer_history(const RequestId& id, const UserId& user, ports::Im
 }
 
 std::vector<std::string_view> Attacker::all_arts() {
-    std::vector<std::string_view> names{"another order under the same id", "a renewal of any length"};
+    std::vector<std::string_view> names{k_answers_alone, "another order under the same id", "a renewal of any length"};
     const auto add = [&](const auto& arts) {
         for (const auto& art : arts) names.push_back(art.name);
     };
