@@ -67,35 +67,11 @@ Bytes Attacker::forged(CertificateFacts facts, Bytes issuer) {
     return world_.labels.add_certificate(std::move(facts), std::move(issuer));
 }
 
-// Anybody can wrap a password for the import key.
 trust::ImportedRecord Attacker::of_his_own(const request::User& user) {
-    auto& labels = world_.labels;
     const auto now = world_.utc(world_.timeline.now());
-    const std::string name = "his-" + std::to_string(++made_);
-    auto facts = plain_facts("", digest_of("spki", bytes_of(name)), 5000 + made_);
-    facts.not_before = now - std::chrono::days{1};
-    facts.not_after = now + std::chrono::days{300};
-    facts.alternative_names = {{NameForm::email, user.user_principal_name}};
-    facts.key_usage = KeyUsage(KeyUsage::k_key_encipherment);
-    facts.extended_key_usage = std::vector<std::string>{std::string(eku::k_email_protection)};
-    const std::string key = labels.add_key(facts.key.spki_sha256);
-    trust::ImportedRecord record;
-    record.id = name;
-    record.start = facts.not_before;
-    record.expiration = facts.not_after;
-    const Bytes certificate = labels.add_certificate(std::move(facts), {});
-    record.thumbprint = labels.certificate(certificate)->thumbprint.hex();
-    record.purpose = request::Purpose::smime_encryption;
-    record.user_principal_name = user.user_principal_name;
-    record.provider_name = "provider";
-    record.key_name = "key";
-    record.padding_scheme = "oaepSha512";
-    const std::string password = "his-password-" + name;
-    record.pfx = labels.fresh("HISPFX");
-    record.wrapped_password = labels.fresh("WRAPPED");
-    labels.pfx.emplace(record.pfx, Labels::PfxContent{key, certificate, {}, password});
-    labels.wrapped_passwords.emplace(record.wrapped_password, password);
-    return record;
+    const auto number = ++made_;
+    return record_about(world_.labels, user, "his-" + std::to_string(number), "HISPFX", 5000 + number,
+                        now - std::chrono::days{1}, now + std::chrono::days{300});
 }
 
 void Attacker::corrupt(CertificateRequest& order) {
@@ -206,9 +182,9 @@ const std::vector<Attacker::Art<Attacker::History>>& Attacker::history_arts() {
          }},
         {"another's imports under one's own name",
          [](Attacker& self, auto& history) {
+             const auto& name = self.world_.people.find(history.user)->user.user_principal_name;
              for (auto record : self.world_.people.history_of(self.anybody().user.id)) {
-                 for (const auto& holder : self.world_.people.holders())
-                     if (holder.user.id == history.user) record.user_principal_name = holder.user.user_principal_name;
+                 record.user_principal_name = name;
                  history.answer.records.push_back(std::move(record));
              }
          }},
@@ -233,32 +209,19 @@ const std::vector<Attacker::Art<Attacker::History>>& Attacker::history_arts() {
          }},
         {"a certificate of his own",
          [](Attacker& self, auto& history) {
-             for (const auto& holder : self.world_.people.holders()) {
-                 if (holder.user.id != history.user) continue;
-                 auto record = self.of_his_own(holder.user);
-                 if (self.random_.chance(500) && !history.answer.records.empty())
-                     record.importer_signature = history.answer.records.front().importer_signature;
-                 history.answer.records.push_back(std::move(record));
-             }
+             auto record = self.of_his_own(self.world_.people.find(history.user)->user);
+             if (self.random_.chance(500) && !history.answer.records.empty())
+                 record.importer_signature = history.answer.records.front().importer_signature;
+             history.answer.records.push_back(std::move(record));
          }},
         {"a certificate of his own, signed by himself",
          [](Attacker& self, auto& history) {
-             for (const auto& holder : self.world_.people.holders()) {
-                 if (holder.user.id != history.user) continue;
-                 auto record = self.of_his_own(holder.user);
-                 trust::ImporterStatement statement;
-                 statement.user_principal_name = ascii_lower(record.user_principal_name);
-                 statement.purpose = record.purpose;
-                 statement.certificate =
-                     self.world_.labels.certificate(self.world_.labels.pfx.at(record.pfx).certificate)->sha256;
-                 statement.blob = digest_of("sha256", record.pfx);
-                 statement.mailboxes = {statement.user_principal_name};
-                 statement.history = {statement.certificate};
-                 statement.sequence = 1ULL << 40U;
-                 statement.signed_at = record.start;
-                 record.importer_signature = self.world_.labels.sign(trust::to_lines(statement), self.signer_);
-                 history.answer.records.push_back(std::move(record));
-             }
+             auto record = self.of_his_own(self.world_.people.find(history.user)->user);
+             const auto* own = self.world_.labels.certificate(self.world_.labels.pfx.at(record.pfx).certificate);
+             auto statement = statement_of(self.world_.labels, record, {own->sha256}, record.start);
+             statement.sequence = 1ULL << 40U;
+             record.importer_signature = self.world_.labels.sign(trust::to_lines(statement), self.signer_);
+             history.answer.records.push_back(std::move(record));
          }},
         {"no signatures",
          [](Attacker&, auto& history) {
@@ -298,7 +261,7 @@ const std::vector<Attacker::Art<Attacker::History>>& Attacker::history_arts() {
 }
 
 void Attacker::answer_history(const RequestId& id, const UserId& user, ports::ImportedHistory& answer) {
-    if (!took(id) || !lies() || !random_.chance(700)) return;
+    if (!took(id) || !lies() || world_.people.find(user) == nullptr || !random_.chance(700)) return;
     // Whole, whatever was asked for, and under a name of its own: other orders of this user get what is right.
     answer.not_modified = false;
     answer.etag = "his-" + std::to_string(++made_);

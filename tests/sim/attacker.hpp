@@ -67,7 +67,7 @@ private:
     [[nodiscard]] const Holder& anybody();
     [[nodiscard]] Bytes forged(CertificateFacts facts, Bytes issuer);
     [[nodiscard]] CertificateFacts facts_for(const std::string& device, const std::string& user);
-    // A record about `user` with a key of his own.
+    // A record about `user` with a key of his own: anybody can wrap a password for the import key.
     [[nodiscard]] trust::ImportedRecord of_his_own(const request::User& user);
 
     World& world_;

@@ -121,10 +121,11 @@ const std::vector<Attacker::Art<CertificateRequest>>& Attacker::order_arts() {
         {"a certificate for other ends",
          [](Attacker& self, auto& order) {
              auto facts = self.facts_for(order.device.id.text(), order.user.user_principal_name);
-             switch (self.random_.below(4)) {
+             switch (self.random_.below(self.world_.marks_devices() ? 5 : 4)) {
                  case 0:
                      facts.extended_key_usage = std::vector<std::string>{std::string(eku::k_email_protection)};
                      break;
+                 case 4: facts.extended_key_usage = std::vector<std::string>{"1.3.6.1.5.5.7.3.1"}; break;
                  case 1: facts.extended_key_usage = std::vector<std::string>{std::string(eku::k_any)}; break;
                  case 2: facts.is_ca = true; break;
                  default: facts.key_usage = KeyUsage(KeyUsage::k_digital_signature); break;
@@ -149,9 +150,37 @@ const std::vector<Attacker::Art<CertificateRequest>>& Attacker::order_arts() {
                  facts.not_after = facts.not_before + std::chrono::days{1};
              else
                  facts.not_before = facts.not_after - std::chrono::days{1};
-             // It is his own; a clock that is years off takes it for current.
+             order.device.recipient_certificate = self.forged(std::move(facts), self.world_.people.device_ca());
+         }},
+        {"a certificate that ends in a moment",
+         [](Attacker& self, auto& order) {
+             const auto* holder = self.world_.people.find(order.user.id);
+             if (holder == nullptr) return;
+             order.user = holder->user;
+             order.device = holder->device;
+             auto facts = self.facts_for(order.device.id.text(), order.user.user_principal_name);
+             facts.not_after =
+                 self.world_.utc(self.world_.timeline.now()) + std::chrono::seconds{self.random_.between(0, 600)};
              self.world_.people.give(facts.key.spki_sha256, order.user.user_principal_name);
              order.device.recipient_certificate = self.forged(std::move(facts), self.world_.people.device_ca());
+         }},
+        {"a device's certificate over a key made here",
+         [](Attacker& self, auto& order) {
+             // A sister's keys nobody knows here.
+             if (self.world_.scenario.connectors != 1) return;
+             for (const auto& authority : self.world_.authorities)
+                 for (const auto& entry : authority->entries) {
+                     auto facts = self.facts_for(order.device.id.text(), order.user.user_principal_name);
+                     facts.key.spki_sha256 = self.world_.labels.csrs.at(entry.csr).spki;
+                     order.device.recipient_certificate = self.forged(std::move(facts), self.world_.people.device_ca());
+                 }
+         }},
+        {"one's own device in other letters",
+         [](Attacker&, auto& order) {
+             auto name = order.device.id.text();
+             for (auto& c : name)
+                 if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+             order.device.id = *DeviceId::parse(name);
          }},
         {"no certificate", [](Attacker&, auto& order) { order.device.recipient_certificate.clear(); }},
         {"octets for a certificate",

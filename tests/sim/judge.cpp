@@ -30,6 +30,15 @@ void Judge::disk_hangs(const SimLedger& ledger, Tick now) {
         broken("a disk is said to hang when a call has not been answered for 15 s", asked ? "sooner" : "none is asked");
 }
 
+namespace {
+
+// A certificate names its device without regard to case.
+DeviceId one_spelling(const DeviceId& device) {
+    return DeviceId::parse(trust::one_spelling_of_device(device.text())).value_or(device);
+}
+
+}  // namespace
+
 // What each stage may still hold, and that pins change by a local act alone.
 void Judge::committed(Process& process, const ports::Commit& commit, const Shadow* before) {
     const auto& record = commit.record;
@@ -43,7 +52,7 @@ void Judge::committed(Process& process, const ports::Commit& commit, const Shado
         broken("no key outlives its delivery", what + " still has its package");
     const bool packed_now = record.stage == Stage::packaged && !record.sealed_package.empty() &&
                             (before == nullptr || before->stage != Stage::packaged);
-    if (packed_now && process.home.blocked.contains(record.request.device.id))
+    if (packed_now && process.home.blocked.contains(one_spelling(record.request.device.id)))
         broken("no package is kept for who is blocked", what);
     // But for what the authority gave after all.
     const bool late = record.stage == Stage::revoking && !record.certificate.empty();
@@ -54,12 +63,12 @@ void Judge::committed(Process& process, const ports::Commit& commit, const Shado
     no_secret("a hold's detail", record.held_detail);
     if (!commit.pin) return;
     auto& pins = process.home.pins;
-    const auto known = pins.find(commit.pin->device);
+    const auto device = one_spelling(commit.pin->device);
+    const auto known = pins.find(device);
     const bool changed = known != pins.end() && known->second != commit.pin->spki_sha256;
-    if (changed && world_.scenario.binding != 0 &&
-        !process.home.approved.contains({commit.pin->device, commit.pin->spki_sha256}))
+    if (changed && world_.scenario.binding != 0 && !process.home.approved.contains({device, commit.pin->spki_sha256}))
         broken("pins change by a local act only", what + " changed the key of " + commit.pin->device.text());
-    pins[commit.pin->device] = commit.pin->spki_sha256;
+    pins[device] = commit.pin->spki_sha256;
 }
 
 void Judge::acts(Process& process, request::Kind kind, const std::string& what) {
@@ -89,14 +98,14 @@ void Judge::counted(Process& process, const ports::Commit& commit) {
 }
 
 void Judge::approved(Process& process, const RequestId& id, const Sha256& device_key, const std::string& what) {
-    if (world_.scenario.protects == 0 || world_.people.holder_of(device_key) != "user0@example.com") return;
+    if (world_.scenario.protects == 0 || world_.people.holder_of(device_key) != k_protected) return;
     if (process.home.votes[id].size() < world_.scenario.protects)
         broken("nothing goes to a protected user unapproved", process.name() + " " + what + " " + id.text());
 }
 
-void Judge::looked_up(Process& process, const DeviceId& device, const UserId& /*user*/, const Sha256& /*spki*/,
+void Judge::looked_up(Process& process, const DeviceId& device, const UserId& /*user*/, const Sha256& spki,
                       bool blocked) {
-    if (!blocked) proofs_[{process.home.index, device}] = {&process, world_.timeline.now()};
+    if (!blocked) proofs_[{process.home.index, device, spki}] = {&process, world_.timeline.now()};
 }
 
 void Judge::submitted(Process& process, const ports::Submission& submission, std::string_view authority) {
@@ -176,10 +185,14 @@ void Judge::wrapped(Process& process, const trust::Recipient& recipient, const p
     const std::string what = process.name() + " wraps for " + recipient.device().text();
     acts(process, content.purpose == "pkcs" ? request::Kind::pkcs_issue : request::Kind::pfx_deliver, "wraps");
     approved(process, content.request_id, recipient.certificate().key.spki_sha256, "wraps for");
-    const auto proof = proofs_.find({process.home.index, recipient.device()});
-    if (proof == proofs_.end() || proof->second.process != &process || world_.timeline.now() - proof->second.when > 1h)
-        broken("no wrap without a live proof", what);
     const auto& facts = recipient.certificate();
+    const auto proof = proofs_.find({process.home.index, recipient.device(), facts.key.spki_sha256});
+    const bool proved = proof != proofs_.end() && proof->second.process == &process;
+    if (!proved || world_.timeline.now() - proof->second.when > 1h) broken("no wrap without a live proof", what);
+    // Who looked had a clock that was right.
+    const auto looked = proved ? world_.utc(proof->second.when) : process.utc();
+    if (world_.scenario.clock_jumps == 0 && (looked < facts.not_before || looked > facts.not_after))
+        broken("no wrap without a live proof", what + ", whose certificate is over");
     if (world_.labels.certificate(facts.der) == nullptr)
         broken("no wrap without a live proof", what + ": no such certificate");
     const auto holder = world_.people.holder_of(facts.key.spki_sha256);
@@ -197,23 +210,6 @@ void Judge::wrapped(Process& process, const trust::Recipient& recipient, const p
         broken("a package's number is given once", what + ": " + std::to_string(content.sequence));
 }
 
-namespace {
-
-// Words as a reader would take them: what stands between letters and digits parts them.
-std::set<std::string> words_of(std::string_view text) {
-    std::set<std::string> words;
-    std::string word;
-    for (const char c : text) {
-        const bool in_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (in_word) word += c;
-        if (!in_word && !word.empty()) words.insert(ascii_lower(std::exchange(word, {})));
-    }
-    if (!word.empty()) words.insert(ascii_lower(word));
-    return words;
-}
-
-}  // namespace
-
 void Judge::asked_in_the_name_of(Process& process, const RequestId& id, const ports::CsrContent& asked) {
     constexpr std::string_view k_rule = "a certificate names only whom the device's own names";
     const std::string what = process.name() + " asks for " + id.text();
@@ -223,19 +219,22 @@ void Judge::asked_in_the_name_of(Process& process, const RequestId& id, const po
     const auto holder = device == nullptr ? std::nullopt : world_.people.holder_of(device->key.spki_sha256);
     if (!holder) return broken(k_rule, what + " for nobody's device");
     approved(process, id, device->key.spki_sha256, "submits");
-    std::string names;
+    // The person's own names, as the device's certificate proves them, and nothing beside.
+    const auto local = holder->substr(0, holder->find('@'));
+    const auto own = [&](const std::string& value) {
+        return ascii_equal(value, *holder) || ascii_equal(value, local) ||
+               ascii_equal(value, (*record)->request.device.id.text());
+    };
     for (const auto& rdn : asked.subject.rdns)
-        for (const auto& attribute : rdn) names += attribute.value + "\n";
+        for (const auto& attribute : rdn)
+            if (!own(attribute.value)) broken(k_rule, what + " with " + attribute.value);
+    bool has_mailbox = false;
     for (const auto& name : asked.alternative_names) {
-        names += name.value + "\n";
-        if (name.form != NameForm::email) broken(k_rule, what + " with a name of another form: " + name.value);
+        has_mailbox = has_mailbox || name.form == NameForm::email;
+        if (name.form != NameForm::email || !ascii_equal(name.value, *holder))
+            broken(k_rule, what + " with " + name.value);
     }
-    const auto words = words_of(names);
-    for (const auto& person : world_.people.holders())
-        if (person.user.user_principal_name != *holder && words.contains(person.user.id.text()))
-            broken(k_rule, what + " in the name of " + person.user.id.text());
-    for (const auto* word : {"chief", "ceo", "s", "sid", "evil", "evilexample", "sub"})
-        if (words.contains(word)) broken(k_rule, what + " with \"" + word + "\" in it");
+    if (!has_mailbox) broken(k_rule, what + " without a mailbox");
     if (asked.security_identifier) broken(k_rule, what + " with a security identifier");
     const std::vector<std::string> for_mail{std::string(eku::k_email_protection)};
     const KeyUsage usages(KeyUsage::k_digital_signature | KeyUsage::k_non_repudiation);
@@ -244,11 +243,22 @@ void Judge::asked_in_the_name_of(Process& process, const RequestId& id, const po
 }
 
 void Judge::parses(Process& process, ByteView pfx) {
-    if (!world_.people.importer().empty() && !world_.people.was_imported(pfx))
-        broken("what no importer signed is not parsed", process.name() + " parses " + std::string(text_of(pfx)));
+    if (world_.people.importer().empty()) return;
+    const std::string what = process.name() + " parses " + std::string(text_of(pfx));
+    if (!world_.people.was_imported(pfx)) return broken("what no importer signed is not parsed", what);
+    const auto owner = trust::mailboxes_of(
+        *world_.labels.certificate(world_.labels.pfx.at(Bytes(pfx.begin(), pfx.end())).certificate));
+    for (const auto& id : process.engine().context().status.in_flight) {
+        const auto record = process.ledger().file()->get(id);
+        const auto* device =
+            record && *record ? world_.labels.certificate((*record)->request.device.recipient_certificate) : nullptr;
+        const auto holder = device == nullptr ? std::nullopt : world_.people.holder_of(device->key.spki_sha256);
+        if (holder && owner == std::vector{*holder}) return;
+    }
+    broken("what is parsed is of somebody who is served", what + ", " + owner.front() + "'s");
 }
 
-void Judge::told(Process& /*process*/, const std::string& request, std::string_view event) {
+void Judge::told(const std::string& request, std::string_view event) {
     if (const auto id = RequestId::parse(request)) told_[*id].emplace(event);
 }
 
@@ -266,8 +276,13 @@ void Judge::reports(Process& process, const ports::ResultMessage& message) {
 
 void Judge::result_arrives(const ports::ResultMessage& message) {
     if (message.failed) {
-        if (told_[message.request].empty())
-            broken("a refusal is told", message.request.text() + ": " + message.failed->code);
+        const auto& code = message.failed->code;
+        const auto told = code == "recipientUntrusted" || code == "recipientUnbound" ? event::k_recipient_refused
+                          : code == "policyRefused"                                  ? event::k_policy_refused
+                                                                                     : std::string_view();
+        const auto& events = told_[message.request];
+        if (told.empty() ? events.empty() : !events.contains(std::string(told)))
+            broken("a refusal is told", message.request.text() + ": " + code);
         no_secret("a result's message", message.failed->message);
         // Set aside after its third death, or given up after its budget: that is what the faults did, and it says so.
         const bool set_aside = message.failed->message.starts_with("the connector ended three times");
@@ -403,16 +418,24 @@ void Judge::at_the_end() {
     check_ledgers();
 }
 
+// Of an order that was left alone, where nothing goes wrong but what the attacker does.
+bool Judge::may_fail(const SimService::Order& order, std::string_view end) const {
+    const auto& user = order.request.user.id;
+    // The service may take back whatever it likes: what it asks for comes to nobody then.
+    if (end == "cancelled") return true;
+    if (end == "withdrawn") return world_.service.withdrew(user, order.request.device.id);
+    const auto& history = world_.people.history_of(user);
+    if (end == "importNotFound") return history.empty();
+    return end == "importUndecryptable" && std::none_of(history.begin(), history.end(), [&](const auto& record) {
+               return world_.labels.wrapped_passwords.contains(record.wrapped_password);
+           });
+}
+
 // Where nothing goes wrong but what the attacker does, who is left alone gets what is his.
 void Judge::check_honest_orders() {
     if (!world_.attacker) return;
-    const auto& scenario = world_.scenario;
-    const bool nothing_else = scenario.network + scenario.statuses + scenario.quirks + scenario.disk +
-                                      scenario.authority_faults + scenario.authority_verdicts + scenario.crashes +
-                                      scenario.stops + scenario.outages + scenario.withdraws + scenario.blocks +
-                                      scenario.patience + scenario.clock_jumps + scenario.freezes ==
-                                  0 &&
-                              scenario.protects == 0 && scenario.binding == 0 && scenario.tight_limits == 0;
+    // Under the register a first use waits for a person, who may not come.
+    const bool quiet = world_.scenario.quiet() && world_.scenario.binding == 0;
     for (const auto& order : world_.service.orders()) {
         const auto& arts = world_.attacker->arts(order.request.id);
         const std::string end = order.state == SimService::State::cancelled ? "cancelled"
@@ -420,12 +443,8 @@ void Judge::check_honest_orders() {
                                                                             : order.ended_as;
         for (const auto art : arts.empty() ? std::vector<std::string_view>{"(none)"} : arts)
             ++world_.tally.attacks[std::string(art)][end];
-        if (!nothing_else || !arts.empty()) continue;
-        const bool has_none = end == "importNotFound" && world_.people.history_of(order.request.user.id).empty();
-        const bool undone = end == "importUndecryptable";  // a record that opens for nobody
-        // The service may withdraw whatever it likes: what it asks for comes to nobody then.
-        const bool taken_back = end == "cancelled" || end == "withdrawn";
-        if (end != "delivered" && end != "completed" && !taken_back && !has_none && !undone)
+        if (!quiet || !arts.empty()) continue;
+        if (end != "delivered" && end != "completed" && !may_fail(order, end))
             broken("who is left alone is served", order.request.id.text() + " ended as " + end);
     }
 }

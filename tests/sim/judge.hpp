@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace connector::sim {
@@ -53,9 +54,8 @@ public:
     // Whoever acts for a request has its mark in the ledger, so that a death in the middle is known.
     void acts(Process& process, const Bytes& csr, std::string_view what);
     void asks_for_issuers(Process& process, std::string_view authority);
-    // A certificate is asked for, and a key goes out, only in the name and to the devices of who owns both.
     void parses(Process& process, ByteView pfx);
-    void told(Process& process, const std::string& request, std::string_view event);
+    void told(const std::string& request, std::string_view event);
     void revokes(Process& process, SimAuthority::Entry* entry, const ports::Revocation& revocation);
     void wrapped(Process& process, const trust::Recipient& recipient, const ports::PackageContent& content);
     void reports(Process& process, const ports::ResultMessage& message);
@@ -72,11 +72,13 @@ private:
         const Process* process = nullptr;
         Tick when;
     };
+    using Claim = std::tuple<std::size_t, DeviceId, Sha256>;  // the connector, the device and its key
     struct Sent {
         unsigned unanswered = 0;
         unsigned announced = 0;
     };
     void check_package(const SimService::Order& order, const request::Package& package);
+    [[nodiscard]] bool may_fail(const SimService::Order& order, std::string_view end) const;
     void check_honest_orders();
     void check_certificates();
     void check_registers();
@@ -84,7 +86,7 @@ private:
 
     World& world_;
     std::vector<Violation> violations_;
-    std::map<std::pair<std::size_t, DeviceId>, Proof> proofs_;
+    std::map<Claim, Proof> proofs_;
     std::map<Bytes, Sent> sent_;
     std::map<RequestId, std::set<std::string>> told_;  // which events named it
     std::set<Bytes> to_revoke_;                        // certificates that a record of stage revoking has named

@@ -239,14 +239,17 @@ ports::Async<ports::ImportedHistory> Process::Management::fetch(UserId user, req
     auto error = co_await std::move(going);
     if (error) co_return std::move(*error);
     Result<ports::ImportedHistory> answer(Error(ErrorKind::unavailable, "forbidden", "the lease is not held"));
-    if (world_.service.holds_lease(lease, user)) {
+    const auto order = world_.service.leased_as(lease);
+    // Whoever has taken the service gives out whatever is asked for.
+    const bool taken = world_.attacker && world_.attacker->took(order);
+    if (taken || world_.service.holds_lease(lease, user)) {
         ports::ImportedHistory history;
         history.etag = "etag-" + user.text();
         history.not_modified = etag == history.etag;
         if (!history.not_modified)
             for (const auto& record : world_.people.history_of(user))
                 if (record.purpose == purpose) history.records.push_back(record);
-        if (world_.attacker) world_.attacker->answer_history(world_.service.leased_as(lease), user, history);
+        if (world_.attacker) world_.attacker->answer_history(order, user, history);
         answer = std::move(history);
     }
     auto coming = come_back(Point::imports_fetch, fate);

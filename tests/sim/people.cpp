@@ -32,31 +32,54 @@ Bytes People::device_certificate(const Holder& holder, const std::string& key) {
                                    device_ca_);
 }
 
-trust::ImportedRecord People::imported(const request::User& user, std::size_t number, bool opens) {
-    const std::string name = user.id.text() + "-old-" + std::to_string(number);
-    auto facts = plain_facts("", digest_of("spki", bytes_of(name)), 1000 + number);
-    facts.not_before = now_ - std::chrono::days{100 * static_cast<int>(number + 1)};
-    facts.not_after = now_ + std::chrono::days{200};
+trust::ImportedRecord record_about(Labels& labels, const request::User& user, const std::string& name,
+                                   std::string_view pfx, std::uint64_t serial, UtcTime from, UtcTime to) {
+    auto facts = plain_facts("", digest_of("spki", bytes_of(name)), serial);
+    facts.not_before = from;
+    facts.not_after = to;
     facts.alternative_names = {{NameForm::email, user.user_principal_name}};
     facts.key_usage = KeyUsage(KeyUsage::k_key_encipherment);
     facts.extended_key_usage = std::vector<std::string>{std::string(eku::k_email_protection)};
-    const std::string key = labels_.add_key(facts.key.spki_sha256);
+    const std::string key = labels.add_key(facts.key.spki_sha256);
     trust::ImportedRecord record;
     record.start = facts.not_before;
     record.expiration = facts.not_after;
-    const Bytes certificate = labels_.add_certificate(std::move(facts), {});
+    const Bytes certificate = labels.add_certificate(std::move(facts), {});
     record.id = name;
-    record.thumbprint = labels_.certificate(certificate)->thumbprint.hex();
+    record.thumbprint = labels.certificate(certificate)->thumbprint.hex();
     record.purpose = request::Purpose::smime_encryption;
     record.user_principal_name = user.user_principal_name;
     record.provider_name = "provider";
     record.key_name = "key";
     record.padding_scheme = "oaepSha512";
     const std::string password = std::string(k_canary) + "-IMPORT-" + name;
-    record.pfx = labels_.fresh("OLDPFX");
-    record.wrapped_password = labels_.fresh("WRAPPED");
-    labels_.pfx.emplace(record.pfx, Labels::PfxContent{key, certificate, {}, password});
-    if (opens) labels_.wrapped_passwords.emplace(record.wrapped_password, password);
+    record.pfx = labels.fresh(pfx);
+    record.wrapped_password = labels.fresh("WRAPPED");
+    labels.pfx.emplace(record.pfx, Labels::PfxContent{key, certificate, {}, password});
+    labels.wrapped_passwords.emplace(record.wrapped_password, password);
+    return record;
+}
+
+trust::ImporterStatement statement_of(const Labels& labels, const trust::ImportedRecord& record,
+                                      std::vector<Sha256> history, UtcTime now) {
+    const auto* facts = labels.certificate(labels.pfx.at(record.pfx).certificate);
+    trust::ImporterStatement statement;
+    statement.user_principal_name = ascii_lower(record.user_principal_name);
+    statement.purpose = record.purpose;
+    statement.certificate = facts->sha256;
+    statement.blob = digest_of("sha256", record.pfx);
+    statement.mailboxes = trust::mailboxes_of(*facts);
+    statement.history = std::move(history);
+    statement.sequence = 1;
+    statement.signed_at = now;
+    return statement;
+}
+
+trust::ImportedRecord People::imported(const request::User& user, std::size_t number, bool opens) {
+    auto record =
+        record_about(labels_, user, user.id.text() + "-old-" + std::to_string(number), "OLDPFX", 1000 + number,
+                     now_ - std::chrono::days{100 * static_cast<int>(number + 1)}, now_ + std::chrono::days{200});
+    if (!opens) labels_.wrapped_passwords.erase(record.wrapped_password);
     blobs_.insert(record.pfx);
     return record;
 }
@@ -84,19 +107,9 @@ void People::sign_imports() {
         for (const auto& record : records)
             history.push_back(labels_.certificate(labels_.pfx.at(record.pfx).certificate)->sha256);
         std::sort(history.begin(), history.end());
-        for (auto& record : records) {
-            const auto* facts = labels_.certificate(labels_.pfx.at(record.pfx).certificate);
-            trust::ImporterStatement statement;
-            statement.user_principal_name = ascii_lower(record.user_principal_name);
-            statement.purpose = record.purpose;
-            statement.certificate = facts->sha256;
-            statement.blob = digest_of("sha256", record.pfx);
-            statement.mailboxes = trust::mailboxes_of(*facts);
-            statement.history = history;
-            statement.sequence = 1;
-            statement.signed_at = now_;
-            record.importer_signature = labels_.sign(trust::to_lines(statement), importer_);
-        }
+        for (auto& record : records)
+            record.importer_signature =
+                labels_.sign(trust::to_lines(statement_of(labels_, record, history, now_)), importer_);
     }
 }
 
@@ -105,12 +118,16 @@ std::optional<std::string> People::holder_of(const Sha256& spki) const {
     return found == keys_.end() ? std::nullopt : std::optional(found->second);
 }
 
+const Holder* People::find(const UserId& user) const {
+    const auto found =
+        std::find_if(holders_.begin(), holders_.end(), [&](const Holder& holder) { return holder.user.id == user; });
+    return found == holders_.end() ? nullptr : &*found;
+}
+
 bool People::is_of(const Sha256& spki, const request::User& user, const DeviceId& device) const {
-    const auto name = holder_of(spki);
-    return name && std::any_of(holders_.begin(), holders_.end(), [&](const Holder& holder) {
-               return holder.user.id == user.id && holder.device.id == device &&
-                      holder.user.user_principal_name == *name && user.user_principal_name == *name;
-           });
+    const auto* holder = find(user.id);
+    return holder != nullptr && holder->device.id == device &&
+           holder->user.user_principal_name == user.user_principal_name && holder_of(spki) == user.user_principal_name;
 }
 
 bool People::was_imported(ByteView pfx) const {

@@ -162,7 +162,8 @@ engine::Rules Process::rules() const {
     rules.kinds = {request::Kind::pkcs_issue, request::Kind::pfx_deliver, request::Kind::pfx_withdraw};
     rules.policy.allowed_mail_domains = {"example.com"};
     rules.recipients.issuers = {world.people.device_ca()};
-    rules.recipients.dedicated_ca = true;
+    rules.recipients.dedicated_ca = !world.marks_devices();
+    if (world.marks_devices()) rules.recipients.required_eku = {std::string(eku::k_client_auth)};
     rules.recipients.binding = scenario.binding == 0   ? trust::Binding::certificate
                                : scenario.binding == 1 ? trust::Binding::register_
                                                        : trust::Binding::service;
@@ -175,7 +176,7 @@ engine::Rules Process::rules() const {
         rules.limits.revoke_per_hour = 2;
         rules.limits.new_recipients_per_day = 6;
     }
-    if (scenario.protects != 0) rules.protected_users = {"user0@example.com"};
+    if (scenario.protects != 0) rules.protected_users = {std::string(k_protected)};
     rules.approvers = scenario.protects != 0 ? static_cast<std::uint32_t>(scenario.protects) : 1;
     rules.retry.budget = 6h;
     if (scenario.patience != 0) rules.retry.budget = std::chrono::seconds{scenario.patience};
@@ -196,7 +197,7 @@ void Process::Events::raise(const Event& event) {
     if (process_.dead_) return;
     std::string line = process_.name() + " " + std::string(event.id);
     for (const auto& [name, value] : event.fields) {
-        if (name == "request") world_.judge.told(process_, value, event.id);
+        if (name == "request") world_.judge.told(value, event.id);
         world_.judge.no_secret("an event", value);
         if (event.id == event::k_storage_failed && value.find("has not answered for 15 s") != std::string::npos)
             world_.judge.disk_hangs(process_.ledger_, process_.tick());

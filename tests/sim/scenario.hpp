@@ -64,6 +64,8 @@ struct Scenario {
     [[nodiscard]] static Scenario of(std::uint64_t seed);
     // The same in an attacker's hand. What is the service's word by the operator's choice is not attacked.
     [[nodiscard]] static Scenario attacked(std::uint64_t seed);
+    // Nothing goes wrong of itself.
+    [[nodiscard]] bool quiet() const;
     // "requests=2 connectors=1": only what differs from `other`.
     [[nodiscard]] std::string difference(const Scenario& other) const;
     [[nodiscard]] std::string text() const;

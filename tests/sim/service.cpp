@@ -88,7 +88,6 @@ std::variant<ports::LeasedRequest, ports::UnreadableRequest> SimService::element
         world_.attacker->change(leased.request);
         leased.order_hash = digest_of("sha256", request::order_octets(leased.request));
     }
-    order.recipients.insert(leased.request.device.recipient_certificate);
     leased.lease = {lease, world_.utc(order.lease_ends), order.attempt};
     return leased;
 }
@@ -123,7 +122,18 @@ ports::LeaseAnswer SimService::lease(std::size_t connector, std::size_t most, co
         answer.requests.push_back(element(order, lease));
     }
     if (world_.attacker) world_.attacker->answer_lease(answer);
+    hand_out(answer);
     return answer;
+}
+
+void SimService::hand_out(const ports::LeaseAnswer& answer) {
+    for (const auto& element : answer.requests) {
+        const auto* leased = std::get_if<ports::LeasedRequest>(&element);
+        if (leased == nullptr) continue;
+        const auto& request = leased->request;
+        order_of(request.id)->recipients.insert(request.device.recipient_certificate);
+        if (request.kind() == request::Kind::pfx_withdraw) withdrawn_.emplace(request.user.id, request.device.id);
+    }
 }
 
 ports::RenewAnswer SimService::renew(std::size_t connector, const std::vector<LeaseId>& leases) {

@@ -71,6 +71,10 @@ public:
     [[nodiscard]] const std::vector<Order>& orders() const noexcept { return orders_; }
     [[nodiscard]] const Order* find(const RequestId& id) const;
     [[nodiscard]] bool all_over() const;
+    // A withdrawal for them has been handed out.
+    [[nodiscard]] bool withdrew(const UserId& user, const DeviceId& device) const {
+        return withdrawn_.contains({user, device});
+    }
 
 private:
     [[nodiscard]] Order* order_of(const RequestId& id);
@@ -78,6 +82,7 @@ private:
                                                                                        const LeaseId& lease);
     [[nodiscard]] ports::ResultOutcome judge(std::size_t connector, const ports::ResultMessage& message);
     [[nodiscard]] bool asked_for(const Order& order, const std::vector<request::Kind>& kinds) const;
+    void hand_out(const ports::LeaseAnswer& answer);
     void lie(const ports::ResultMessage& message, ports::ResultOutcome& outcome);
     void withdraw(const Order& by);
     void order_again(Order& order);
@@ -87,6 +92,7 @@ private:
     std::chrono::seconds lease_length_;
     std::vector<Order> orders_;
     std::map<std::pair<std::size_t, std::string>, std::vector<std::pair<std::size_t, LeaseId>>> answered_;
+    std::set<std::pair<UserId, DeviceId>> withdrawn_;
     std::uint64_t last_lease_ = 0;
 };
 

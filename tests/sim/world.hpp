@@ -61,6 +61,8 @@ public:
     [[nodiscard]] Tick epoch() const noexcept { return {}; }
     // The true time; a connector's own clock may differ.
     [[nodiscard]] UtcTime utc(Tick when) const;
+    // The devices' authority makes other certificates as well: theirs carry a mark.
+    [[nodiscard]] bool marks_devices() const { return attacker && (scenario.seed & 2U) != 0; }
     [[nodiscard]] bool troubled() const { return timeline.now() < troubled_until_; }
     [[nodiscard]] bool is_down(Fault what, std::size_t which) const;
     // Something happened that is no idle look: time is not to be jumped over at once.
