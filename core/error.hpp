@@ -38,6 +38,7 @@ struct Error {
     std::string code;
     std::string message;
     std::optional<std::chrono::seconds> retry_after;
+    bool by_the_clock = false;  // another time of day would have given another answer
 
     Error() = default;  // boost::system::result<>::error() of 1.81 wants it
     Error(ErrorKind error_kind, std::string error_code, std::string error_message)

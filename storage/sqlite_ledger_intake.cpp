@@ -62,10 +62,9 @@ Result<Intake> SqliteLedger::accept_one(const LeasedRequest& leased, UtcTime now
     if (place->open && !is_unreadable(*place->open)) {
         const auto& present = *place->open;
         if (present.order_hash != leased.order_hash) return Intake::order_changed;
-        const bool newer = present.lease.id.empty() || leased.lease.attempt >= present.lease.attempt;
-        if (newer) {
-            if (auto done = put_lease(id, leased.lease); !done) return done.error();
-        }
+        // The newest is the one that comes last: what `attempt` says is information only, and an id that is ordered
+        // anew begins with 1.
+        if (auto done = put_lease(id, leased.lease); !done) return done.error();
         return Intake::known;
     }
     RequestRecord record;

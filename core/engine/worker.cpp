@@ -112,7 +112,7 @@ Worker::Going Worker::save_with(request::Outcome outcome, ports::Commit commit) 
 }
 
 Worker::Going Worker::fail(Error error, Bytes certificate, bool may_be_there) {
-    const bool by_the_clock = error.code == "certificateMismatch" || error.code == "recipientUntrusted";
+    const bool by_the_clock = error.by_the_clock || error.code == "certificateMismatch";
     if (by_the_clock && error.kind == ErrorKind::refused &&
         context_.clock_watch.doubtful(context_.now(), context_.ports.clock.tick())) {
         error.kind = ErrorKind::unavailable;

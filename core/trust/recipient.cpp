@@ -157,8 +157,8 @@ Fault check_certificate(const request::CertificateRequest& request, const Certif
     if (auto fault = check_kind(facts, rules)) return fault;
     if (auto fault = check_name(facts, request.device.id, rules.device)) return fault;
     if (auto fault = check_key(facts)) return fault;
-    if (now < facts.not_before) return untrusted("it is not valid before " + to_rfc3339(facts.not_before));
-    if (now > facts.not_after) return untrusted("it expired at " + to_rfc3339(facts.not_after));
+    if (now < facts.not_before) return untrusted_now("it is not valid before " + to_rfc3339(facts.not_before));
+    if (now > facts.not_after) return untrusted_now("it expired at " + to_rfc3339(facts.not_after));
     if (revocation != nullptr && revocation->state == Revocation::State::revoked)
         return untrusted("its authority has revoked it");
     if (known.key_is_ours) return untrusted("its key was made or certified by this connector");

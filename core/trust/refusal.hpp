@@ -15,6 +15,12 @@ inline constexpr std::size_t k_longest_shown = 100;
 [[nodiscard]] inline Error untrusted(const std::string& why) {
     return Error(ErrorKind::refused, "recipientUntrusted", "/device/recipientCertificate: " + why);
 }
+// The same, for being out of its time.
+[[nodiscard]] inline Error untrusted_now(const std::string& why) {
+    auto error = untrusted(why);
+    error.by_the_clock = true;
+    return error;
+}
 [[nodiscard]] inline Error unbound(const std::string& why) {
     return Error(ErrorKind::refused, "recipientUnbound", "/user/userPrincipalName: " + why);
 }

@@ -247,7 +247,8 @@ void add_recipient_commands(CLI::App& app, Chosen& chosen) {
                                  "pfx-connector recipients block --user alice@corp.example");
     auto* one = blocking->add_option_group("what", "exactly one of");
     one->add_option("--device", block->device, "a device's id");
-    one->add_option("--user", block->user, "a user's id or userPrincipalName");
+    one->add_option("--user", block->user,
+                    "a userPrincipalName; or the id of a user who is known here, who is blocked by name, too");
     one->add_option("--key", block->key, "the SHA-256 fingerprint of a device's key");
     one->require_option(1);
     chosen.on(blocking, [block](const Invocation& call) {
@@ -255,8 +256,11 @@ void add_recipient_commands(CLI::App& app, Chosen& chosen) {
         if (!block->device.empty()) arguments["device"] = block->device;
         if (!block->user.empty()) arguments["user"] = block->user;
         if (!block->key.empty()) arguments["key"] = block->key;
-        return ask(call, "recipients.block", arguments, [&](const json::value&) {
-            call.terminal.line("blocked " + block->device + block->user + block->key);
+        return ask(call, "recipients.block", arguments, [&](const json::value& answer) {
+            std::string line = "blocked " + block->device + block->user + block->key;
+            if (const auto* names = answer.as_object().if_contains("userPrincipalNames"))
+                for (const auto& name : names->as_array()) line += ", " + std::string(name.as_string());
+            call.terminal.line(line);
         });
     });
 }

@@ -185,16 +185,36 @@ Operations::Answer Operations::block(json::object arguments, Caller caller) {
     wanted.value = ascii_lower(wanted.value);
     wanted.by = caller.account;
     wanted.since = parts_.clock.utc();
+    std::set<std::string> values{wanted.value};
+    const bool by_id = wanted.thing == trust::BlockedThing::user && wanted.value.find('@') == std::string::npos;
+    if (by_id) {
+        // The next order may call him by another id: he is blocked by the names that he was proved by.
+        auto pinning = parts_.ledger.pins();
+        const auto pins = co_await std::move(pinning);
+        if (!pins) co_return pins.error();
+        for (const auto& pin : *pins)
+            if (ascii_equal(pin.user.text(), wanted.value))
+                values.insert(trust::one_spelling_of_person(pin.user_principal_name));
+        if (values.size() == 1)
+            co_return usage("--user: nobody is known here by the id " + printable(wanted.value, k_longest_shown) +
+                            "; give the userPrincipalName, since an id is what the service says");
+    }
     const std::string thing(to_string(wanted.thing));
-    const std::string value = wanted.value;
-    auto blocking = parts_.ledger.block(std::move(wanted));
-    const auto done = co_await std::move(blocking);
-    if (!done) co_return done.error();
-    parts_.events.raise(
-        Event(event::k_recipient_blocked).with("thing", thing).with("value", value).with("by", caller.account));
     json::object answer;
     answer["thing"] = thing;
-    answer["value"] = value;
+    answer["value"] = wanted.value;
+    json::array names;
+    for (const auto& value : values) {
+        auto one = wanted;
+        one.value = value;
+        auto blocking = parts_.ledger.block(std::move(one));
+        const auto done = co_await std::move(blocking);
+        if (!done) co_return done.error();
+        parts_.events.raise(
+            Event(event::k_recipient_blocked).with("thing", thing).with("value", value).with("by", caller.account));
+        if (value != wanted.value) names.emplace_back(value);
+    }
+    if (by_id) answer["userPrincipalNames"] = std::move(names);
     co_return json::value(std::move(answer));
 }
 

@@ -234,6 +234,29 @@ class Register(Holding):
         self.assertEqual(self.connector.command("recipients", "block", "--key", "abcd").returncode, 2)
         self.lab.check_clean()
 
+    def test_who_is_blocked_by_id_is_blocked_whatever_the_service_calls_him(self) -> None:
+        user, device = self.known()
+        said = self.connector.command_json("recipients", "block", "--user", user.id)
+        self.assertEqual(said["userPrincipalNames"], [user.upn])
+        request = self.lab.issue_request(user, device, key_type="ecP256")
+        request["user"]["id"] = "another-id"
+        error = self.lab.error(self.lab.queue(request)[0])
+        self.assertEqual((error["code"], error["retryable"]), ("recipientUntrusted", False))
+        self.assertIn("blocked", error["message"])
+        nobody = self.connector.command("recipients", "block", "--user", "an-id-that-nobody-has")
+        self.assertEqual(nobody.returncode, 2)
+        self.assertIn("userPrincipalName", nobody.stderr)
+
+    def test_a_refusal_is_final_and_counted_whatever_time_the_service_says_it_is(self) -> None:
+        user, _ = self.person()
+        self.lab.settings(date_skew_seconds=-3600)
+        self.addCleanup(self.lab.settings, date_skew_seconds=0)
+        self.connector.wait_until(lambda: "MGT-6016" in self.connector.log(), 30, "the doubt to be told")
+        foreign = self.lab.device(user, key_kind="ecP256", flaw="foreign-ca")
+        identifier = self.issue(user, foreign)
+        self.assertEqual((self.lab.error(identifier)["code"], self.lab.error(identifier)["retryable"]), ("recipientUntrusted", False))
+        self.assertTrue(any("KEY-4002" in line and identifier in line for line in self.connector.audit()))
+
     def test_a_blocked_device_is_not_let_in_by_an_approval(self) -> None:
         user, device = self.person()
         identifier = self.issue(user, device)

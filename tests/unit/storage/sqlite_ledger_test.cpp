@@ -117,13 +117,14 @@ TEST_F(LedgerTest, AcceptIsIdempotentAndTakesTheNewestLease) {
     EXPECT_EQ(record("r1").lease.id.text(), "lease-b");
     EXPECT_EQ(record("r1").lease.attempt, 2U);
     EXPECT_EQ(record("r1").version, first.version) << "a worker that holds the record can still save it";
-    order.lease = {*LeaseId::parse("lease-late"), k_now + 5min, 1};
-    EXPECT_EQ(ledger->accept({order}, k_now)->front(), Intake::known);
-    EXPECT_EQ(record("r1").lease.id.text(), "lease-b");
+    // Ordered anew, before what became of it was told: the service counts from 1 again.
+    order.lease = {*LeaseId::parse("lease-c"), k_now + 25min, 1};
+    EXPECT_EQ(ledger->accept({order}, k_now + 2min)->front(), Intake::known);
+    EXPECT_EQ(record("r1").lease.id.text(), "lease-c");
 
     // The worker's older lease does not come back with its save.
     saved(first);
-    EXPECT_EQ(record("r1").lease.id.text(), "lease-b");
+    EXPECT_EQ(record("r1").lease.id.text(), "lease-c");
 }
 
 TEST_F(LedgerTest, ChangedOrderChangesNothing) {
