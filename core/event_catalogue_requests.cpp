@@ -187,7 +187,7 @@ constexpr auto k_request_events = std::to_array<EventDefinition>({
     {event::k_recipient_blocked, warning, true, "A device, user or key was blocked.",
      "Nothing is delivered to it any more, whatever the service says. No command lifts a block yet.",
      "Nothing, if you know the account in this line. Blocked by mistake: enrol the device anew, which gives it another "
-     "id and key; a blocked user needs another id at the service."},
+     "id and key; a blocked user needs another userPrincipalName."},
     {event::k_recipient_forgotten, warning, true, "A pin was taken out of the register.",
      "The next key of this device counts as its first.", "Nothing, if you know the account in this line."},
     {event::k_person_refused, warning, true, "A user could not be proved.",

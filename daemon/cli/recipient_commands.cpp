@@ -258,7 +258,8 @@ void add_recipient_commands(CLI::App& app, Chosen& chosen) {
         if (!block->key.empty()) arguments["key"] = block->key;
         return ask(call, "recipients.block", arguments, [&](const json::value& answer) {
             std::string line = "blocked " + block->device + block->user + block->key;
-            if (const auto* names = answer.as_object().if_contains("userPrincipalNames"))
+            const auto* names = answer.is_object() ? answer.get_object().if_contains("userPrincipalNames") : nullptr;
+            if (names != nullptr)
                 for (const auto& name : names->as_array()) line += ", " + std::string(name.as_string());
             call.terminal.line(line);
         });
