@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <utility>
 
 #include <pthread.h>
@@ -21,6 +22,7 @@ namespace {
 
 // Bounds what one failing disk takes with it, and how long the first of a group waits for its fsync.
 constexpr std::size_t k_group = 256;
+constexpr bool k_in_place = true;
 
 Error thrown(const std::exception& exception) {
     return {ErrorKind::internal, "internalError", exception.what()};
@@ -37,25 +39,28 @@ struct AsyncLedger::Save {
 // Either a task or a save; and the way back to whoever waits for it.
 class AsyncLedger::Job {
 public:
-    Job(Task task, std::shared_ptr<Save> save) : task_(std::move(task)), save_(std::move(save)) {}
+    Job(Task task, std::shared_ptr<Save> save, bool in_place)
+        : task_(std::move(task)), save_(std::move(save)), in_place_(in_place) {}
     Job(const Job&) = delete;
     Job& operator=(const Job&) = delete;
     virtual ~Job() = default;
 
     [[nodiscard]] const std::shared_ptr<Save>& save() const noexcept { return save_; }
+    [[nodiscard]] bool in_place() const noexcept { return in_place_; }
     void perform(SqliteLedger& ledger) const { task_(ledger); }
     virtual void go_home(bool taken) = 0;
 
 private:
     Task task_;
     std::shared_ptr<Save> save_;
+    bool in_place_;
 };
 
 template <class Handler>
 class AsyncLedger::JobOf final : public Job {
 public:
-    JobOf(Handler handler, Task task, std::shared_ptr<Save> save)
-        : Job(std::move(task), std::move(save)),
+    JobOf(Handler handler, Task task, std::shared_ptr<Save> save, bool in_place)
+        : Job(std::move(task), std::move(save), in_place),
           handler_(std::move(handler)),
           guard_(asio::make_work_guard(asio::get_associated_executor(handler_))) {}
 
@@ -105,18 +110,32 @@ void AsyncLedger::serve() {
             if (anchor_) ledger_->set_audit_anchor(*std::exchange(anchor_, std::nullopt));
         }
         if (jobs.empty()) break;
-        // Whoever waits for one of them has nothing else under way: the order among them is ours to choose.
-        commit_group(jobs);
-        for (const auto& job : jobs) {
-            if (job->save()) continue;
-            job->perform(*ledger_);
-            job->go_home(true);
+        // Saves go first, in groups, since whoever waits for one has nothing else under way. But orders that come in
+        // keep their place among them: the save behind one may close its record, and it would be begun anew.
+        for (auto from = jobs.begin(); from != jobs.end();) {
+            const auto to = std::find_if(std::next(from), jobs.end(), [](const auto& job) { return job->in_place(); });
+            work({from, to});
+            from = to;
         }
     }
     ledger_.reset();
 }
 
-void AsyncLedger::commit_group(const std::vector<std::unique_ptr<Job>>& jobs) {
+void AsyncLedger::work(std::span<const std::unique_ptr<Job>> jobs) {
+    if (!jobs.empty() && jobs.front()->in_place()) {
+        jobs.front()->perform(*ledger_);
+        jobs.front()->go_home(true);
+        jobs = jobs.subspan(1);
+    }
+    commit_group(jobs);
+    for (const auto& job : jobs) {
+        if (job->save()) continue;
+        job->perform(*ledger_);
+        job->go_home(true);
+    }
+}
+
+void AsyncLedger::commit_group(std::span<const std::unique_ptr<Job>> jobs) {
     std::vector<Job*> saves;
     for (const auto& job : jobs) {
         if (job->save()) saves.push_back(job.get());
@@ -140,13 +159,14 @@ void AsyncLedger::commit_group(const std::vector<std::unique_ptr<Job>>& jobs) {
 }
 
 // Named before it is awaited: GCC 12 destroys a capturing lambda in the expression of a co_await twice.
-asio::awaitable<bool> AsyncLedger::hand_over(Task task, std::shared_ptr<Save> save) {
+asio::awaitable<bool> AsyncLedger::hand_over(Task task, std::shared_ptr<Save> save, bool in_place) {
     // A cancelled caller would be thrown out at the next co_await, with the save undone or its answer lost.
     const bool throwing = co_await asio::this_coro::throw_if_cancelled();
     co_await asio::this_coro::throw_if_cancelled(false);
-    auto initiation = [this, task = std::move(task), save = std::move(save)](auto handler) mutable {
+    auto initiation = [this, task = std::move(task), save = std::move(save), in_place](auto handler) mutable {
         using Handler = decltype(handler);
-        auto refused = enqueue(std::make_unique<JobOf<Handler>>(std::move(handler), std::move(task), std::move(save)));
+        auto refused =
+            enqueue(std::make_unique<JobOf<Handler>>(std::move(handler), std::move(task), std::move(save), in_place));
         if (refused) refused->go_home(false);
     };
     auto hop =
@@ -165,7 +185,7 @@ Error busy() {
 }  // namespace
 
 template <class T, class Work>
-ports::Async<T> AsyncLedger::run(Work work) {
+ports::Async<T> AsyncLedger::run(Work work, bool in_place) {
     auto answer = std::make_shared<std::optional<Result<T>>>();
     Task task = [answer, work = std::move(work)](SqliteLedger& ledger) {
         try {
@@ -174,26 +194,27 @@ ports::Async<T> AsyncLedger::run(Work work) {
             answer->emplace(thrown(exception));
         }
     };
-    const bool taken = co_await hand_over(std::move(task), nullptr);
+    const bool taken = co_await hand_over(std::move(task), nullptr, in_place);
     if (!taken) co_return busy();
     co_return std::move(**answer);
 }
 
 ports::Async<std::uint64_t> AsyncLedger::run_save(std::shared_ptr<Save> save) {
     Task none;
-    const bool taken = co_await hand_over(std::move(none), save);
+    const bool taken = co_await hand_over(std::move(none), save, false);
     if (!taken) co_return busy();
     co_return std::move(*save->answer);
 }
 
 ports::Async<std::vector<ports::Intake>> AsyncLedger::accept(std::vector<ports::LeasedRequest> batch, UtcTime now) {
     return run<std::vector<ports::Intake>>(
-        [batch = std::move(batch), now](SqliteLedger& ledger) { return ledger.accept(batch, now); });
+        [batch = std::move(batch), now](SqliteLedger& ledger) { return ledger.accept(batch, now); }, k_in_place);
 }
 
 ports::Async<void> AsyncLedger::accept_unreadable(RequestId id, LeaseId lease, request::Failure failure, UtcTime now) {
     return run<void>([id = std::move(id), lease = std::move(lease), failure = std::move(failure),
-                      now](SqliteLedger& ledger) { return ledger.accept_unreadable(id, lease, failure, now); });
+                      now](SqliteLedger& ledger) { return ledger.accept_unreadable(id, lease, failure, now); },
+                     k_in_place);
 }
 
 ports::Async<std::uint64_t> AsyncLedger::save(ports::Commit commit, UtcTime now) {

@@ -17,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -112,13 +113,15 @@ private:
     using Task = std::function<void(SqliteLedger&)>;
 
     template <class T, class Work>
-    ports::Async<T> run(Work work);
+    ports::Async<T> run(Work work, bool in_place = false);
     ports::Async<std::uint64_t> run_save(std::shared_ptr<Save> save);
-    boost::asio::awaitable<bool> hand_over(Task task, std::shared_ptr<Save> save);
+    boost::asio::awaitable<bool> hand_over(Task task, std::shared_ptr<Save> save, bool in_place);
     // Null where it was taken, else the job, which the full queue gives back.
     [[nodiscard]] std::unique_ptr<Job> enqueue(std::unique_ptr<Job> job);
     void serve();
-    void commit_group(const std::vector<std::unique_ptr<Job>>& jobs);
+    // No other than the first of them keeps its place.
+    void work(std::span<const std::unique_ptr<Job>> jobs);
+    void commit_group(std::span<const std::unique_ptr<Job>> jobs);
 
     std::unique_ptr<SqliteLedger> ledger_;
     const std::size_t queue_limit_;

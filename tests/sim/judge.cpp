@@ -281,7 +281,7 @@ void Judge::result_arrives(const ports::ResultMessage& message) {
                           : code == "policyRefused"                                  ? event::k_policy_refused
                                                                                      : std::string_view();
         const auto& events = told_[message.request];
-        if (told.empty() ? events.empty() : !events.contains(std::string(told)))
+        if (!told.empty() && !events.contains(std::string(told)))
             broken("a refusal is told", message.request.text() + ": " + code);
         no_secret("a result's message", message.failed->message);
         // Set aside after its third death, or given up after its budget: that is what the faults did, and it says so.

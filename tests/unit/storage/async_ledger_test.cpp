@@ -174,6 +174,46 @@ TEST_F(AsyncLedgerTest, ManyAtOnceComeHomeAndShareCommits) {
     EXPECT_TRUE(reported.empty());
 }
 
+// The service gave it out once more before it took our result, and the answer is read just before that is noted: the
+// save must not get ahead of it, or its record is closed and the order begun anew.
+TEST_F(AsyncLedgerTest, AnOrderThatComesAgainIsTakenBeforeWhatClosesIt) {
+    const auto record = accepted("r1");
+    start();
+    Raw busy(folder.database());
+    busy.execute("BEGIN IMMEDIATE");
+    std::vector<ports::Intake> again;
+    auto first = [&]() -> asio::awaitable<void> {
+        std::vector<ports::LeasedRequest> batch{leased("r2")};
+        auto accepting = async->accept(std::move(batch), k_now);
+        EXPECT_TRUE(co_await std::move(accepting));
+    };
+    auto comes_again = [&]() -> asio::awaitable<void> {
+        std::vector<ports::LeasedRequest> batch{leased("r1")};
+        batch.front().lease.id = *LeaseId::parse("lease-b");
+        auto accepting = async->accept(std::move(batch), k_now);
+        auto answer = co_await std::move(accepting);
+        if (answer) again = std::move(*answer);
+    };
+    auto closes = [&]() -> asio::awaitable<void> {
+        Commit commit;
+        commit.record = record;
+        commit.record.stage = Stage::closed;
+        auto saving = async->save(std::move(commit), k_now);
+        EXPECT_TRUE(co_await std::move(saving));
+    };
+    // The ledger's thread waits for the lock with the first; the other two come behind it together.
+    spawn(first());
+    spawn(comes_again());
+    spawn(closes());
+    io.poll();
+    busy.execute("COMMIT");
+    io.run();
+    EXPECT_EQ(again, std::vector{ports::Intake::known});
+    async.reset();
+    open();
+    EXPECT_EQ(this->record("r1").stage, Stage::closed);
+}
+
 TEST_F(AsyncLedgerTest, CancelledSaveIsDoneAndAnswered) {
     const auto record = accepted("r1");
     start();
