@@ -268,9 +268,9 @@ constexpr auto k_request_keys = std::to_array<Key>({
      .name = "protected_users",
      .type = text_list,
      .default_value = "[]",
-     .description = "Persons (userPrincipalName or mailbox; an id is the service's word) for whom every certificate "
-                    "and every delivery waits for "
-                    "`requests approve`, and every change of their current encryption certificate once more.",
+     .description =
+         "Persons (userPrincipalName or mailbox; an id is the service's word) for whom every certificate and every "
+         "delivery waits for `requests approve`, and every change of their current encryption certificate once more.",
      .set = [](const Target& target, const Value& value) { target.settings.protected_users = value.texts; }},
 
     // importer

@@ -128,7 +128,6 @@ Result<void> SqliteLedger::put_pin(const trust::Pin& pin, const std::optional<tr
     return rows_.put(tables::k_pin, to_row(pin));
 }
 
-// Said twice is said once: a repeated commit must not undo a revocation.
 // RFC 5280 4.1.2.2: issuer and serial number name one certificate. Mail is encrypted to that name, and a list revokes
 // it.
 Result<void> SqliteLedger::is_only_one(const ports::IssuedCertificate& certificate) {
@@ -139,6 +138,7 @@ Result<void> SqliteLedger::is_only_one(const ports::IssuedCertificate& certifica
                  "serialNumber: " + certificate.serial_number + " is that of another certificate of this authority");
 }
 
+// Said twice is said once: a repeated commit must not undo a revocation.
 Result<void> SqliteLedger::put_issued(const ports::IssuedCertificate& certificate) {
     auto row = to_row(certificate);
     const auto known = rows_.get(tables::k_issued, {row.front()});

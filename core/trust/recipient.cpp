@@ -145,7 +145,7 @@ Fault check_key(const CertificateFacts& facts) {
                  "its key is neither RSA nor EC (RSA-PSS, Ed25519 and X25519 cannot be wrapped for)");
 }
 
-// (1)–(6) of the management API's page, in its order.
+// (1)–(6) of the management API's page, in its order; an issuer's signature that others could make is not his.
 Fault check_certificate(const request::CertificateRequest& request, const CertificateFacts& facts, bool directly_issued,
                         const RecipientRules& rules, const RegisterView& known, UtcTime now,
                         const Revocation* revocation) {

@@ -186,8 +186,7 @@ Operations::Answer Operations::block(json::object arguments, Caller caller) {
     wanted.by = caller.account;
     wanted.since = parts_.clock.utc();
     std::set<std::string> values{wanted.value};
-    const bool by_id = wanted.thing == trust::BlockedThing::user && wanted.value.find('@') == std::string::npos;
-    if (by_id) {
+    if (wanted.thing == trust::BlockedThing::user) {
         // The next order may call him by another id: he is blocked by the names that he was proved by.
         auto pinning = parts_.ledger.pins();
         const auto pins = co_await std::move(pinning);
@@ -195,7 +194,7 @@ Operations::Answer Operations::block(json::object arguments, Caller caller) {
         for (const auto& pin : *pins)
             if (ascii_equal(pin.user.text(), wanted.value))
                 values.insert(trust::one_spelling_of_person(pin.user_principal_name));
-        if (values.size() == 1)
+        if (values.size() == 1 && wanted.value.find('@') == std::string::npos)
             co_return usage("--user: nobody is known here by the id " + printable(wanted.value, k_longest_shown) +
                             "; give the userPrincipalName, since an id is what the service says");
     }
@@ -214,7 +213,7 @@ Operations::Answer Operations::block(json::object arguments, Caller caller) {
             Event(event::k_recipient_blocked).with("thing", thing).with("value", value).with("by", caller.account));
         if (value != wanted.value) names.emplace_back(value);
     }
-    if (by_id) answer["userPrincipalNames"] = std::move(names);
+    if (!names.empty()) answer["userPrincipalNames"] = std::move(names);
     co_return json::value(std::move(answer));
 }
 

@@ -62,6 +62,8 @@ private:
     void practise(const std::vector<Art<Thing>>& arts, const RequestId& id, Thing& thing);
     void note(const RequestId& id, std::string_view art);
     void corrupt(request::CertificateRequest& order);
+    // Another's user and device, with a certificate in their names over a key of his own.
+    void pass_for_another(request::CertificateRequest& order, Bytes issuer);
 
     [[nodiscard]] const Holder& another(const request::CertificateRequest& order);
     [[nodiscard]] const Holder& anybody();

@@ -21,6 +21,14 @@ Bytes octets_of(std::string_view text) {
 
 }  // namespace
 
+void Attacker::pass_for_another(CertificateRequest& order, Bytes issuer) {
+    const auto& victim = another(order);
+    order.user = victim.user;
+    order.device = victim.device;
+    order.device.recipient_certificate =
+        forged(facts_for(victim.device.id.text(), victim.user.user_principal_name), std::move(issuer));
+}
+
 const std::vector<Attacker::Art<CertificateRequest>>& Attacker::order_arts() {
     static const std::vector<Art<CertificateRequest>> k_arts{
         {"another's history to one's own device",
@@ -60,21 +68,9 @@ const std::vector<Attacker::Art<CertificateRequest>>& Attacker::order_arts() {
              order.device.recipient_certificate = own;
          }},
         {"a certificate of one's own authority, for another",
-         [](Attacker& self, auto& order) {
-             const auto& victim = self.another(order);
-             order.user = victim.user;
-             order.device = victim.device;
-             order.device.recipient_certificate =
-                 self.forged(self.facts_for(victim.device.id.text(), victim.user.user_principal_name), self.ca_);
-         }},
+         [](Attacker& self, auto& order) { self.pass_for_another(order, self.ca_); }},
         {"a certificate signed by itself, for another",
-         [](Attacker& self, auto& order) {
-             const auto& victim = self.another(order);
-             order.user = victim.user;
-             order.device = victim.device;
-             order.device.recipient_certificate =
-                 self.forged(self.facts_for(victim.device.id.text(), victim.user.user_principal_name), {});
-         }},
+         [](Attacker& self, auto& order) { self.pass_for_another(order, {}); }},
         {"a certificate of two devices",
          [](Attacker& self, auto& order) {
              const auto& victim = self.another(order);

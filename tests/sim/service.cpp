@@ -72,7 +72,8 @@ bool SimService::has_work(const std::vector<request::Kind>& kinds) const {
                        [&](const Order& order) { return order.state == State::queued && asked_for(order, kinds); });
 }
 
-std::variant<ports::LeasedRequest, ports::UnreadableRequest> SimService::element(Order& order, const LeaseId& lease) {
+std::variant<ports::LeasedRequest, ports::UnreadableRequest> SimService::element(const Order& order,
+                                                                                 const LeaseId& lease) const {
     if (order.unreadable)
         return ports::UnreadableRequest{order.request.id, lease,
                                         request::Failure{"invalidRequest", "/profile: no object", false, {}}};
@@ -116,7 +117,7 @@ ports::LeaseAnswer SimService::lease(std::size_t connector, std::size_t most, co
         }
     }
     for (const auto& [index, lease] : given) {
-        auto& order = orders_[index];
+        const auto& order = orders_[index];
         if (order.unreadable) world_.hit_holders(order, Fault::unreadable_element);
         if (order.changes && order.attempt > 1) world_.hit_holders(order, Fault::order_changed);
         answer.requests.push_back(element(order, lease));

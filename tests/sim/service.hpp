@@ -78,8 +78,8 @@ public:
 
 private:
     [[nodiscard]] Order* order_of(const RequestId& id);
-    [[nodiscard]] std::variant<ports::LeasedRequest, ports::UnreadableRequest> element(Order& order,
-                                                                                       const LeaseId& lease);
+    [[nodiscard]] std::variant<ports::LeasedRequest, ports::UnreadableRequest> element(const Order& order,
+                                                                                       const LeaseId& lease) const;
     [[nodiscard]] ports::ResultOutcome judge(std::size_t connector, const ports::ResultMessage& message);
     [[nodiscard]] bool asked_for(const Order& order, const std::vector<request::Kind>& kinds) const;
     void hand_out(const ports::LeaseAnswer& answer);
